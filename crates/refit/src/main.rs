@@ -1,1 +1,31 @@
-fn main() {}
+//! `refit`, the command line: what a device, a publisher and a server operator type.
+//!
+//! ```text
+//! arguments ─► args ─► commands/<name> ─► Answer ─► output ─► stdout (data) · stderr (words) · exit code
+//!                           └─► Failure ─► output ─► message and hint, or {"error": …}, exit 1
+//! ```
+//!
+//! One file per subcommand, each thin: what a command does lives in `device`, `runtime_store`,
+//! `updater` or, for the folder that serves as a registry, in [`site`].
+//!
+//! # Invariants
+//!
+//! * stdout carries data only: with `--json` exactly one object, whatever happened, wrong usage
+//!   excepted. Words and progress go to stderr.
+//! * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to do (and why).
+//! * `resolve` builds no async runtime and no HTTP client and starts no process.
+
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    output::finish(cli.globals.json, commands::run(cli))
+}

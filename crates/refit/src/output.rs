@@ -1,0 +1,114 @@
+//! What a command leaves behind: data on stdout, words on stderr, an exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// The result of a command that did not fail.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The one object of `--json`; none when it was told while the command ran.
+    json: Option<Value>,
+    /// Without `--json`: data for stdout.
+    data: Option<String>,
+    /// Without `--json`: words for stderr.
+    words: Option<String>,
+    /// Exit code 3.
+    nothing_to_do: bool,
+}
+
+impl Answer {
+    /// Something was done; `json` is its whole description.
+    pub(crate) fn done(json: impl Serialize) -> Self {
+        Self {
+            // Our own plain structs: maps have text keys, so this cannot fail; `null` would show.
+            json: Some(serde_json::to_value(json).unwrap_or_default()),
+            data: None,
+            words: None,
+            nothing_to_do: false,
+        }
+    }
+
+    /// Everything was told while the command ran.
+    pub(crate) fn silent() -> Self {
+        Self {
+            json: None,
+            ..Self::done(Value::Null)
+        }
+    }
+
+    /// There was nothing to do; `words` say why.
+    pub(crate) fn nothing_to_do(json: impl Serialize, words: impl Into<String>) -> Self {
+        Self {
+            nothing_to_do: true,
+            ..Self::done(json).words(words)
+        }
+    }
+
+    /// Adds data for stdout.
+    pub(crate) fn data(mut self, data: impl Into<String>) -> Self {
+        self.data = Some(data.into());
+        self
+    }
+
+    /// Adds words for stderr.
+    pub(crate) fn words(mut self, words: impl Into<String>) -> Self {
+        self.words = Some(words.into());
+        self
+    }
+}
+
+/// Prints what a command left behind and says how the process ends.
+pub(crate) fn finish(json: bool, result: Result<Answer, Failure>) -> ExitCode {
+    match result {
+        Ok(answer) => {
+            if json {
+                if let Some(json) = &answer.json {
+                    line(io::stdout(), &json.to_string());
+                }
+            } else {
+                if let Some(data) = &answer.data {
+                    line(io::stdout(), data);
+                }
+                if let Some(words) = &answer.words {
+                    line(io::stderr(), words);
+                }
+            }
+            ExitCode::from(if answer.nothing_to_do { 3 } else { 0 })
+        }
+        Err(failure) => {
+            if json {
+                line(io::stdout(), &json!({ "error": failure }).to_string());
+            } else {
+                line(io::stderr(), &format!("Error: {}", failure.message));
+                if let Some(hint) = &failure.hint {
+                    line(io::stderr(), hint);
+                }
+            }
+            ExitCode::from(if failure.usage { 2 } else { 1 })
+        }
+    }
+}
+
+/// One line of data at once, for commands that go on running after they told it.
+pub(crate) fn tell(json: bool, object: &Value, data: &str) {
+    if json {
+        line(io::stdout(), &object.to_string());
+    } else {
+        line(io::stdout(), data);
+    }
+}
+
+/// One line of words at once.
+pub(crate) fn say(words: &str) {
+    line(io::stderr(), words);
+}
+
+/// A reader that went away (`refit status | head -1`) is no failure of the command.
+fn line(mut to: impl io::Write, text: &str) {
+    let _ = writeln!(to, "{text}").and_then(|()| to.flush());
+}

@@ -1,0 +1,215 @@
+//! The folder over HTTP, on loopback: just enough of npm's registry for npm and for devices.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use rollout::PackageName;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tower_http::services::ServeDir;
+
+use super::{Site, shelf};
+use crate::failure::Failure;
+
+/// npm's abbreviated form, which clients that only want to fetch ask for.
+const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
+
+/// The whole site: packuments at `/<package>`, every other file where it lies.
+pub(crate) fn router(site: Site) -> Router {
+    Router::new()
+        .fallback_service(ServeDir::new(site.root()).append_index_html_on_directories(false))
+        .layer(middleware::from_fn_with_state(site, answer))
+}
+
+async fn answer(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let Some(host) = loopback_host(request.headers()).map(str::to_owned) else {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "This registry answers only to this machine's own address.",
+        );
+    };
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This registry is a folder: publish into it with `refit publish`.",
+        );
+    }
+    let path = request.uri().path();
+    if path.to_ascii_lowercase().contains("/.") || path.to_ascii_lowercase().contains("%2e") {
+        // Files being written, and the lock.
+        return refuse(StatusCode::NOT_FOUND, "Not found");
+    }
+    if let Some(package) = package_of(path) {
+        let file = site.packument(&package);
+        let read = tokio::fs::read(&file).await;
+        match read {
+            Ok(text) => {
+                return packument(&text, &file, &host, request.headers()).unwrap_or_else(
+                    |failure| refuse(StatusCode::INTERNAL_SERVER_ERROR, &failure.message),
+                );
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(error) => {
+                let failure = Failure::file("read", &file, &error);
+                return refuse(StatusCode::INTERNAL_SERVER_ERROR, &failure.message);
+            }
+        }
+    }
+    let response = next.run(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        refuse(StatusCode::NOT_FOUND, "Not found")
+    } else {
+        response
+    }
+}
+
+/// The package that a path asks the index of: `/name`, `/@scope/name`, `/@scope%2fname`.
+fn package_of(path: &str) -> Option<PackageName> {
+    path.strip_prefix('/')?
+        .trim_end_matches('/')
+        .replace("%2f", "/")
+        .replace("%2F", "/")
+        .replace("%40", "@")
+        .parse()
+        .ok()
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    )
+}
+
+/// The `Host` of a request, if it names this machine. Others are pages elsewhere whose names were
+/// made to point here.
+fn loopback_host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let url = url::Url::parse(&format!("http://{host}/")).ok()?;
+    let plain = url.path() == "/" && url.username().is_empty() && url.query().is_none();
+    let loopback = match url.host()? {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    (plain && loopback && url.fragment().is_none()).then_some(host)
+}
+
+/// The index with this host's own tarball URLs, or 304.
+fn packument(
+    text: &[u8],
+    file: &Path,
+    host: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    let mut packument = shelf::read(text, file)?;
+    packument.rebase(&format!("http://{host}/"));
+    let body = serde_json::to_vec(&packument)
+        .map_err(|error| Failure::new("packument", error, "Publish the package again."))?;
+    let tag = format!("\"{}\"", &hex::encode(Sha256::digest(&body))[..32]);
+    let accepted = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains(ABBREVIATED));
+    let kind = if accepted {
+        ABBREVIATED
+    } else {
+        "application/json"
+    };
+
+    let mut response = if matches_tag(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Body::from(body).into_response()
+    };
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set(header::ETAG, &tag);
+    set(header::CACHE_CONTROL, "no-cache");
+    set(header::VARY, "accept, host");
+    set(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// `If-None-Match`, compared weakly as for GET.
+fn matches_tag(headers: &HeaderMap, tag: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|wanted| wanted == "*" || wanted.trim_start_matches("W/") == tag)
+}
+
+/// npm prints `error` of a refusal.
+fn refuse(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(json!({ "error": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packages_index_is_asked_for_in_each_of_npms_ways() {
+        for path in ["/@acme/board", "/@acme%2fboard", "/%40acme%2Fboard"] {
+            assert_eq!(
+                package_of(path).map(String::from).as_deref(),
+                Some("@acme/board"),
+                "{path}"
+            );
+        }
+        for path in [
+            "/",
+            "/board/-/board-1.0.0.tgz",
+            "/../board",
+            "/%2e%2e/board",
+        ] {
+            assert_eq!(package_of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_this_machines_own_names_are_a_host() {
+        let host = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_str(text).unwrap());
+            loopback_host(&headers).is_some()
+        };
+        for good in ["127.0.0.1:4873", "localhost:80", "[::1]:4873", "127.0.0.1"] {
+            assert!(host(good), "{good}");
+        }
+        for wrong in [
+            "evil.example:4873",
+            "localhost.evil.example",
+            "127.0.0.1:1@evil.example",
+            "evil.example/127.0.0.1",
+            "127.0.0.1/x",
+            "",
+        ] {
+            assert!(!host(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_etag_matches_in_a_list_and_weakly() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::IF_NONE_MATCH,
+            HeaderValue::from_static("\"a\", W/\"b\""),
+        );
+        assert!(matches_tag(&headers, "\"b\""));
+        assert!(!matches_tag(&headers, "\"c\""));
+    }
+}

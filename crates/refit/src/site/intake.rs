@@ -1,0 +1,86 @@
+//! Looks at a tarball before it is published: what a device would refuse is refused here.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rollout::{PackageName, Version};
+use runtime_store::{Limits, unpack_into};
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+
+use super::packument::Release;
+use super::{Site, durable};
+use crate::commands::unpack::refused;
+use crate::failure::Failure;
+
+/// A release, and a copy of the very bytes that were looked at, already inside the site.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Where the tarball came from.
+    pub(crate) from: PathBuf,
+    pub(crate) release: Release,
+    pub(crate) copy: NamedTempFile,
+}
+
+/// Copies `tarball` into the site under a hidden name, and unpacks that copy whole elsewhere.
+pub(crate) fn prepare(site: &Site, tarball: &Path) -> Result<Prepared, Failure> {
+    let mut file = File::open(tarball).map_err(|error| Failure::file("read", tarball, &error))?;
+    let mut copy = durable::begin(site.root())?;
+    io::copy(&mut file, copy.as_file_mut())
+        .map_err(|error| Failure::file("copy", tarball, &error))?;
+    let bytes = copy
+        .reopen()
+        .map_err(|error| Failure::file("read", copy.path(), &error))?;
+
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Failure::file("write into", &std::env::temp_dir(), &error))?;
+    let tree = scratch.path().join("package");
+    let unpacked =
+        unpack_into(bytes, &tree, &Limits::default()).map_err(|error| refused(tarball, &error))?;
+    let (package, version, manifest) = read_manifest(&tree, tarball)?;
+    Ok(Prepared {
+        from: tarball.to_path_buf(),
+        release: Release {
+            package,
+            version,
+            integrity: unpacked.integrity,
+            files: unpacked.files,
+            unpacked_bytes: unpacked.unpacked_bytes,
+            manifest,
+        },
+        copy,
+    })
+}
+
+/// The package.json in an unpacked package. `tarball` is for the error.
+pub(crate) fn read_manifest(
+    tree: &Path,
+    tarball: &Path,
+) -> Result<(PackageName, Version, Map<String, Value>), Failure> {
+    let wrong = |what: String| {
+        Failure::new(
+            "manifest",
+            format_args!("package.json in {}: {what}", tarball.display()),
+            "Mend the package's package.json, then make the tarball again with `npm pack`.",
+        )
+    };
+    let text = fs::read_to_string(tree.join("package.json"))
+        .map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    // npm, too, reads past a byte order mark.
+    let manifest: Map<String, Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| wrong(format!("it is not a JSON object: {error}")))?;
+    let field = |name: &str| {
+        manifest
+            .get(name)
+            .and_then(Value::as_str)
+            .ok_or_else(|| wrong(format!("it has no `{name}`")))
+    };
+    let package = field("name")?
+        .parse()
+        .map_err(|error| wrong(format!("{error}")))?;
+    let version = field("version")?
+        .parse()
+        .map_err(|error| wrong(format!("{error}")))?;
+    Ok((package, version, manifest))
+}
