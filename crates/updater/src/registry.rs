@@ -1,0 +1,387 @@
+//! An npm registry, asked about one package.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, ETAG};
+use rollout::{Candidate, PackageName, Version};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::body::{Body, BodyError};
+use crate::download::Download;
+use crate::error::RegistryError;
+use crate::http::{Ask, Http, Timeouts, allowed, header, shown, strip_login};
+use crate::npmrc::NpmSettings;
+use crate::packument::Packument;
+use crate::secret::Secret;
+
+/// The abbreviated form first: it leaves out readmes and times and is many times smaller.
+const ACCEPT: &str =
+    "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*; q=0.1";
+
+/// The most bytes a packument may have once inflated.
+pub const PACKUMENT_BYTES: usize = 64 << 20;
+
+/// A registry and the package it is asked about. Asking nothing costs nothing: which registry it is
+/// is found out with the first question.
+#[derive(Debug)]
+pub struct Registry {
+    package: PackageName,
+    configured: Option<Url>,
+    npm: NpmSettings,
+    timeouts: Timeouts,
+    http: Http,
+    place: OnceCell<Place>,
+}
+
+/// Where the registry is, and who we are there if its address says so.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) base: Url,
+    login: Option<Secret>,
+}
+
+/// What the registry last said about a dist-tag: enough for a question that 304 answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedPackument {
+    /// The address that was asked.
+    pub url: String,
+    /// The dist-tag that was followed.
+    pub channel: String,
+    /// The `ETag` of that answer.
+    pub etag: String,
+    /// What the tag named.
+    pub candidate: Candidate,
+}
+
+/// The answer to a check.
+#[derive(Debug, Clone)]
+pub enum PackumentAnswer {
+    /// 304: what was cached still holds.
+    NotModified,
+    /// A new answer, with its `ETag` where there is one.
+    Fresh {
+        /// What it says.
+        packument: Packument,
+        /// For the next question.
+        etag: Option<String>,
+    },
+}
+
+impl Registry {
+    /// A registry for `package`: `configured`, else what npm's settings name, else what npm itself
+    /// says when asked. Opens no connection.
+    pub fn new(
+        package: PackageName,
+        configured: Option<Url>,
+        npm: NpmSettings,
+        timeouts: Timeouts,
+    ) -> Result<Self, RegistryError> {
+        let http = Http::new(&npm, &timeouts)?;
+        Ok(Self {
+            package,
+            configured,
+            npm,
+            timeouts,
+            http,
+            place: OnceCell::new(),
+        })
+    }
+
+    /// The same settings for another package, whose scope may have another registry.
+    #[must_use]
+    pub fn for_package(&self, package: PackageName) -> Self {
+        Self {
+            package,
+            configured: self.configured.clone(),
+            npm: self.npm.clone(),
+            timeouts: self.timeouts,
+            http: self.http.clone(),
+            place: OnceCell::new(),
+        }
+    }
+
+    /// The package it is asked about.
+    pub fn package(&self) -> &PackageName {
+        &self.package
+    }
+
+    /// The address of the package's description, without credentials.
+    pub async fn address(&self) -> Result<String, RegistryError> {
+        Ok(shown(&self.packument_url(self.place().await?)?))
+    }
+
+    /// Asks for the package's description. With `cached` this is a question that 304 may answer.
+    pub async fn packument(
+        &self,
+        cached: Option<&CachedPackument>,
+    ) -> Result<PackumentAnswer, RegistryError> {
+        let place = self.place().await?;
+        let url = self.packument_url(place)?;
+        let address = shown(&url);
+        let etag = cached.filter(|c| c.url == address).map(|c| c.etag.as_str());
+        self.retried(|| self.packument_once(place, &url, etag))
+            .await
+    }
+
+    /// What the dist-tag `tag` names now.
+    pub async fn tagged(&self, tag: &str) -> Result<Candidate, RegistryError> {
+        self.fresh().await?.tagged(tag)
+    }
+
+    /// Exactly this version.
+    pub async fn version(&self, version: &Version) -> Result<Candidate, RegistryError> {
+        self.fresh().await?.version(version)
+    }
+
+    /// An exact version, a dist-tag or an npm range, as in `package@wanted`.
+    pub async fn resolve(&self, wanted: &str) -> Result<Candidate, RegistryError> {
+        self.fresh().await?.resolve(wanted)
+    }
+
+    /// Opens the tarball of `candidate` and checks its announced length against `limit`.
+    ///
+    /// A tarball on another host is first sought under the same path at the registry itself, since
+    /// a mirror's packuments often still name the host they were copied from; only where that is a
+    /// 404 is the named host asked, without any token.
+    pub async fn open_tarball(
+        &self,
+        candidate: &Candidate,
+        limit: u64,
+    ) -> Result<Download, RegistryError> {
+        let place = self.place().await?;
+        let named = self.tarball_url(candidate)?;
+        if named.origin() != place.base.origin()
+            && let Some(mirrored) = mirrored(&place.base, &named)
+        {
+            match self.open(place, mirrored, limit).await {
+                Err(RegistryError::NotFound { .. }) => {}
+                other => return other,
+            }
+        }
+        self.open(place, named, limit).await
+    }
+
+    async fn open(&self, place: &Place, url: Url, limit: u64) -> Result<Download, RegistryError> {
+        let response = self
+            .retried(|| async {
+                let authorization = self.authorization(place, &url);
+                let ask = Ask {
+                    url: &url,
+                    accept: "*/*",
+                    gzip: false,
+                    etag: None,
+                    authorization: authorization.as_ref(),
+                };
+                self.http.get(&ask).await
+            })
+            .await?;
+        Download::new(self.http.clone(), response, url, limit)
+    }
+
+    fn tarball_url(&self, candidate: &Candidate) -> Result<Url, RegistryError> {
+        let mut url =
+            Url::parse(&candidate.tarball).map_err(|error| RegistryError::BadAddress {
+                text: candidate.tarball.chars().take(200).collect(),
+                why: error.to_string(),
+            })?;
+        strip_login(&mut url);
+        Ok(url)
+    }
+
+    async fn fresh(&self) -> Result<Packument, RegistryError> {
+        match self.packument(None).await? {
+            PackumentAnswer::Fresh { packument, .. } => Ok(packument),
+            PackumentAnswer::NotModified => Err(RegistryError::Status {
+                url: self.address().await?,
+                status: 304,
+            }),
+        }
+    }
+
+    async fn packument_once(
+        &self,
+        place: &Place,
+        url: &Url,
+        etag: Option<&str>,
+    ) -> Result<PackumentAnswer, RegistryError> {
+        let authorization = self.authorization(place, url);
+        let ask = Ask {
+            url,
+            accept: ACCEPT,
+            gzip: true,
+            etag,
+            authorization: authorization.as_ref(),
+        };
+        let mut response = self.http.get(&ask).await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return match etag {
+                Some(_) => Ok(PackumentAnswer::NotModified),
+                None => Err(RegistryError::Status {
+                    url: shown(url),
+                    status: 304,
+                }),
+            };
+        }
+        let refused = |got: u64, error: BodyError| match error {
+            BodyError::TooBig => RegistryError::TooBig {
+                url: shown(url),
+                limit: PACKUMENT_BYTES as u64,
+            },
+            BodyError::Corrupt(why) => RegistryError::Truncated {
+                url: shown(url),
+                got,
+                why,
+            },
+        };
+        let etag = header(&response, &ETAG);
+        let encoding = header(&response, &CONTENT_ENCODING);
+        let gzip = encoding.is_some_and(|e| matches!(e.as_str(), "gzip" | "x-gzip"));
+        let mut body = Body::new(gzip, PACKUMENT_BYTES);
+        let mut got = 0;
+        while let Some(piece) = self.http.piece(&mut response, url, got).await? {
+            got += piece.len() as u64;
+            body.push(&piece).map_err(|error| refused(got, error))?;
+        }
+        let bytes = body.finish().map_err(|error| refused(got, error))?;
+        let packument = Packument::parse(&self.package, &shown(url), &bytes)?;
+        Ok(PackumentAnswer::Fresh { packument, etag })
+    }
+
+    /// Tries again after transient errors, unless the other side wants to be left alone for longer
+    /// than a person would wait.
+    async fn retried<T, F: Future<Output = Result<T, RegistryError>>>(
+        &self,
+        once: impl FnMut() -> F,
+    ) -> Result<T, RegistryError> {
+        let Timeouts {
+            pause, max_pause, ..
+        } = self.timeouts;
+        once.retry(self.timeouts.backoff())
+            .when(|error: &RegistryError| {
+                error.is_transient() && error.retry_after().is_none_or(|wait| wait <= max_pause)
+            })
+            .adjust(|error: &RegistryError, planned: Option<Duration>| {
+                planned.map(|planned| planned.max(error.retry_after().unwrap_or(pause / 2)))
+            })
+            .await
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    fn packument_url(&self, place: &Place) -> Result<Url, RegistryError> {
+        let name = self.package.as_str().replace('/', "%2f");
+        // Not `Url::join`: a name such as `a:b` must never be taken for an address.
+        let text = format!("{}{name}", place.base);
+        Url::parse(&text).map_err(|error| RegistryError::BadAddress {
+            text,
+            why: error.to_string(),
+        })
+    }
+
+    fn authorization(&self, place: &Place, url: &Url) -> Option<Secret> {
+        if url.origin() != place.base.origin() {
+            return None;
+        }
+        self.npm
+            .authorization(url)
+            .or_else(|| self.npm.authorization(&place.base))
+            .or_else(|| place.login.clone())
+    }
+
+    async fn place(&self) -> Result<&Place, RegistryError> {
+        self.place
+            .get_or_try_init(|| async {
+                if let Some(url) = &self.configured {
+                    return Place::new(url.clone());
+                }
+                match self.npm.registry(&self.package) {
+                    Some(text) => Place::parse(text),
+                    None => Place::parse(&self.ask_npm().await?),
+                }
+            })
+            .await
+    }
+
+    /// The registry npm would use where nobody configured any: only npm knows it.
+    async fn ask_npm(&self) -> Result<String, RegistryError> {
+        let none = |why: String| RegistryError::NoRegistry {
+            package: self.package.clone(),
+            why,
+        };
+        let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        let asked = tokio::process::Command::new(npm)
+            .args(["config", "get", "registry"])
+            .env_clear()
+            .envs(&self.npm.env)
+            .stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let asked = tokio::time::timeout(Duration::from_secs(20), asked)
+            .await
+            .map_err(|_| none("npm did not answer when asked for its registry".into()))?
+            .map_err(|error| none(format!("npm could not be asked for its registry ({error})")))?;
+        let text = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        if asked.status.success() && text.starts_with("http") {
+            Ok(text)
+        } else {
+            Err(none("npm named none when asked".into()))
+        }
+    }
+}
+
+impl Timeouts {
+    pub(crate) fn backoff(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.pause)
+            .with_max_delay(self.max_pause)
+            .with_max_times(self.tries.saturating_sub(1))
+            .with_jitter()
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self, RegistryError> {
+        let url = Url::parse(text).map_err(|error| RegistryError::BadAddress {
+            // What stands before an `@` may be a password.
+            text: text.rsplit('@').next().unwrap_or_default().to_owned(),
+            why: error.to_string(),
+        })?;
+        Self::new(url)
+    }
+
+    fn new(mut base: Url) -> Result<Self, RegistryError> {
+        base.set_query(None);
+        base.set_fragment(None);
+        let login = strip_login(&mut base).map(|(user, password)| {
+            let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
+            Secret::new(format!("Basic {pair}"))
+        });
+        allowed(&base)?;
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        Ok(Self { base, login })
+    }
+}
+
+/// The same path at the registry's own origin, below the registry's path.
+fn mirrored(base: &Url, named: &Url) -> Option<Url> {
+    let path = named.path().trim_start_matches('/');
+    let path = match named.path().strip_prefix(base.path()) {
+        Some(rest) if base.path() != "/" => rest,
+        _ => path,
+    };
+    Url::parse(&format!("{base}{path}")).ok()
+}
+
+#[cfg(test)]
+mod tests;
