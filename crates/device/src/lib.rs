@@ -1,1 +1,52 @@
-//! Outline.
+//! Store, updater and supervisor put together once: one device that keeps its runtime current.
+//!
+//! The Tauri plugin and the command line are thin over this crate.
+//!
+//! ```text
+//! DeviceOptions ─► Local     settings, folders, facts, the store      no task, no socket, no child
+//!                    └─► Device
+//!                          ├─ Supervisor   launches, falls back, soaks
+//!                          ├─ Updater      checks, fetches, stages
+//!                          ├─ Owner        answers the command line over a user-only socket
+//!                          └─ board        State + Snapshot + UpdaterStatus ─► Status (whole, numbered)
+//! ```
+//!
+//! # Invariants
+//!
+//! * [`Device::start`] always ends with something that runs or with a [`Failure`] that says why; no
+//!   error of store, registry or socket stops it.
+//! * A development build opens neither store nor connection.
+//! * Every [`Status`] is whole, and its sequence number is larger than that of any before it.
+//! * A person's own request shows its error ([`Problem`]); automatic failures are logged and stand in
+//!   the status.
+
+mod applied;
+mod board;
+mod bundled;
+mod config;
+mod device;
+mod error;
+mod history;
+mod local;
+mod owner;
+mod program;
+mod status;
+mod switches;
+mod wiring;
+
+pub use applied::{Applied, AppliedOutcome};
+pub use config::{Apply, Check, Config, ConfigError, Ready};
+pub use device::{Device, DeviceEvent};
+pub use error::Problem;
+pub use local::{DeviceOptions, Local};
+pub use owner::{Answer, Request, ask};
+pub use status::{
+    BadVersion, BundledVersion, Failure, FellBack, LastCheck, Phase, Progress, Running,
+    RunningSource, StagedVersion, Status,
+};
+pub use supervisor::guard::run_if_asked as run_guard_if_asked;
+pub use switches::Updates;
+
+// What this crate's own interface is made of, so that its users need name no other crate.
+pub use rollout::{Integrity, Version};
+pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};

@@ -1,0 +1,155 @@
+//! The part of a device that needs no network, no task and no child: settings, folders, facts.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rollout::{Host, Version};
+use runtime_store::{Choice, Shell, Source, Store};
+
+use crate::status::{BundledVersion, Failure};
+use crate::switches::Switches;
+use crate::{Config, Updates, bundled, program};
+
+/// What a shell, or the command line, says of itself.
+#[derive(Debug, Clone)]
+pub struct DeviceOptions {
+    /// The checked configuration.
+    pub config: Config,
+    /// `<data>`: the app's user-data folder.
+    pub data_dir: PathBuf,
+    /// The runtime inside the installer.
+    pub bundled_dir: PathBuf,
+    /// The shell's own version, for `engines.refit`.
+    pub shell_version: Version,
+    /// Whether this is a development build (`tauri::is_dev()`).
+    pub development: bool,
+    /// Program and arguments that start the guard: this very binary, with
+    /// [`GUARD_ARGUMENT`](supervisor::guard::ARGUMENT).
+    pub guard: Vec<OsString>,
+    /// The environment to read switches from and to hand on, scrubbed, to the runtime.
+    pub env: BTreeMap<OsString, OsString>,
+}
+
+impl DeviceOptions {
+    /// The guard is this process's own binary.
+    pub fn own_guard() -> Vec<OsString> {
+        let own = std::env::current_exe().unwrap_or_default().into_os_string();
+        vec![own, supervisor::guard::ARGUMENT.into()]
+    }
+}
+
+/// A device's settings, folders and facts, and its store where there is one.
+#[derive(Debug, Clone)]
+pub struct Local {
+    pub(crate) options: DeviceOptions,
+    pub(crate) switches: Switches,
+    pub(crate) program: PathBuf,
+    /// `None` in a development build, and where the folder cannot be made.
+    pub(crate) store: Option<Store>,
+    pub(crate) shell: Shell,
+    pub(crate) bundled: BundledVersion,
+    /// What was odd on the way, in words.
+    pub(crate) problems: Vec<String>,
+    /// Why nothing may be started at all.
+    pub(crate) refusal: Option<Failure>,
+}
+
+impl Local {
+    /// Looks around. Nothing that is missing or broken stops it: bundled runs without a store.
+    pub fn open(options: DeviceOptions) -> Self {
+        let switches = Switches::read(&options.env, options.development);
+        let config = &options.config;
+        let found = bundled::find(&options.bundled_dir, &config.entry, &options.shell_version);
+        let mut problems: Vec<String> = found.note.iter().cloned().collect();
+        let mut bundled = found.bundled;
+        let mut refusal = None;
+        if let Some(named) = &switches.runtime {
+            match bundled::named(named, &options.shell_version) {
+                Ok(runtime) => bundled = runtime,
+                Err(problem) => {
+                    tracing::error!("{problem}");
+                    refusal = Some(Failure {
+                        message: problem,
+                        hint: "Point REFIT_RUNTIME at the file to run, or unset it.".to_owned(),
+                        detail: String::new(),
+                    });
+                }
+            }
+        }
+        let store = if options.development { None } else { open_store(&options, &mut problems) };
+        let program = program::find(&config.command[0], &found_dir(&options), &options.env);
+        let node = program::node(&program, &options.data_dir.join("node.json"));
+        let shell = Shell {
+            host: Host { node, shell: options.shell_version.clone() },
+            attempts: config.attempts,
+            launch_trials: switches.updates == Updates::On,
+            bundled: bundled.clone(),
+        };
+        let bundled = BundledVersion { version: bundled.version, note: found.note };
+        Self { switches, program, store, shell, bundled, problems, refusal, options }
+    }
+
+    /// The store, where there is one.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// What the store is asked with.
+    pub fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.options.config
+    }
+
+    /// `<data>`.
+    pub fn data_dir(&self) -> &Path {
+        &self.options.data_dir
+    }
+
+    /// Where the runtime's output is kept, a file per version.
+    pub fn logs_dir(&self) -> PathBuf {
+        self.options.data_dir.join("logs")
+    }
+
+    /// What the next launch would run; changes nothing.
+    pub fn resolve(&self) -> Choice {
+        match &self.store {
+            Some(store) => store.resolve(&self.shell),
+            None => Choice {
+                version: self.shell.bundled.version.clone(),
+                integrity: None,
+                source: Source::Bundled,
+                dir: self.shell.bundled.dir.clone(),
+                entry: self.shell.bundled.entry.clone(),
+                trial: None,
+                passed_over: Vec::new(),
+            },
+        }
+    }
+}
+
+fn open_store(options: &DeviceOptions, problems: &mut Vec<String>) -> Option<Store> {
+    match Store::open(&options.data_dir) {
+        Ok(store) => Some(store),
+        Err(error) => {
+            tracing::error!(%error, "there is no store; the bundled runtime runs");
+            problems.push(format!("{error}; only the bundled runtime can run"));
+            None
+        }
+    }
+}
+
+/// `bin/` is sought in the installed folder even where `REFIT_RUNTIME` names another entry.
+fn found_dir(options: &DeviceOptions) -> PathBuf {
+    std::path::absolute(&options.bundled_dir).unwrap_or_else(|_| options.bundled_dir.clone())
+}
+
+/// The moment, in whole seconds, as every file of the store has it.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

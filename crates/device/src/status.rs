@@ -1,0 +1,228 @@
+//! The status: one whole picture of the device, with a sequence number.
+
+use jiff::Timestamp;
+use rollout::{BadEntry, Integrity, Version};
+use runtime_store::Source;
+use serde::{Deserialize, Serialize};
+
+use crate::{Problem, Updates};
+
+/// Everything a page or a command line shows. Every change makes a whole new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Grows by one with every change; an older one never replaces a newer one on a page.
+    pub seq: u64,
+    /// Whether this device updates itself.
+    pub updates: Updates,
+    /// What the runtime is doing.
+    pub phase: Phase,
+    /// What serves now.
+    pub running: Option<Running>,
+    /// What waits for a restart.
+    pub staged: Option<StagedVersion>,
+    /// The last other confirmed version.
+    pub previous: Option<Version>,
+    /// The version inside the installer.
+    pub bundled: BundledVersion,
+    /// Versions that failed here.
+    pub bad: Vec<BadVersion>,
+    /// The last look at the registry, whoever asked for it.
+    pub last_check: Option<LastCheck>,
+    /// When the timer looks next.
+    pub next_check_at: Option<Timestamp>,
+    /// A download on its way.
+    pub progress: Option<Progress>,
+    /// The last fallback of this run, until something newer is ready.
+    pub fell_back: Option<FellBack>,
+    /// Why nothing runs, when even bundled failed.
+    pub failure: Option<Failure>,
+    /// Files that could not be read and the like, in words.
+    pub problems: Vec<String>,
+}
+
+/// What the runtime is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// On its way up for the first time.
+    Starting,
+    /// Serving.
+    Running,
+    /// On its way down and up again.
+    Restarting,
+    /// Every choice failed, bundled too.
+    Failed,
+    /// Not started, or stopped.
+    Stopped,
+}
+
+/// The version that serves now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    /// Its version.
+    pub version: Version,
+    /// Where it was chosen from.
+    pub source: RunningSource,
+    /// Where it serves: `http://127.0.0.1:PORT/`.
+    pub url: String,
+    /// Since when it has been ready.
+    pub since: Timestamp,
+    /// Whether its trial is still on.
+    pub trial: bool,
+    /// Its content; none for bundled.
+    #[serde(skip)]
+    pub(crate) integrity: Option<Integrity>,
+}
+
+/// Where the running version was chosen from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunningSource {
+    /// The pointer.
+    Pointer,
+    /// The last confirmed version before it.
+    Previous,
+    /// The installer.
+    Bundled,
+    /// `REFIT_RUNTIME` of a development build.
+    Development,
+}
+
+impl From<Source> for RunningSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Pointer => Self::Pointer,
+            Source::Previous => Self::Previous,
+            Source::Bundled => Self::Bundled,
+        }
+    }
+}
+
+/// A version that waits for a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StagedVersion {
+    /// Its version.
+    pub version: Version,
+    /// When it was staged.
+    pub staged_at: Timestamp,
+}
+
+/// The version inside the installer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundledVersion {
+    /// Its version, or the shell's where it has no usable one.
+    pub version: Version,
+    /// What is odd about it.
+    pub note: Option<String>,
+}
+
+/// A version that failed here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadVersion {
+    /// Its version.
+    pub version: Version,
+    /// The reason's code.
+    pub reason: String,
+    /// What was seen.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl From<BadEntry> for BadVersion {
+    fn from(entry: BadEntry) -> Self {
+        Self {
+            version: entry.version,
+            reason: entry.reason.to_string(),
+            detail: entry.detail,
+            at: entry.at,
+        }
+    }
+}
+
+/// One look at the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCheck {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked: `timer` or `person`.
+    pub by: String,
+    /// `stage`, `hold` or `none`; none where the check failed.
+    pub decision: Option<String>,
+    /// The version the decision is about.
+    pub version: Option<Version>,
+    /// The reason's code.
+    pub reason: Option<String>,
+    /// The reason in words.
+    pub message: String,
+    /// What went wrong.
+    pub error: Option<Problem>,
+}
+
+/// A download on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The version being fetched.
+    pub version: Version,
+    /// `downloading`, `verifying` or `staging`.
+    pub phase: String,
+    /// Packed bytes that have arrived.
+    pub bytes: u64,
+    /// Packed bytes in all, where the server said so.
+    pub total: Option<u64>,
+}
+
+/// What a fallback was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FellBack {
+    /// The version that failed.
+    pub from: Version,
+    /// The version that runs instead.
+    pub to: Version,
+    /// The reason's code.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the failed version is now on the bad list.
+    pub condemned: bool,
+}
+
+/// Why nothing runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The first error.
+    pub message: String,
+    /// The next step.
+    pub hint: String,
+    /// The last lines of output and the like.
+    pub detail: String,
+}
+
+/// The version that the pointer names, when a restart would change what runs.
+///
+/// A pointer that names what runs already is not news, nor is one that was passed over in this very
+/// launch: it would only be passed over again. One that an automatic launch may not try
+/// (`REFIT_NO_AUTO_UPDATE`) still is, since a person's restart tries it.
+pub(crate) fn waiting(
+    pointer: Option<&runtime_store::Pointer>,
+    running: Option<&Running>,
+    bundled: &Version,
+    bad: &[BadEntry],
+) -> Option<StagedVersion> {
+    let pointer = pointer?;
+    let runs_already = running.is_some_and(|running| {
+        running.version == pointer.version && running.integrity.as_ref() == Some(&pointer.integrity)
+    });
+    let is_bad = bad.iter().any(|entry| entry.is_about(&pointer.version, &pointer.integrity));
+    let passes = pointer.version.is_newer_than(bundled) && !is_bad;
+    (passes && !runs_already).then(|| StagedVersion {
+        version: pointer.version.clone(),
+        staged_at: pointer.staged_at,
+    })
+}

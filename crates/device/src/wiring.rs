@@ -1,0 +1,337 @@
+//! How the parts are made, and who hears of whom.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use rollout::Version;
+use runtime_store::{Asked, HistoryEvent, How};
+use supervisor::{Event, Readiness, Spec, State, Supervisor};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use updater::{NpmSettings, Registry, UpdateError, Updater, UpdaterEvent, UpdaterSpec};
+
+use crate::device::{Device, DeviceEvent};
+use crate::history;
+use crate::local::{Local, now};
+use crate::owner::{Answer, Owner, Request};
+use crate::status::FellBack;
+use crate::{Problem, Updates};
+
+/// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
+/// same, so that nothing outlives it by more than 5 s.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The updater, or why there is none.
+pub(crate) fn updater(
+    local: &Local,
+    running: watch::Receiver<Option<Version>>,
+) -> Result<Updater, Problem> {
+    let Some(store) = local.store().filter(|_| local.switches.updates != Updates::DevelopmentBuild)
+    else {
+        return Err(Problem::new(
+            "updates-off",
+            match local.switches.updates {
+                Updates::DevelopmentBuild => "this is a development build: updates are off",
+                _ => "this device has no store to keep versions in",
+            },
+            "Build the app for release to try its updates.",
+        ));
+    };
+    let config = local.config();
+    let env = local.options.env.clone();
+    let npm = NpmSettings::read(&env);
+    let registry = Registry::new(config.package.clone(), config.registry.clone(), npm)
+        .map_err(|error| Problem::from_error("registry", &error, error.hint()))?;
+    let spec = UpdaterSpec {
+        channel: config.channel.clone(),
+        entry: config.entry.clone(),
+        carry: config.carry.clone(),
+        first_check: config.check.after,
+        every: config.check.every,
+        limits: runtime_store::Limits::default(),
+    };
+    Ok(Updater::new(spec, registry, store.clone(), Arc::new(local.shell().clone()), running))
+}
+
+/// An updater's error as a person is told it.
+pub(crate) fn problem(error: &UpdateError) -> Problem {
+    Problem::from_error(error.kind(), error, error.hint())
+}
+
+fn spec(local: &Local) -> Spec {
+    let config = local.config();
+    let timeout = config.ready.timeout;
+    let ready = match (&config.ready.http, &config.ready.line) {
+        (Some(path), _) => Readiness::Http { path: path.clone(), timeout },
+        (None, Some(line)) => Readiness::Line { contains: line.clone(), timeout },
+        (None, None) => Readiness::Tcp { timeout },
+    };
+    Spec {
+        program: local.program.clone(),
+        args: config.command.iter().skip(1).cloned().collect(),
+        cwd: config.cwd.clone(),
+        env: config.env.clone(),
+        inherited: local.options.env.clone(),
+        ready,
+        soak: config.soak,
+        data: local.options.data_dir.clone(),
+        bundled: local.shell().bundled.dir.clone(),
+        logs: local.logs_dir(),
+        port_file: local.options.data_dir.join("ports").join("main"),
+        guard: local.options.guard.clone(),
+        grace: GRACE,
+    }
+}
+
+pub(crate) async fn start(device: &Device) {
+    if device.0.local.refusal.is_some() || device.supervisor().is_some() {
+        return;
+    }
+    let local = Arc::clone(&device.0.local);
+    tidy_up(device).await;
+    let shell = Arc::new(local.shell().clone());
+    let supervisor =
+        Supervisor::start(local.store().cloned(), shell, spec(&local), Asked::Passively);
+    let heard = supervisor.events();
+    let state = supervisor.state();
+    device.set_supervisor(supervisor);
+    let mut tasks = vec![
+        tokio::spawn(follow_state(device.clone(), state)),
+        tokio::spawn(follow_launches(device.clone(), heard)),
+    ];
+    if let Ok(updater) = &device.0.updater {
+        tasks.push(tokio::spawn(follow_updater(device.clone(), updater.clone())));
+        if local.switches.updates == Updates::On {
+            updater.start();
+        }
+    } else if let Err(problem) = &device.0.updater
+        && local.switches.updates == Updates::On
+    {
+        let text = format!("{} {}", problem.message, problem.hint);
+        device.0.board.update(|facts| facts.problems.push(text));
+    }
+    if let Some(store) = local.store() {
+        match Owner::claim(store.root()) {
+            Ok(Some(owner)) => tasks.push(tokio::spawn(serve(device.clone(), owner))),
+            Ok(None) => tracing::info!("another shell on this store answers the command line"),
+            Err(error) => {
+                let text = format!("the command line cannot reach this app: {error}");
+                tracing::warn!("{text}");
+                device.0.board.update(|facts| facts.problems.push(text));
+            }
+        }
+    }
+    device.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).append(&mut tasks);
+}
+
+/// What an earlier run left: partials, trash, dependencies carried from an older bundled runtime.
+/// None of it may stand in the way of the launch.
+async fn tidy_up(device: &Device) {
+    if device.0.local.store().is_none() {
+        return;
+    }
+    let local = Arc::clone(&device.0.local);
+    let done = device.on_store(move |store| {
+        if let Err(error) = store.sweep() {
+            tracing::warn!(%error, "the store is not swept");
+        }
+        if let Err(error) = store.recarry(local.shell(), &local.config().carry) {
+            tracing::warn!(%error, "shared dependencies are not carried afresh");
+        }
+    });
+    if let Err(problem) = done.await {
+        tracing::error!(%problem, "the store is not tidied up");
+    }
+    device.refresh().await;
+}
+
+async fn follow_state(device: Device, mut state: watch::Receiver<State>) {
+    loop {
+        let now = state.borrow_and_update().clone();
+        let running = match &now {
+            State::Running(running) => Some(running.version.clone()),
+            _ => None,
+        };
+        device.0.running.send_if_modified(|known| {
+            // Between two launches the last one still bounds what may be offered.
+            let changed = running.is_some() && *known != running;
+            if changed {
+                known.clone_from(&running);
+            }
+            changed
+        });
+        // The pointer first, so that no status shows a new state beside an old pointer.
+        let snapshot = device.on_store(runtime_store::Store::snapshot).await;
+        device.0.board.update(|facts| {
+            facts.state = now;
+            if let Ok(snapshot) = snapshot {
+                facts.snapshot = snapshot;
+            }
+        });
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn follow_launches(
+    device: Device,
+    mut heard: tokio::sync::broadcast::Receiver<Event>,
+) {
+    loop {
+        match heard.recv().await {
+            Ok(event) => on_launch_event(&device, event).await,
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "news of launches were missed");
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn on_launch_event(device: &Device, event: Event) {
+    let store = device.0.local.store();
+    match event {
+        Event::Ready(running) => {
+            note_first_readiness(device, &running).await;
+            device.0.board.update(|facts| {
+                let past = facts.fell_back.as_ref().is_some_and(|fallback| {
+                    running.version == fallback.from || running.version.is_newer_than(&fallback.from)
+                });
+                if past {
+                    facts.fell_back = None;
+                }
+            });
+        }
+        Event::FellBack { from, to, reason, detail, condemned, .. } => {
+            let words = in_words(reason);
+            let code = code(reason);
+            tracing::warn!(%from, %to, reason = code, %detail, condemned, "fell back");
+            history::write(store, HistoryEvent::FellBack, &to, Some(&from), Some(code));
+            let message = format!("Version {from} {words}. Version {to} is running.");
+            let at = now();
+            device.refresh().await;
+            device.0.board.update(|facts| {
+                facts.fell_back = Some(FellBack {
+                    from,
+                    to: to.clone(),
+                    reason: code.to_owned(),
+                    message: message.clone(),
+                    at,
+                    condemned,
+                });
+            });
+            device.tell(DeviceEvent::RolledBack { version: to, reason: message });
+        }
+        Event::Confirmed { version } => {
+            history::write(store, HistoryEvent::Confirmed, &version, None, None);
+            device.refresh().await;
+            collect(device).await;
+        }
+        Event::Crashed { version, detail, crashes } => {
+            tracing::warn!(%version, %detail, crashes, "the runtime crashed and is restarted");
+        }
+        Event::Failed(report) => {
+            tracing::error!(message = %report.message, detail = %report.detail, "nothing runs");
+        }
+        Event::Launching { version, launch_id, .. } => {
+            tracing::info!(%version, %launch_id, "launching");
+        }
+    }
+}
+
+/// The first time that a staged version is ready is when it was applied.
+async fn note_first_readiness(device: &Device, running: &supervisor::Running) {
+    if running.source != runtime_store::Source::Pointer {
+        return;
+    }
+    let version = running.version.clone();
+    let noted = device.on_store(move |store| {
+        let staged_at = store.snapshot().pointer.map(|pointer| pointer.staged_at);
+        let applied = store.history().into_iter().any(|entry| {
+            entry.event == HistoryEvent::Applied
+                && entry.version == version
+                && staged_at.is_none_or(|staged_at| entry.at >= staged_at)
+        });
+        if !applied {
+            history::write(Some(store), HistoryEvent::Applied, &version, None, None);
+        }
+    });
+    if let Err(problem) = noted.await {
+        tracing::warn!(%problem, "history is not written");
+    }
+}
+
+/// Removes what nothing names any more.
+async fn collect(device: &Device) {
+    match device.on_store(runtime_store::Store::gc).await {
+        Ok(Ok(swept)) => tracing::info!(versions = ?swept.versions, "old versions are removed"),
+        Ok(Err(error)) => tracing::warn!(%error, "old versions are not removed"),
+        Err(problem) => tracing::warn!(%problem, "old versions are not removed"),
+    }
+}
+
+async fn follow_updater(device: Device, updater: Updater) {
+    let mut status = updater.status();
+    let mut events = updater.events();
+    loop {
+        let now = status.borrow_and_update().clone();
+        device.0.board.update(|facts| facts.updater = now);
+        tokio::select! {
+            changed = status.changed() => if changed.is_err() { return },
+            event = events.recv() => match event {
+                Ok(UpdaterEvent::Staged { version }) => {
+                    let store = device.0.local.store();
+                    history::write(store, HistoryEvent::Staged, &version, None, None);
+                    device.refresh().await;
+                    device.tell(DeviceEvent::UpdateStaged { version });
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => device.refresh().await,
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+/// Answers the command line.
+async fn serve(device: Device, owner: Owner) {
+    loop {
+        let Some((request, asker)) = owner.next().await else { continue };
+        let device = device.clone();
+        tokio::spawn(async move {
+            let answer = match request {
+                Request::Status => {
+                    device.refresh().await;
+                    let status = device.status().borrow().as_ref().clone();
+                    Ok(Answer::Status(Box::new(status)))
+                }
+                Request::Apply => device.apply().await.map(Answer::Applied),
+                Request::RollBack { to } => device.roll_back(to).await.map(Answer::Applied),
+                Request::Restart => device.restart().await.map(Answer::Applied),
+            };
+            asker.answer(&answer.unwrap_or_else(Answer::Problem)).await;
+        });
+    }
+}
+
+fn code(how: How) -> &'static str {
+    match how {
+        How::Exited => "exited-before-ready",
+        How::TimedOut => "not-ready-in-time",
+        How::Killed => "killed",
+        How::NoVerdict => "no-verdict",
+        How::CrashLoop => "crash-loop",
+        How::Environment => "environment",
+    }
+}
+
+fn in_words(how: How) -> &'static str {
+    match how {
+        How::Exited => "stopped before it was ready",
+        How::TimedOut => "was not ready in time",
+        How::Killed => "was ended from outside before it was ready",
+        How::NoVerdict => "never got as far as being ready",
+        How::CrashLoop => "kept crashing",
+        How::Environment => "could not be started on this machine",
+    }
+}
