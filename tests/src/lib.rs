@@ -1,1 +1,32 @@
-//! Stories through the real parts.
+//! What the stories stand on: the real parts, and a stage for them to act on.
+//!
+//! ```text
+//! packages ─► registries (folder served by `refit serve`, Verdaccio; a gate may stand in front)
+//!                  │
+//! Scene: temp data dir + bundled runtime + config ─► refit | refit-shell
+//!                  │                                      │
+//!                  └── status (`refit status --json`)     └── Driver ─► Window (WebDriver)
+//! ```
+//!
+//! # Invariants
+//!
+//! * Nothing leaves loopback; each story has folders, ports and processes of its own.
+//! * A story waits for what it wants to see, with a generous end; it never sleeps for a time.
+//! * A story that cannot run here (no root, no strace) says so aloud, and fails when `CI` is set.
+
+pub mod driver;
+pub mod gate;
+pub mod packages;
+pub mod parts;
+pub mod privileges;
+pub mod processes;
+pub mod registries;
+pub mod scene;
+pub mod wait;
+pub mod window;
+
+pub use driver::Driver;
+pub use gate::Gate;
+pub use packages::{Mode, Package};
+pub use scene::{Answer, Scene};
+pub use window::Window;

@@ -1,0 +1,2 @@
+//! The demo's story, without a person.
+fn main() {}

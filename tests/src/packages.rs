@@ -1,0 +1,140 @@
+//! Small runtime packages, made as npm would make them.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+/// The package that stories publish.
+pub const NAME: &str = "story-runtime";
+
+/// What a runtime does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Serves its page.
+    Good,
+    /// Imports a file that is not there.
+    Dies,
+    /// Never listens, and never ends.
+    Hangs,
+    /// Serves, and ends with an error after this many milliseconds.
+    Crashes(u32),
+    /// Serves this page instead of its own.
+    Page(String),
+}
+
+/// A package to be made.
+#[derive(Debug, Clone)]
+pub struct Package {
+    version: String,
+    mode: Mode,
+    ballast: usize,
+}
+
+impl Package {
+    /// One of this version and manner.
+    pub fn new(version: &str, mode: Mode) -> Self {
+        Self { version: version.to_owned(), mode, ballast: 0 }
+    }
+
+    /// With so many bytes that do not compress, so that fetching it takes a while.
+    #[must_use]
+    pub fn ballast(mut self, bytes: usize) -> Self {
+        self.ballast = bytes;
+        self
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let manifest = json!({
+            "name": NAME, "version": self.version, "type": "module", "license": "MIT",
+            "bin": { NAME: "dist/cli.js" }, "engines": { "node": ">=18" },
+        });
+        let mut files = vec![
+            ("package.json", format!("{manifest:#}\n").into_bytes()),
+            ("dist/cli.js", self.program().into_bytes()),
+        ];
+        if let Mode::Page(page) = &self.mode {
+            files.push(("dist/page.html", page.clone().into_bytes()));
+        }
+        if self.ballast > 0 {
+            files.push(("dist/ballast.bin", noise(self.ballast)));
+        }
+        files
+    }
+
+    fn program(&self) -> String {
+        let before = match self.mode {
+            Mode::Dies => "import './not-there.js';\n",
+            Mode::Hangs => "setInterval(() => {}, 1000); await new Promise(() => {});\n",
+            Mode::Good | Mode::Crashes(_) | Mode::Page(_) => "",
+        };
+        let after = match self.mode {
+            Mode::Crashes(millis) => format!("setTimeout(() => process.exit(7), {millis});\n"),
+            _ => String::new(),
+        };
+        format!("{before}{SERVER}{after}")
+    }
+
+    /// Writes it as a folder.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        for (name, content) in self.files() {
+            let path = dir.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
+            std::fs::write(path, content)?;
+        }
+        Ok(())
+    }
+
+    /// Writes it as a tarball.
+    pub fn pack(&self, file: &Path) -> Result<()> {
+        let mut archive =
+            tar::Builder::new(GzEncoder::new(std::fs::File::create(file)?, Compression::fast()));
+        for (name, content) in self.files() {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_mtime(499_162_500);
+            header.set_entry_type(tar::EntryType::Regular);
+            archive.append_data(&mut header, format!("package/{name}"), content.as_slice())?;
+        }
+        archive.into_inner()?.finish()?.flush()?;
+        Ok(())
+    }
+}
+
+/// Bytes that do not compress, the same every time.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(bytes).collect()
+}
+
+const SERVER: &str = r#"import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, data: { type: "string" } } });
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const own = new URL("./page.html", import.meta.url);
+const page = existsSync(own) ? readFileSync(own, "utf8") : `<!doctype html><html lang="en"><title>Story ${version}</title>
+<h1 id="version">${version}</h1><output id="visits"></output><script>
+localStorage.visits = Number(localStorage.visits ?? 0) + 1;
+document.getElementById("visits").textContent = localStorage.visits;
+</script></html>`;
+createServer((request, response) => {
+  response.writeHead(200, { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" });
+  response.end(page);
+}).listen(Number(values.port), "127.0.0.1", () => console.log(`story ${version} serves`));
+"#;
