@@ -1,1 +1,52 @@
-//! Outline.
+//! Runs the chosen version of the runtime, judges it, and falls back within the same launch.
+//!
+//! ```text
+//! Supervisor (handle) ──orders──► actor: one task, one launch at a time
+//!                                   │ store.begin_launch: an attempt and a lease, on disk
+//!                                   │ port: the one this workspace had, while it is free
+//!                                   ▼
+//!                                 child ──stdin──► guard process ──► the runtime and its descendants
+//!                                   │ ▲ events         (joins the lease first; ends them all)
+//!                                   │ └─ output ─► log (capped file, last lines, wanted line)
+//!                                   ▼
+//!                                 probe: ready │ ended │ out of time │ an order
+//!                                   ▼
+//!                                 verdict (pure) ─► next choice │ another port │ failed
+//!                                   ▼
+//!                                 ready ─► store.ready condemns ─► watch: soak, crashes, back-off
+//! ```
+//!
+//! # Invariants
+//!
+//! * No runtime process exists before its lease is held by the guard that outlives this process.
+//! * A verdict is about the version that was spawned, whatever the pointer says by then.
+//! * Being alive is not being ready, and an answer from somebody else's process counts for nothing.
+//! * The next choice is spawned only once every descendant of the last one is gone.
+//! * Nothing here marks a version bad; [`runtime_store::Store::ready`] does, when a later choice
+//!   of the same launch became ready.
+//! * Dropping every handle, ending the program, or losing it to SIGKILL ends the whole tree.
+
+mod actor;
+mod backoff;
+mod child;
+mod env;
+mod environment;
+pub mod guard;
+mod launch;
+mod log;
+mod port;
+mod probe;
+mod running;
+mod soak;
+mod spec;
+mod state;
+mod store;
+mod supervisor;
+mod template;
+mod tree;
+mod verdict;
+
+pub use spec::{Readiness, Spec, SpecError};
+pub use state::{Event, FailureReport, Outcome, Running, State, SupervisorError, Tried};
+pub use supervisor::Supervisor;
+pub use template::{TemplateError, check_template};

@@ -1,0 +1,185 @@
+//! The one task behind a [`crate::Supervisor`]: what it does next, and who waits for it.
+//!
+//! Launching is in `launch`, watching what runs in `running`; each returns the next [`Step`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime_store::{Asked, Failure, Shell, Store};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::backoff::Backoff;
+use crate::running::Session;
+use crate::state::{Event, FailureReport, Outcome, State, SupervisorError};
+use crate::store::Books;
+use crate::{Spec, port};
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    Restart { asked: Asked, reply: Waiting },
+    Stop { reply: oneshot::Sender<()> },
+}
+
+/// Somebody who asked for a restart.
+pub(crate) type Waiting = oneshot::Sender<Result<Outcome, SupervisorError>>;
+
+pub(crate) struct Actor {
+    pub(crate) books: Books,
+    pub(crate) shell: Arc<Shell>,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) backoff: Backoff,
+    state: watch::Sender<State>,
+    events: broadcast::Sender<Event>,
+}
+
+/// What to do next.
+pub(crate) enum Step {
+    Launch(Request),
+    /// Wait out a back-off, then launch.
+    Later(Duration, Request),
+    Watch(Box<Session>),
+    /// Nothing runs; wait for an order.
+    Idle,
+    /// The runtime is gone; answer and end.
+    End(Option<oneshot::Sender<()>>),
+}
+
+/// A launch to make.
+pub(crate) struct Request {
+    pub(crate) asked: Asked,
+    /// What already failed and must not be chosen: a crash loop.
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+impl Request {
+    pub(crate) fn new(asked: Asked) -> Self {
+        Self {
+            asked,
+            failures: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub(crate) fn answer(self, answer: &Result<Outcome, SupervisorError>) {
+        for waiting in self.waiting {
+            // Whoever asked may have gone away meanwhile.
+            let _ = waiting.send(answer.clone());
+        }
+    }
+}
+
+/// The orders that come in, with "every handle was dropped" as one more way to stop.
+pub(crate) struct Orders(mpsc::Receiver<Order>);
+
+impl Orders {
+    /// Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Order> {
+        self.0.recv().await
+    }
+}
+
+/// What an order makes of a launch that others wait for.
+pub(crate) fn obey(order: Option<Order>, waiting: Vec<Waiting>) -> Step {
+    match order {
+        Some(Order::Restart { asked, reply }) => {
+            let mut request = Request::new(asked);
+            request.waiting = waiting;
+            request.waiting.push(reply);
+            Step::Launch(request)
+        }
+        Some(Order::Stop { reply }) => {
+            drop(waiting);
+            Step::End(Some(reply))
+        }
+        None => Step::End(None),
+    }
+}
+
+impl Actor {
+    pub(crate) fn new(
+        store: Option<Store>,
+        shell: Arc<Shell>,
+        spec: Spec,
+        state: watch::Sender<State>,
+        events: broadcast::Sender<Event>,
+    ) -> Self {
+        Self {
+            books: Books::new(store, Arc::clone(&shell)),
+            shell,
+            spec: Arc::new(spec),
+            backoff: Backoff::default(),
+            state,
+            events,
+        }
+    }
+
+    pub(crate) async fn run(mut self, inbox: mpsc::Receiver<Order>, asked: Asked) {
+        let mut orders = Orders(inbox);
+        let mut step = match self.spec.check() {
+            Ok(()) => Step::Launch(Request::new(asked)),
+            Err(error) => {
+                self.failed(error.into(), Request::new(asked));
+                Step::Idle
+            }
+        };
+        loop {
+            step = match step {
+                Step::Launch(request) => self.launch(request, &mut orders).await,
+                Step::Later(delay, request) => tokio::select! {
+                    () = tokio::time::sleep(delay) => Step::Launch(request),
+                    order = orders.next() => obey(order, request.waiting),
+                },
+                Step::Watch(session) => self.watch(session, &mut orders).await,
+                Step::Idle => match orders.next().await {
+                    Some(Order::Restart { asked, reply }) => match self.spec.check() {
+                        Ok(()) => obey(Some(Order::Restart { asked, reply }), Vec::new()),
+                        Err(error) => {
+                            let mut request = Request::new(asked);
+                            request.waiting.push(reply);
+                            self.failed(error.into(), request);
+                            Step::Idle
+                        }
+                    },
+                    order => obey(order, Vec::new()),
+                },
+                Step::End(reply) => {
+                    self.set(State::Stopped);
+                    if let Some(reply) = reply {
+                        let _ = reply.send(());
+                    }
+                    return;
+                }
+            };
+        }
+    }
+
+    pub(crate) fn set(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    pub(crate) fn amend(&self, amend: impl FnOnce(&mut State)) {
+        self.state.send_modify(amend);
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // An error means that nobody listens.
+        let _ = self.events.send(event);
+    }
+
+    /// Nothing is left to try: says so everywhere.
+    pub(crate) fn failed(&self, report: FailureReport, request: Request) {
+        tracing::error!(message = %report.message, detail = %report.detail, "no runtime could be started");
+        self.set(State::Failed(report.clone()));
+        self.tell(Event::Failed(report.clone()));
+        request.answer(&Err(SupervisorError::Failed(report)));
+    }
+
+    /// The port for a spawn, chosen off the async threads since it looks at files and locks.
+    pub(crate) async fn port(&self, avoid: Option<u16>) -> Result<u16, port::PortError> {
+        let file = self.spec.port_file.clone();
+        tokio::task::spawn_blocking(move || port::choose(&file, avoid))
+            .await
+            .unwrap_or(Err(port::PortError::Interrupted))
+    }
+}

@@ -1,0 +1,103 @@
+//! The store's launch bookkeeping, called off the async threads, and what stands in for it where
+//! there is no store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rollout::BadEntry;
+use runtime_store::{
+    AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt,
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Books {
+    store: Option<Store>,
+    shell: Arc<Shell>,
+}
+
+impl Books {
+    pub(crate) fn new(store: Option<Store>, shell: Arc<Shell>) -> Self {
+        Self { store, shell }
+    }
+
+    pub(crate) async fn begin(&self, asked: Asked, failures: &[Failure]) -> Arc<Launch> {
+        let shell = Arc::clone(&self.shell);
+        let failures = failures.to_vec();
+        let begun = self
+            .call(move |store| Ok(store.begin_launch(&shell, asked, &failures, Timestamp::now())))
+            .await;
+        Arc::new(begun.unwrap_or_else(|| bundled(&self.shell)))
+    }
+
+    /// What was condemned; nothing when that could not be written, or there is no store.
+    pub(crate) async fn ready(&self, launch: &Arc<Launch>, failures: &[Failure]) -> Vec<BadEntry> {
+        let launch = Arc::clone(launch);
+        let failures = failures.to_vec();
+        self.call(move |store| store.ready(&launch, &failures, Timestamp::now()))
+            .await
+            .unwrap_or_default()
+    }
+
+    pub(crate) async fn give_back(&self, taken: Vec<TakenAttempt>) {
+        if !taken.is_empty() {
+            self.call(move |store| store.give_back(&taken)).await;
+        }
+    }
+
+    /// What follows a crash; a store that cannot say restarts it.
+    pub(crate) async fn crashed(&self, launch: &Arc<Launch>) -> AfterCrash {
+        let launch = Arc::clone(launch);
+        self.call(move |store| store.crashed(&launch, Timestamp::now()))
+            .await
+            .unwrap_or(AfterCrash::Restart { crashes: 0 })
+    }
+
+    /// None when it could not be written: the same time is reported again later.
+    pub(crate) async fn soaked(
+        &self,
+        launch: &Arc<Launch>,
+        ran: Duration,
+        soak: Duration,
+    ) -> Option<Soak> {
+        let launch = Arc::clone(launch);
+        self.call(move |store| store.soaked(&launch, ran, soak, Timestamp::now()))
+            .await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, runtime_store::StoreError> + Send + 'static,
+    ) -> Option<T> {
+        let store = self.store.clone()?;
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the store could not be kept up to date");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a call to the store ended early");
+                None
+            }
+        }
+    }
+}
+
+fn bundled(shell: &Shell) -> Launch {
+    Launch {
+        id: uuid::Uuid::new_v4().to_string(),
+        choice: Choice {
+            version: shell.bundled.version.clone(),
+            integrity: None,
+            source: Source::Bundled,
+            dir: shell.bundled.dir.clone(),
+            entry: shell.bundled.entry.clone(),
+            trial: None,
+            passed_over: Vec::new(),
+        },
+        lease: None,
+        taken: None,
+        failures: Vec::new(),
+    }
+}

@@ -1,0 +1,97 @@
+//! The handle that the rest of the shell holds.
+
+use std::sync::Arc;
+
+use runtime_store::{Asked, Shell, Store};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::actor::{Actor, Order};
+use crate::state::{Event, Outcome, State, SupervisorError};
+use crate::{Spec, SpecError};
+
+/// Events kept for a subscriber that is slow to read; it then misses the oldest ones, never the
+/// state, which is whole in every reading.
+const EVENTS_KEPT: usize = 64;
+
+/// One supervised runtime. Cheap to clone; the last handle dropped ends the runtime in order.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    orders: mpsc::Sender<Order>,
+    state: watch::Receiver<State>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Supervisor {
+    /// Starts the first launch on the current tokio runtime and returns at once.
+    ///
+    /// Without a store only bundled runs. A [`Spec`] that [`Spec::check`] refuses leads to
+    /// [`State::Failed`] with that refusal, so check it where it comes from.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(store: Option<Store>, shell: Arc<Shell>, spec: Spec, asked: Asked) -> Self {
+        let (orders, inbox) = mpsc::channel(8);
+        let (state_sender, state) = watch::channel(State::Starting {
+            version: shell.bundled.version.clone(),
+            source: runtime_store::Source::Bundled,
+        });
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let actor = Actor::new(store, shell, spec, state_sender, events.clone());
+        tokio::spawn(actor.run(inbox, asked));
+        Self {
+            orders,
+            state,
+            events,
+        }
+    }
+
+    /// Where the runtime stands, now and from now on.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Ends what runs, in order and with its whole tree, and launches anew. Resolves once something
+    /// is ready, or nothing is left to try. A launch that is still undecided is ended at no attempt,
+    /// and whoever waits for it is answered by the new one.
+    ///
+    /// # Errors
+    /// [`SupervisorError::Failed`] when every choice failed, [`SupervisorError::Stopped`] when the
+    /// supervisor was stopped before or meanwhile.
+    pub async fn restart(&self, asked: Asked) -> Result<Outcome, SupervisorError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order::Restart { asked, reply };
+        if self.orders.send(order).await.is_err() {
+            return Err(SupervisorError::Stopped);
+        }
+        answer.await.unwrap_or(Err(SupervisorError::Stopped))
+    }
+
+    /// Ends the runtime for good: returns once the whole tree is gone, undecided attempts are given
+    /// back and the lease is released. Stopping twice is fine.
+    pub async fn stop(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.orders.send(Order::Stop { reply }).await.is_ok() {
+            // An error means that somebody else's stop was carried out first.
+            let _ = answer.await;
+        }
+        let mut state = self.state.clone();
+        // An error means that the actor is gone, which is as stopped as can be.
+        let _ = state.wait_for(|state| *state == State::Stopped).await;
+    }
+}
+
+impl From<SpecError> for crate::FailureReport {
+    fn from(error: SpecError) -> Self {
+        Self {
+            message: format!("The runtime cannot be started: {error}"),
+            hint: "Correct the app's configuration.".to_owned(),
+            detail: String::new(),
+            tried: Vec::new(),
+        }
+    }
+}
