@@ -31,7 +31,12 @@ impl Driver {
             .context("WebKitWebDriver is missing; run ./scripts/setup first")?;
         let (port, native_port) = (wait::free_port()?, wait::free_port()?);
         let child = Command::new(driver)
-            .args(["--port", &port.to_string(), "--native-port", &native_port.to_string()])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--native-port",
+                &native_port.to_string(),
+            ])
             .arg("--native-driver")
             .arg(native)
             .envs(env)
@@ -71,7 +76,10 @@ impl Driver {
     }
 
     fn pid(&self) -> i32 {
-        self.child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or(-1)
+        self.child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .unwrap_or(-1)
     }
 }
 
@@ -87,5 +95,7 @@ impl Drop for Driver {
 
 /// A WebDriver answer as text, for messages.
 pub(crate) fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -40,7 +40,13 @@ impl Gate {
                 }
             }
         });
-        Ok(Self { port, connections, requests, limit, held })
+        Ok(Self {
+            port,
+            connections,
+            requests,
+            limit,
+            held,
+        })
     }
 
     /// As a registry's address.
@@ -83,8 +89,9 @@ async fn relay(
     hold: Arc<watch::Sender<u64>>,
 ) -> std::io::Result<()> {
     let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) =
-        TcpStream::connect(("127.0.0.1", upstream)).await?.into_split();
+    let (mut from_server, mut to_server) = TcpStream::connect(("127.0.0.1", upstream))
+        .await?
+        .into_split();
     let ask = async move {
         let mut buffer = vec![0; 16 * 1024];
         loop {

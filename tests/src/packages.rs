@@ -18,6 +18,8 @@ pub enum Mode {
     Good,
     /// Imports a file that is not there.
     Dies,
+    /// Ends at once while this file is there; serves otherwise.
+    DiesWhile(std::path::PathBuf),
     /// Never listens, and never ends.
     Hangs,
     /// Serves, and ends with an error after this many milliseconds.
@@ -37,7 +39,11 @@ pub struct Package {
 impl Package {
     /// One of this version and manner.
     pub fn new(version: &str, mode: Mode) -> Self {
-        Self { version: version.to_owned(), mode, ballast: 0 }
+        Self {
+            version: version.to_owned(),
+            mode,
+            ballast: 0,
+        }
     }
 
     /// With so many bytes that do not compress, so that fetching it takes a while.
@@ -71,10 +77,15 @@ impl Package {
     }
 
     fn program(&self) -> String {
-        let before = match self.mode {
-            Mode::Dies => "import './not-there.js';\n",
-            Mode::Hangs => "setInterval(() => {}, 1000); await new Promise(() => {});\n",
-            Mode::Good | Mode::Crashes(_) | Mode::Page(_) => "",
+        let before = match &self.mode {
+            Mode::Dies => "import './not-there.js';\n".to_owned(),
+            Mode::DiesWhile(file) => format!(
+                "import {{ existsSync as there }} from 'node:fs';\n\
+                 if (there({:?})) {{ console.error('the tide is out'); process.exit(3); }}\n",
+                file.to_string_lossy()
+            ),
+            Mode::Hangs => "setInterval(() => {}, 1000); await new Promise(() => {});\n".to_owned(),
+            Mode::Good | Mode::Crashes(_) | Mode::Page(_) => String::new(),
         };
         let after = match self.mode {
             Mode::Crashes(millis) => format!("setTimeout(() => process.exit(7), {millis});\n"),
@@ -95,8 +106,10 @@ impl Package {
 
     /// Writes it as a tarball.
     pub fn pack(&self, file: &Path) -> Result<()> {
-        let mut archive =
-            tar::Builder::new(GzEncoder::new(std::fs::File::create(file)?, Compression::fast()));
+        let mut archive = tar::Builder::new(GzEncoder::new(
+            std::fs::File::create(file)?,
+            Compression::fast(),
+        ));
         for (name, content) in self.files() {
             let mut header = tar::Header::new_ustar();
             header.set_size(content.len() as u64);

@@ -6,20 +6,31 @@ use anyhow::{Context, Result, ensure};
 
 /// The project's folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .to_owned()
 }
 
 /// A program that `scripts/parts` built: `refit`, `refit-shell` or `refit-shell-dev`.
 pub fn part(name: &str) -> Result<PathBuf> {
     let path = root().join("target/parts").join(name);
-    ensure!(path.is_file(), "{} is missing; run ./scripts/parts --dev first", path.display());
+    ensure!(
+        path.is_file(),
+        "{} is missing; run ./scripts/parts --dev first",
+        path.display()
+    );
     Ok(path)
 }
 
 /// `bin` of the scripts' own npm tools.
 pub fn tool(path: &str) -> Result<PathBuf> {
     let path = root().join("scripts/tools/node_modules").join(path);
-    ensure!(path.exists(), "{} is missing; run ./scripts/setup --tests first", path.display());
+    ensure!(
+        path.exists(),
+        "{} is missing; run ./scripts/setup --tests first",
+        path.display()
+    );
     Ok(path)
 }
 
@@ -31,9 +42,16 @@ pub fn node() -> Result<PathBuf> {
 /// A Node that can run Verdaccio (22 or newer): the one on PATH, else the one from npm.
 pub fn modern_node() -> Result<PathBuf> {
     let node = node()?;
-    let said = std::process::Command::new(&node).arg("--version").output()?;
+    let said = std::process::Command::new(&node)
+        .arg("--version")
+        .output()?;
     let said = String::from_utf8_lossy(&said.stdout);
-    let major = said.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    let major = said
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .unwrap_or_default();
     if major.parse::<u32>().is_ok_and(|major| major >= 22) {
         return Ok(node);
     }
@@ -43,5 +61,7 @@ pub fn modern_node() -> Result<PathBuf> {
 /// The first program of that name on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }

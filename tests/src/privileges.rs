@@ -14,13 +14,19 @@ pub fn root_and(programs: &[&str], story: &str) -> bool {
         missing.push("root".to_owned());
     }
     missing.extend(
-        programs.iter().filter(|name| on_path(name).is_none()).map(|name| (*name).to_owned()),
+        programs
+            .iter()
+            .filter(|name| on_path(name).is_none())
+            .map(|name| (*name).to_owned()),
     );
     if missing.is_empty() {
         return true;
     }
     let missing = missing.join(", ");
-    assert!(std::env::var_os("CI").is_none(), "{story}: needs {missing}, and CI skips nothing");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{story}: needs {missing}, and CI skips nothing"
+    );
     eprintln!("\n*** SKIPPED: {story}: needs {missing} ***\n");
     false
 }

@@ -22,7 +22,9 @@ pub struct Process {
 /// Every process that is not a zombie.
 pub fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?)).collect()
+    entries
+        .filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
 }
 
 fn read(pid: i32) -> Option<Process> {
@@ -59,7 +61,10 @@ pub fn below(pid: i32) -> Vec<Process> {
 pub fn naming(text: &str) -> Vec<Process> {
     let own = i32::try_from(std::process::id()).unwrap_or_default();
     let named = |process: &Process| process.args.iter().any(|arg| arg.contains(text));
-    all().into_iter().filter(|process| process.pid != own && named(process)).collect()
+    all()
+        .into_iter()
+        .filter(|process| process.pid != own && named(process))
+        .collect()
 }
 
 /// SIGKILL.

@@ -36,7 +36,12 @@ impl Folder {
         BufReader::new(out).read_line(&mut line).await?;
         let said: serde_json::Value = serde_json::from_str(&line)
             .with_context(|| format!("refit serve said {line:?} instead of its address"))?;
-        Ok(Self { site, work, port: port_of(said["url"].as_str().unwrap_or_default())?, _server: server })
+        Ok(Self {
+            site,
+            work,
+            port: port_of(said["url"].as_str().unwrap_or_default())?,
+            _server: server,
+        })
     }
 
     /// Its port.
@@ -75,7 +80,11 @@ impl Folder {
 }
 
 fn port_of(url: &str) -> Result<u16> {
-    let port = url.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
+    let port = url
+        .trim_end_matches('/')
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
     port.with_context(|| format!("{url:?} names no port"))
 }
 
@@ -95,7 +104,10 @@ impl Verdaccio {
         let port = wait::free_port()?;
         std::fs::write(home.join("config.yaml"), settings(&home))?;
         // npm sends a token with every publish; this one is made up and means nothing to Verdaccio.
-        std::fs::write(home.join("npmrc"), format!("//127.0.0.1:{port}/:_authToken=story\n"))?;
+        std::fs::write(
+            home.join("npmrc"),
+            format!("//127.0.0.1:{port}/:_authToken=story\n"),
+        )?;
         let log = std::fs::File::create(home.join("verdaccio.out"))?;
         let server = Command::new(parts::modern_node()?)
             .arg(parts::tool("verdaccio/bin/verdaccio")?)
@@ -108,8 +120,14 @@ impl Verdaccio {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?;
-        wait::port(port).await.context("Verdaccio did not start; see verdaccio.out")?;
-        Ok(Self { home, port, _server: server })
+        wait::port(port)
+            .await
+            .context("Verdaccio did not start; see verdaccio.out")?;
+        Ok(Self {
+            home,
+            port,
+            _server: server,
+        })
     }
 
     /// Its address.
@@ -143,7 +161,11 @@ impl Verdaccio {
             .output()
             .await?;
         if !done.status.success() {
-            bail!("npm publish {}: {}", file.display(), String::from_utf8_lossy(&done.stderr));
+            bail!(
+                "npm publish {}: {}",
+                file.display(),
+                String::from_utf8_lossy(&done.stderr)
+            );
         }
         Ok(())
     }

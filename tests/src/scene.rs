@@ -30,6 +30,7 @@ pub struct Scene {
     dir: Option<TempDir>,
     root: PathBuf,
     program: PathBuf,
+    bundled: PathBuf,
     /// The configuration; written down before each program starts.
     pub config: Value,
     /// Set for every program on top of this process's environment.
@@ -51,7 +52,9 @@ impl Scene {
         } else {
             Some(tempfile::Builder::new().prefix("refit-story-").tempdir()?)
         };
-        let root = root.or(dir.as_ref().map(TempDir::path)).context("no folder")?;
+        let root = root
+            .or(dir.as_ref().map(TempDir::path))
+            .context("no folder")?;
         std::fs::create_dir_all(root)?;
         let root = root.canonicalize()?;
         let mut env = BTreeMap::new();
@@ -75,7 +78,15 @@ impl Scene {
             // By itself a story's device checks once, soon; what follows is asked for.
             "check": { "after": "1s", "every": "1h" },
         });
-        Ok(Self { dir, root, program: parts::part("refit-shell")?, config, env })
+        let bundled = root.join("bundled");
+        Ok(Self {
+            dir,
+            root,
+            program: parts::part("refit-shell")?,
+            bundled,
+            config,
+            env,
+        })
     }
 
     /// Its folder.
@@ -95,7 +106,12 @@ impl Scene {
 
     /// The bundled runtime.
     pub fn bundled(&self) -> PathBuf {
-        self.root.join("bundled")
+        self.bundled.clone()
+    }
+
+    /// Takes the bundled runtime from somewhere else.
+    pub fn bundle_from(&mut self, dir: &Path) {
+        dir.clone_into(&mut self.bundled);
     }
 
     /// The shell that plays here.
@@ -131,7 +147,11 @@ impl Scene {
     /// `refit` with these arguments, ready to be run; `--json` is on.
     pub fn command(&self, args: &[&str]) -> Result<Command> {
         let mut command = Command::new(parts::part("refit")?);
-        command.args(self.options()?).arg("--json").args(args).envs(&self.env);
+        command
+            .args(self.options()?)
+            .arg("--json")
+            .args(args)
+            .envs(&self.env);
         command.stdin(Stdio::null()).kill_on_drop(true);
         Ok(command)
     }
@@ -145,7 +165,11 @@ impl Scene {
     /// Runs `refit` and expects it to be done.
     pub async fn refit_does(&self, args: &[&str]) -> Result<Value> {
         let answer = self.refit(args).await?;
-        ensure!(answer.code == Some(0), "refit {}: {answer:?}", args.join(" "));
+        ensure!(
+            answer.code == Some(0),
+            "refit {}: {answer:?}",
+            args.join(" ")
+        );
         Ok(answer.json)
     }
 
@@ -180,6 +204,35 @@ impl Scene {
         .await
     }
 
+    /// Waits until this version serves and its trial is over.
+    pub async fn confirmed(&self, version: &str) -> Result<Value> {
+        self.status_where(&format!("{version} to be confirmed"), |status| {
+            status["running"]["version"] == version && status["running"]["trial"] == false
+        })
+        .await
+    }
+
+    /// As `confirmed`, with all the time that a person takes.
+    pub async fn confirmed_at_leisure(&self, version: &str) -> Result<()> {
+        while self.confirmed(version).await.is_err() {}
+        Ok(())
+    }
+
+    /// Waits, with all the time that a person takes, until this version is on the bad list.
+    pub async fn bad_at_leisure(&self, version: &str) -> Result<()> {
+        let bad = |status: &Value| {
+            status["bad"]
+                .to_string()
+                .contains(&format!("\"{version}\""))
+        };
+        while self
+            .status_where(&format!("{version} to be bad"), bad)
+            .await
+            .is_err()
+        {}
+        Ok(())
+    }
+
     /// The pointer file, or null.
     pub fn pointer(&self) -> Value {
         read_json(&self.store().join("current.json"))
@@ -189,7 +242,10 @@ impl Scene {
     pub fn bad(&self) -> Vec<String> {
         let list = read_json(&self.store().join("bad-versions.json"));
         let entries = list["bad"].as_array().cloned().unwrap_or_default();
-        entries.iter().filter_map(|entry| entry["version"].as_str().map(str::to_owned)).collect()
+        entries
+            .iter()
+            .filter_map(|entry| entry["version"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// Starts the shell in the story's display, without a driver.
@@ -216,7 +272,11 @@ impl Scene {
     /// The runtimes of this story that are alive.
     pub fn runtimes(&self) -> Vec<processes::Process> {
         let is_node = |process: &processes::Process| {
-            process.program.as_deref().and_then(Path::file_name).is_some_and(|name| name == "node")
+            process
+                .program
+                .as_deref()
+                .and_then(Path::file_name)
+                .is_some_and(|name| name == "node")
         };
         self.processes().into_iter().filter(is_node).collect()
     }
@@ -251,7 +311,11 @@ pub fn answer(output: &std::process::Output) -> Result<Answer> {
         text => serde_json::from_str(text)
             .with_context(|| format!("refit said {text:?}, which is no JSON"))?,
     };
-    Ok(Answer { code: output.status.code(), json, words })
+    Ok(Answer {
+        code: output.status.code(),
+        json,
+        words,
+    })
 }
 
 fn read_json(path: &Path) -> Value {

@@ -29,7 +29,12 @@ impl Window {
         let driver = Driver::start(&scene.env).await?;
         let client = driver.session(scene.program(), &scene.options()?).await?;
         let main = client.window().await?;
-        Ok(Self { client, driver, program: scene.program().to_owned(), main })
+        Ok(Self {
+            client,
+            driver,
+            program: scene.program().to_owned(),
+            main,
+        })
     }
 
     /// The WebDriver client, for what has no better name here.
@@ -44,13 +49,19 @@ impl Window {
 
     /// Runs a script in the page: the body of a function.
     pub async fn script(&self, body: &str) -> Result<Value> {
-        self.client.execute(body, vec![]).await.with_context(|| format!("script {body}"))
+        self.client
+            .execute(body, vec![])
+            .await
+            .with_context(|| format!("script {body}"))
     }
 
     /// Runs a script that calls `done(value)` at its end.
     pub async fn script_async(&self, body: &str) -> Result<Value> {
         let body = format!("const done = arguments[arguments.length - 1];\n{body}");
-        self.client.execute_async(&body, vec![]).await.context("an asynchronous script")
+        self.client
+            .execute_async(&body, vec![])
+            .await
+            .context("an asynchronous script")
     }
 
     /// Waits until an element of the page shows this text.
@@ -68,7 +79,11 @@ impl Window {
         let body = "const found = document.querySelector(arguments[0]); \
                     return found && (found.value || found.textContent);";
         let found = self.client.execute(body, vec![css.into()]).await?;
-        ensure!(!found.is_null(), "no {css} at {}", self.client.current_url().await?);
+        ensure!(
+            !found.is_null(),
+            "no {css} at {}",
+            self.client.current_url().await?
+        );
         Ok(text_of(&found))
     }
 
@@ -80,12 +95,18 @@ impl Window {
 
     /// What the banner says, buttons and all; none while it is not there.
     pub async fn banner(&self) -> Result<Option<String>> {
-        let Ok(root) = self.banner_root().await else { return Ok(None) };
+        let Ok(root) = self.banner_root().await else {
+            return Ok(None);
+        };
         let mut said = Vec::new();
         for part in root {
             said.push(part.text().await?);
         }
-        let said = said.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = said
+            .join(" ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         Ok((!said.is_empty()).then_some(said))
     }
 
@@ -155,7 +176,10 @@ impl Window {
         wait::until("a second window", async || {
             let windows = self.client.windows().await?;
             let other = windows.into_iter().find(|window| *window != self.main);
-            Ok(self.client.switch_to_window(other.context("there is only the main window")?).await?)
+            Ok(self
+                .client
+                .switch_to_window(other.context("there is only the main window")?)
+                .await?)
         })
         .await
     }
@@ -166,7 +190,11 @@ impl Window {
             tokio::fs::create_dir_all(dir).await?;
         }
         let png = self.client.screenshot().await?;
-        ensure!(png.len() > 1000, "the picture for {} is empty", file.display());
+        ensure!(
+            png.len() > 1000,
+            "the picture for {} is empty",
+            file.display()
+        );
         Ok(tokio::fs::write(file, png).await?)
     }
 
