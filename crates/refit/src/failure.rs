@@ -1,6 +1,7 @@
 //! What went wrong, in the shape that a person and a program both can use.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Serialize;
@@ -41,15 +42,21 @@ impl Failure {
 
     /// A file that could not be read or written. `doing` is an infinitive, e.g. `read`.
     pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        let hint = match error.kind() {
-            std::io::ErrorKind::NotFound => "Check that the path is right.",
-            std::io::ErrorKind::PermissionDenied => "Check who may read and write it.",
-            std::io::ErrorKind::StorageFull => "Free some disk space, then try again.",
-            _ => "Check the path and its disk, then try again.",
+        let (what, hint) = match error.kind() {
+            ErrorKind::NotFound => (
+                "it is not there".to_owned(),
+                "Check that the path is right.",
+            ),
+            ErrorKind::PermissionDenied => (error.to_string(), "Check who may read and write it."),
+            ErrorKind::StorageFull => (error.to_string(), "Free some disk space, then try again."),
+            _ => (
+                error.to_string(),
+                "Check the path and its disk, then try again.",
+            ),
         };
         Self::new(
             "file",
-            format_args!("Could not {doing} {}: {error}", path.display()),
+            format_args!("Could not {doing} {}: {what}", path.display()),
             hint,
         )
     }

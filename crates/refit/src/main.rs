@@ -16,9 +16,11 @@
 //! * `resolve` builds no async runtime and no HTTP client and starts no process.
 
 mod args;
+mod bundle;
 mod commands;
 mod failure;
 mod output;
+mod progress;
 mod site;
 
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // The guard of a runtime that `run` starts is this same binary.
     let cli = args::Cli::parse();
     output::finish(cli.globals.json, commands::run(cli))
 }

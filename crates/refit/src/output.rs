@@ -8,6 +8,14 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
+/// Exit codes of a command that has an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done = 0,
+    Failed = 1,
+    NothingToDo = 3,
+}
+
 /// The result of a command that did not fail.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -17,8 +25,8 @@ pub(crate) struct Answer {
     data: Option<String>,
     /// Without `--json`: words for stderr.
     words: Option<String>,
-    /// Exit code 3.
-    nothing_to_do: bool,
+    /// How the process ends.
+    end: End,
 }
 
 impl Answer {
@@ -29,7 +37,7 @@ impl Answer {
             json: Some(serde_json::to_value(json).unwrap_or_default()),
             data: None,
             words: None,
-            nothing_to_do: false,
+            end: End::Done,
         }
     }
 
@@ -44,7 +52,15 @@ impl Answer {
     /// There was nothing to do; `words` say why.
     pub(crate) fn nothing_to_do(json: impl Serialize, words: impl Into<String>) -> Self {
         Self {
-            nothing_to_do: true,
+            end: End::NothingToDo,
+            ..Self::done(json).words(words)
+        }
+    }
+
+    /// What was asked for was done, and what it found or came to is a failure.
+    pub(crate) fn unwell(json: impl Serialize, words: impl Into<String>) -> Self {
+        Self {
+            end: End::Failed,
             ..Self::done(json).words(words)
         }
     }
@@ -78,7 +94,7 @@ pub(crate) fn finish(json: bool, result: Result<Answer, Failure>) -> ExitCode {
                     line(io::stderr(), words);
                 }
             }
-            ExitCode::from(if answer.nothing_to_do { 3 } else { 0 })
+            ExitCode::from(answer.end as u8)
         }
         Err(failure) => {
             if json {

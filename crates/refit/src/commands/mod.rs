@@ -22,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
 
 /// Runs a future to its end. Built here, not in `main`: `resolve` must not pay for it.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    log_to_stderr();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -33,4 +34,16 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
             )
         })?
         .block_on(future)
+}
+
+/// What the parts log goes to stderr: warnings, or what `RUST_LOG` asks for.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // A second call in one process changes nothing, and need not.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
 }
