@@ -1,0 +1,231 @@
+//! Staging's disk half: from verified bytes to a pointer, one type per step.
+//!
+//! ```text
+//! Store::begin_stage ─► Partial ─unpack─► Unpacked ─verify─► Whole ─commit─► Staged
+//!   bad, unsuitable,      partial/<v>,      bytes nobody       checked,        versions/<v>,
+//!   old, staged, busy     locked            vouches for        carried,        a trial
+//!                                                              synced
+//! ```
+//!
+//! # Invariants
+//!
+//! * What was not verified has no type that a later step accepts, and dropping any of the types
+//!   removes the partial.
+//! * The pointer moves last, by one rename. Any failure before leaves it as it was, and nothing but
+//!   a partial or a whole version that no pointer names.
+//! * The store lock is held in `begin_stage` and `commit` only, not while bytes flow.
+
+mod claim;
+mod commit;
+mod error;
+pub(crate) mod manifest;
+mod room;
+mod standing;
+mod sync;
+mod take_up;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use jiff::Timestamp;
+use rollout::{BadEntry, Candidate, Integrity, Unsuitable, Version};
+
+use claim::Claim;
+pub use error::StageError;
+pub use manifest::ManifestError;
+use standing::Standing;
+
+use crate::carry::Carried;
+use crate::layout::Layout;
+use crate::lock::StoreLock;
+use crate::unpack::{self, Limits, UnpackedTree};
+use crate::{Record, Shell, Store};
+
+/// How a version is to be staged.
+#[derive(Debug, Clone)]
+pub struct StagePlan {
+    /// The file to start, relative to the package: `dist/cli.js`.
+    pub entry: String,
+    /// What to carry over from the bundled runtime: `node_modules/node-pty`.
+    pub carry: Vec<String>,
+    /// Bounds of the unpacking.
+    pub limits: Limits,
+    /// Where it comes from, for the record: a URL or file, never with credentials.
+    pub source: String,
+    /// When this staging began.
+    pub now: Timestamp,
+    /// An ordered roll back: the version may be older than what the pointer names. It must be newer
+    /// than the bundled one all the same, or no launch would choose it.
+    pub older: bool,
+}
+
+/// What staging a candidate comes to.
+#[derive(Debug)]
+pub enum BeginStage {
+    /// The pointer names exactly this already.
+    AlreadyStaged,
+    /// A whole version with this integrity was there and is what the pointer names now: nothing
+    /// needs to be fetched.
+    TakenUp(Staged),
+    /// It failed here before.
+    Bad(BadEntry),
+    /// This host has not what it needs.
+    Incompatible(Unsuitable),
+    /// It is not newer than what runs anyway.
+    NotNewer {
+        /// The pointer's or the bundled version.
+        than: Version,
+    },
+    /// Another process is staging this version now.
+    Busy,
+    /// Its tarball is needed.
+    Fetch(Partial),
+}
+
+/// `partial/<v>`, locked and empty. Dropping it removes the folder.
+#[derive(Debug)]
+pub struct Partial {
+    claim: Claim,
+    order: Order,
+}
+
+/// A tree whose bytes nobody has vouched for: it can only be verified or dropped.
+#[derive(Debug)]
+pub struct Unpacked {
+    claim: Claim,
+    order: Order,
+    tree: UnpackedTree,
+}
+
+/// A verified, complete and synced tree, still in `partial/`.
+#[derive(Debug)]
+pub struct Whole {
+    claim: Claim,
+    order: Order,
+    record: Record,
+}
+
+/// A version that the pointer names now, on trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The version.
+    pub version: Version,
+    /// Its content.
+    pub integrity: Integrity,
+    /// Its entry, absolute and canonical.
+    pub entry: PathBuf,
+}
+
+/// What is being staged, for whom and how.
+#[derive(Debug, Clone)]
+struct Order {
+    layout: Layout,
+    candidate: Candidate,
+    shell: Shell,
+    plan: StagePlan,
+}
+
+impl Store {
+    /// Judges a candidate by what is on disk: the bad list, `engines`, the pointer, whole versions
+    /// and the room that is free. Sweeps partials first, then makes `partial/<v>` if its bytes are
+    /// needed.
+    pub fn begin_stage(
+        &self,
+        candidate: &Candidate,
+        shell: &Shell,
+        plan: &StagePlan,
+    ) -> Result<BeginStage, StageError> {
+        let order = Order {
+            layout: self.layout().clone(),
+            candidate: candidate.clone(),
+            shell: shell.clone(),
+            plan: plan.clone(),
+        };
+        self.sweep()?;
+        let lock = StoreLock::take(&order.layout)?;
+        let standing = Standing::load(&lock, &order.layout, plan.now)?;
+        if let Some(refusal) = standing.judge(&order) {
+            return Ok(refusal);
+        }
+        if let Some(outcome) = take_up::take_up(&lock, &order, &standing)? {
+            return Ok(outcome);
+        }
+        order.enough_room()?;
+        Ok(match Claim::take(&lock, &order.layout, &order.candidate.version)? {
+            Some(claim) => BeginStage::Fetch(Partial { claim, order }),
+            None => BeginStage::Busy,
+        })
+    }
+}
+
+impl Partial {
+    /// One pass over the tarball's bytes: hash, gunzip, unpack.
+    pub fn unpack(self, tarball: impl Read) -> Result<Unpacked, StageError> {
+        let Self { claim, order } = self;
+        let tree = {
+            let dir = Dir::open_ambient_dir(claim.dir(), ambient_authority())
+                .map_err(|error| StageError::write("open the folder", claim.dir(), error))?;
+            unpack::unpack(tarball, &dir, claim.dir(), &order.plan.limits)?
+        };
+        Ok(Unpacked { claim, order, tree })
+    }
+}
+
+impl Unpacked {
+    /// What was really in the archive. Nobody vouches for it yet.
+    pub fn tree(&self) -> &UnpackedTree {
+        &self.tree
+    }
+
+    /// Holds the tree against the decision (integrity, name, version, entry, `engines`), carries
+    /// the shared dependencies over and brings all of it to disk.
+    pub fn verify(self) -> Result<Whole, StageError> {
+        let Self { claim, order, tree } = self;
+        order.right_bytes(&tree)?;
+        let manifest = order.right_package(claim.dir())?;
+        order.right_entry(claim.dir())?;
+        order.suits(&manifest)?;
+        let carried = order.carry(claim.dir(), &manifest)?;
+        sync::sync_tree(claim.dir())?;
+        let record = order.record(&manifest, &carried);
+        Ok(Whole { claim, order, record })
+    }
+}
+
+impl Whole {
+    /// What its record will say.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Under the store lock: record, rename, parents to disk, pointer.
+    pub fn commit(self) -> Result<Staged, StageError> {
+        let Self { claim, order, record } = self;
+        commit::commit(claim, &order, &record)
+    }
+}
+
+impl Order {
+    fn record(&self, manifest: &manifest::Manifest, carried: &[Carried]) -> Record {
+        Record {
+            schema: Record::SCHEMA,
+            package: self.candidate.package.clone(),
+            version: self.candidate.version.clone(),
+            integrity: self.candidate.integrity.clone(),
+            entry: self.plan.entry.clone(),
+            engines: manifest.engines.clone(),
+            source: self.plan.source.clone(),
+            staged_at: self.plan.now,
+            // Plain texts always make a JSON value.
+            carried: (!carried.is_empty())
+                .then(|| serde_json::to_value(carried).ok())
+                .flatten(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}

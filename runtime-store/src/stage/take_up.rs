@@ -1,0 +1,63 @@
+//! A whole version that is there already needs no download.
+
+use super::commit::point_at;
+use super::standing::Standing;
+use super::{BeginStage, Order, StageError};
+use crate::carry::{self, Carried};
+use crate::lock::StoreLock;
+use crate::Record;
+
+/// Points at the stored version if it is the candidate's very content and would be built the same
+/// way again: same entry, and shared dependencies as the bundled runtime has them now.
+pub(super) fn take_up(
+    store: &StoreLock,
+    order: &Order,
+    standing: &Standing,
+) -> Result<Option<BeginStage>, StageError> {
+    let candidate = &order.candidate;
+    let dir = order.layout.version(&candidate.version);
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let Some(record) = Record::load(&order.layout, &candidate.version)? else {
+        return Ok(None);
+    };
+    let same = record.integrity == candidate.integrity
+        && record.package == candidate.package
+        && record.entry == order.plan.entry;
+    if !same || order.right_entry(&dir).is_err() || !order.carried_is_current(&record)? {
+        return Ok(None);
+    }
+    if let Err(why) = record.engines.suit(&order.shell.host) {
+        return Ok(Some(BeginStage::Incompatible(why)));
+    }
+    let staged = point_at(store, order, standing)?;
+    Ok(Some(BeginStage::TakenUp(staged)))
+}
+
+impl Order {
+    /// Whether what was carried over into the stored version is what would be carried over now.
+    fn carried_is_current(&self, record: &Record) -> Result<bool, StageError> {
+        let dir = self.layout.version(&record.version);
+        let recorded: Vec<Carried> = match &record.carried {
+            None => Vec::new(),
+            Some(value) => match serde_json::from_value(value.clone()) {
+                Ok(recorded) => recorded,
+                Err(_) => return Ok(false),
+            },
+        };
+        for path in &self.plan.carry {
+            let current = carry::fingerprint(&self.shell.bundled.dir, path)?;
+            let in_place = carry::is_there(&dir, path)?;
+            let current = match recorded.iter().find(|carried| carried.path == *path) {
+                Some(carried) => in_place && current.as_deref() == Some(&carried.fingerprint),
+                // The archive's own copy, or nothing to carry.
+                None => in_place || current.is_none(),
+            };
+            if !current {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
