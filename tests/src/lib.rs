@@ -16,6 +16,7 @@
 
 pub mod driver;
 pub mod gate;
+pub mod mounts;
 pub mod packages;
 pub mod parts;
 pub mod play;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
@@ -13,6 +14,11 @@ use crate::{Driver, Scene, wait};
 
 /// The element that the banner's shadow root hangs on.
 const BANNER: &str = "refit-banner";
+/// With Control and Shift, opens the runtime page.
+const RUNTIME_PAGE: char = 'u';
+/// WebDriver's names of the keys.
+const CONTROL: char = '\u{e009}';
+const SHIFT: char = '\u{e008}';
 
 /// A session with the shell in it.
 #[derive(Debug)]
@@ -164,6 +170,37 @@ impl Window {
             bail!("there is no such button that is enabled")
         })
         .await
+    }
+
+    /// Opens the runtime page as a person would, by its shortcut, and goes there.
+    pub async fn open_runtime_page(&self) -> Result<()> {
+        self.shortcut(RUNTIME_PAGE).await?;
+        self.other().await
+    }
+
+    async fn shortcut(&self, key: char) -> Result<()> {
+        let keys = KeyActions::new("keys".to_owned())
+            .then(KeyAction::Down { value: CONTROL })
+            .then(KeyAction::Down { value: SHIFT })
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key })
+            .then(KeyAction::Up { value: SHIFT })
+            .then(KeyAction::Up { value: CONTROL });
+        Ok(self.client.perform_actions(keys).await?)
+    }
+
+    /// Says yes where the runtime page asks again before it rolls back.
+    pub async fn confirm_roll_back(&self) -> Result<()> {
+        for found in self
+            .client
+            .find_all(Locator::Css("dialog button, [role=alertdialog] button"))
+            .await?
+        {
+            if found.text().await?.starts_with("Roll back") && found.is_displayed().await? {
+                return Ok(found.click().await?);
+            }
+        }
+        Ok(())
     }
 
     /// Back to the main window.
