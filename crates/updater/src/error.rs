@@ -316,9 +316,9 @@ pub enum UpdateError {
     #[error("version {wanted} is older than {running}, which runs now")]
     OlderThanRunning {
         /// What was asked for.
-        wanted: Version,
+        wanted: Box<Version>,
         /// What runs.
-        running: Version,
+        running: Box<Version>,
     },
     /// A local tarball that is not what was asked for.
     #[error("{} is refused: {why}", file.display())]

@@ -1,4 +1,29 @@
 //! From a registry to a staged version, and when to look.
+//!
+//! ```text
+//!                 ┌ timer: 30 s after the start, then every 30 min ±10 % of the device's own
+//! Updater::check ◄┤
+//!                 └ a person: at once, or the check that already runs
+//!      │
+//!      ├─► Registry: packument of the channel (ETag → 304) ─► Candidate
+//!      ├─► rollout::decide(facts) ─► Stage | Hold | None, written to rollout.log
+//!      └─► Stage: network → bounded channel → hash → gunzip → unpack → verify → commit
+//! ```
+//!
+//! Which bytes may become a version is the store's to judge; this crate brings them, and says what
+//! happened. It names no registry: where nobody configured any, npm is asked for its own.
+//!
+//! # Invariants
+//!
+//! * A token goes to the origin it was configured for and nowhere else, neither across a redirect
+//!   nor to a tarball's host, and no `Debug`, error or log line holds one.
+//! * Nothing but HTTPS, or HTTP on this very machine, is asked.
+//! * What is not a registry's answer (HTML, garbage, half a body) never counts as a check.
+//! * No answer is held beyond its limit; a tarball is never held at all.
+//! * No limit on the length of a transfer, only on silence.
+//! * One check and one stage at a time. Nothing that happens in a check ends the loop.
+//! * No script of a package is ever run.
+
 mod body;
 mod download;
 mod error;
@@ -6,7 +31,14 @@ mod http;
 mod npmrc;
 mod packument;
 mod registry;
+mod releases;
+mod schedule;
 mod secret;
+mod source;
+mod stage;
+mod status;
+mod tarball;
+mod updater;
 
 pub use download::Download;
 pub use error::{RegistryError, UpdateError};
@@ -14,3 +46,6 @@ pub use http::Timeouts;
 pub use npmrc::NpmSettings;
 pub use packument::Packument;
 pub use registry::{CachedPackument, PACKUMENT_BYTES, PackumentAnswer, Registry};
+pub use releases::{By, ErrorReport, LastCheck};
+pub use status::{CheckReport, Outcome, Phase, Progress, StageReport, UpdateEvent, UpdaterStatus};
+pub use updater::{Updater, UpdaterSpec, Wanted};

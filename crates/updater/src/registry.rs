@@ -156,7 +156,7 @@ impl Registry {
         limit: u64,
     ) -> Result<Download, RegistryError> {
         let place = self.place().await?;
-        let named = self.tarball_url(candidate)?;
+        let named = tarball_url(candidate)?;
         if named.origin() != place.base.origin()
             && let Some(mirrored) = mirrored(&place.base, &named)
         {
@@ -183,16 +183,6 @@ impl Registry {
             })
             .await?;
         Download::new(self.http.clone(), response, url, limit)
-    }
-
-    fn tarball_url(&self, candidate: &Candidate) -> Result<Url, RegistryError> {
-        let mut url =
-            Url::parse(&candidate.tarball).map_err(|error| RegistryError::BadAddress {
-                text: candidate.tarball.chars().take(200).collect(),
-                why: error.to_string(),
-            })?;
-        strip_login(&mut url);
-        Ok(url)
     }
 
     async fn fresh(&self) -> Result<Packument, RegistryError> {
@@ -371,6 +361,15 @@ impl Place {
         }
         Ok(Self { base, login })
     }
+}
+
+fn tarball_url(candidate: &Candidate) -> Result<Url, RegistryError> {
+    let mut url = Url::parse(&candidate.tarball).map_err(|error| RegistryError::BadAddress {
+        text: candidate.tarball.chars().take(200).collect(),
+        why: error.to_string(),
+    })?;
+    strip_login(&mut url);
+    Ok(url)
 }
 
 /// The same path at the registry's own origin, below the registry's path.

@@ -1,0 +1,149 @@
+//! `releases.json`: what the registry last said, and when to ask again.
+
+use jiff::Timestamp;
+use rollout::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::error::UpdateError;
+use crate::registry::CachedPackument;
+
+const SCHEMA: u32 = 1;
+
+/// The file. Fields that a newer shell wrote are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Releases {
+    pub(crate) schema: u32,
+    /// The last good answer that has an `ETag`.
+    #[serde(default)]
+    pub(crate) registry: Option<CachedPackument>,
+    /// The last check, whatever became of it.
+    #[serde(default)]
+    pub(crate) last_check: Option<LastCheck>,
+    /// The last check that a registry really answered.
+    #[serde(default)]
+    pub(crate) checked_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) next_check_at: Option<Timestamp>,
+    /// Until when the registry wants to be left alone.
+    #[serde(default)]
+    pub(crate) not_before: Option<Timestamp>,
+    #[serde(flatten)]
+    extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for Releases {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            registry: None,
+            last_check: None,
+            checked_at: None,
+            next_check_at: None,
+            not_before: None,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Releases {
+    /// A file with a higher schema belongs to a newer shell: it is neither understood nor written.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.schema <= SCHEMA
+    }
+
+    /// What is cached for exactly this question.
+    pub(crate) fn cached(&self, url: &str, channel: &str) -> Option<&CachedPackument> {
+        self.registry
+            .as_ref()
+            .filter(|cached| cached.url == url && cached.channel == channel)
+    }
+}
+
+/// Who wants a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The loop.
+    Timer,
+    /// A person, who is waiting for the answer.
+    Person,
+}
+
+/// One check and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCheck {
+    /// When it was over.
+    pub at: Timestamp,
+    /// Who wanted it.
+    pub by: By,
+    /// `stage`, `hold` or `none`; nothing where no decision came about.
+    pub decision: Option<String>,
+    /// The version it was about.
+    pub version: Option<Version>,
+    /// The reason's code, or the error's.
+    pub reason: String,
+    /// The reason in words.
+    pub message: String,
+    /// What went wrong, if anything did: the registry's answer, or staging after it.
+    pub error: Option<ErrorReport>,
+}
+
+/// An error as pages and `--json` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// A stable word.
+    pub kind: String,
+    /// What went wrong, with its URL or file.
+    pub message: String,
+    /// What a person can do.
+    pub hint: String,
+}
+
+impl From<&UpdateError> for ErrorReport {
+    fn from(error: &UpdateError) -> Self {
+        Self {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_newer_shell_survive_and_a_higher_schema_is_not_ours() {
+        let text = r#"{"schema":1,"registry":null,"lastCheck":null,"checkedAt":null,"nextCheckAt":null,"notBefore":null,"manifest":{"version":"2.0.0"}}"#;
+        let releases: Releases = serde_json::from_str(text).unwrap();
+        assert!(releases.is_ours());
+        assert_eq!(serde_json::to_string(&releases).unwrap(), text);
+        let newer: Releases = serde_json::from_str(r#"{"schema":2}"#).unwrap();
+        assert!(!newer.is_ours());
+    }
+
+    #[test]
+    fn what_was_cached_for_another_question_does_not_count() {
+        let mut releases = Releases::default();
+        releases.registry = Some(CachedPackument {
+            url: "http://127.0.0.1/demo".into(),
+            channel: "latest".into(),
+            etag: "\"1\"".into(),
+            candidate: serde_json::from_value(serde_json::json!({
+                "package": "demo", "version": "1.0.0", "tarball": "http://127.0.0.1/t",
+                "integrity": rollout::Integrity::from_digest([0; 64]).to_string(),
+            }))
+            .unwrap(),
+        });
+        assert!(releases.cached("http://127.0.0.1/demo", "latest").is_some());
+        assert!(releases.cached("http://127.0.0.1/demo", "next").is_none());
+        assert!(
+            releases
+                .cached("http://127.0.0.1/other", "latest")
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What the updater asks for versions: a registry, or in tests a stand-in.
+
+use std::fmt;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rollout::{Candidate, PackageName, Version};
+
+use crate::download::Download;
+use crate::error::RegistryError;
+use crate::registry::{CachedPackument, PackumentAnswer, Registry};
+
+/// What a channel names now.
+#[derive(Debug, Clone)]
+pub(crate) enum Latest {
+    /// What was cached.
+    NotModified,
+    /// A new answer.
+    Fresh {
+        candidate: Box<Candidate>,
+        etag: Option<String>,
+    },
+}
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, RegistryError>>;
+
+pub(crate) trait Source: fmt::Debug + Send + Sync {
+    fn package(&self) -> &PackageName;
+    fn address(&self) -> Answer<'_, String>;
+    fn latest<'a>(
+        &'a self,
+        channel: &'a str,
+        cached: Option<&'a CachedPackument>,
+    ) -> Answer<'a, Latest>;
+    fn version<'a>(&'a self, version: &'a Version) -> Answer<'a, Candidate>;
+    fn open<'a>(&'a self, candidate: &'a Candidate, limit: u64) -> Answer<'a, Download>;
+}
+
+impl Source for Registry {
+    fn package(&self) -> &PackageName {
+        Registry::package(self)
+    }
+
+    fn address(&self) -> Answer<'_, String> {
+        Registry::address(self).boxed()
+    }
+
+    fn latest<'a>(
+        &'a self,
+        channel: &'a str,
+        cached: Option<&'a CachedPackument>,
+    ) -> Answer<'a, Latest> {
+        async move {
+            Ok(match self.packument(cached).await? {
+                PackumentAnswer::NotModified => Latest::NotModified,
+                PackumentAnswer::Fresh { packument, etag } => Latest::Fresh {
+                    candidate: Box::new(packument.tagged(channel)?),
+                    etag,
+                },
+            })
+        }
+        .boxed()
+    }
+
+    fn version<'a>(&'a self, version: &'a Version) -> Answer<'a, Candidate> {
+        Registry::version(self, version).boxed()
+    }
+
+    fn open<'a>(&'a self, candidate: &'a Candidate, limit: u64) -> Answer<'a, Download> {
+        self.open_tarball(candidate, limit).boxed()
+    }
+}

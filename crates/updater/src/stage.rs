@@ -1,0 +1,401 @@
+//! One version on its way from a source to the pointer.
+//!
+//! ```text
+//! network or file ─► bounded channel ─► blocking thread: hash → gunzip → unpack ─► verify ─► commit
+//! ```
+//!
+//! Invariants: the channel holds a few pieces and nothing holds the whole; an end that nobody
+//! announced is an error and never the end of the file; until unpacking is done `stop` drops the
+//! partial, from then on the stage finishes, whoever still waits for it.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rollout::Candidate;
+use runtime_store::{BeginStage, Partial, Shell, StageError, StagePlan, Staged, Store};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::download::Download;
+use crate::error::{RegistryError, UpdateError};
+use crate::source::Source;
+use crate::status::{Outcome, Phase, Progress, StageReport, UpdaterStatus};
+
+/// Pieces under way between network and unpacker. A piece is what one read brought, at most
+/// some tens of KiB.
+const PIECES: usize = 8;
+const FILE_PIECE: usize = 64 << 10;
+/// How often progress is told at most.
+const TELL: Duration = Duration::from_millis(100);
+
+/// Everything a stage needs beside the candidate.
+#[derive(Debug, Clone)]
+pub(crate) struct Stager {
+    pub(crate) store: Store,
+    pub(crate) shell: Arc<Shell>,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) status: watch::Sender<UpdaterStatus>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) tries: usize,
+    pub(crate) pause: Duration,
+}
+
+/// Where the bytes come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// The tarball that the candidate names.
+    Source,
+    /// A file on this machine.
+    File(PathBuf),
+}
+
+enum Piece {
+    Bytes(Bytes),
+    /// Everything announced has come.
+    End,
+}
+
+/// What the blocking thread came to.
+enum Done {
+    Staged(Staged),
+    Failed(StageError),
+    Stopped,
+}
+
+impl Stager {
+    /// Stages `candidate`; what comes of it is told in the report, and the pointer moved only where
+    /// that says `staged`.
+    pub(crate) async fn run(
+        &self,
+        candidate: &Candidate,
+        from: &Origin,
+        plan: &StagePlan,
+    ) -> Result<StageReport, UpdateError> {
+        let result = self.tries(candidate, from, plan).await;
+        self.status
+            .send_if_modified(|status| status.progress.take().is_some());
+        result
+    }
+
+    async fn tries(
+        &self,
+        candidate: &Candidate,
+        from: &Origin,
+        plan: &StagePlan,
+    ) -> Result<StageReport, UpdateError> {
+        let mut pause = self.pause;
+        for tried in 1.. {
+            let error = match self.once(candidate, from, plan).await {
+                Err(UpdateError::Registry(error)) if error.is_transient() => error,
+                other => return other,
+            };
+            // The registry's own retries are over once a body begins; a body cut off begins anew.
+            if tried >= self.tries || error.retry_after().is_some() {
+                return Err(error.into());
+            }
+            tracing::info!(%error, "the download is tried again");
+            self.unless_stopped(tokio::time::sleep(pause)).await?;
+            pause *= 2;
+        }
+        Err(UpdateError::Stopped)
+    }
+
+    async fn once(
+        &self,
+        candidate: &Candidate,
+        from: &Origin,
+        plan: &StagePlan,
+    ) -> Result<StageReport, UpdateError> {
+        let begun = {
+            let (store, shell) = (self.store.clone(), Arc::clone(&self.shell));
+            let (candidate, plan) = (candidate.clone(), plan.clone());
+            blocking(move || store.begin_stage(&candidate, &shell, &plan)).await??
+        };
+        let partial = match begun {
+            BeginStage::Fetch(partial) => partial,
+            BeginStage::Busy => return Err(UpdateError::Busy(candidate.version.clone())),
+            other => return Ok(settled(candidate, other)),
+        };
+        self.tell(candidate, Phase::Downloading, 0, None);
+        match from {
+            Origin::Source => {
+                let limit = plan.limits.packed_bytes;
+                let open = self.source.open(candidate, limit);
+                let download = self.unless_stopped(open).await??;
+                self.pump(candidate, partial, Feed::Net(download), &plan.source)
+                    .await
+            }
+            Origin::File(path) => {
+                let feed = Feed::open(path).await?;
+                self.pump(candidate, partial, feed, &plan.source).await
+            }
+        }
+    }
+
+    async fn pump(
+        &self,
+        candidate: &Candidate,
+        partial: Partial,
+        mut feed: Feed,
+        origin: &str,
+    ) -> Result<StageReport, UpdateError> {
+        let (send, receive) = mpsc::channel(PIECES);
+        let unpacking = {
+            let stager = self.clone();
+            let candidate = candidate.clone();
+            tokio::task::spawn_blocking(move || stager.unpack(&candidate, partial, receive))
+        };
+        let passed_on = self
+            .unless_stopped(self.feed(candidate, &mut feed, &send))
+            .await;
+        // Without an `End` in it, a closed channel is an error to the unpacker.
+        drop(send);
+        let done = unpacking
+            .await
+            .map_err(|error| UpdateError::Internal(error.to_string()))?;
+        match (done, passed_on) {
+            (Done::Staged(staged), _) => Ok(report(
+                Outcome::Staged,
+                &staged.version,
+                "verified",
+                "is ready and waits for a restart",
+            )),
+            (_, Err(stopped)) => Err(stopped),
+            // What cut the bytes off says more than what the unpacker made of it.
+            (_, Ok(Err(error))) => Err(error),
+            (Done::Stopped, _) => Err(UpdateError::Stopped),
+            (Done::Failed(error), Ok(Ok(()))) => Err(UpdateError::Stage {
+                version: candidate.version.clone(),
+                origin: origin.to_owned(),
+                error: Arc::new(error),
+            }),
+        }
+    }
+
+    /// Passes pieces on until the end, an error, or an unpacker that wants no more.
+    async fn feed(
+        &self,
+        candidate: &Candidate,
+        feed: &mut Feed,
+        send: &mpsc::Sender<Piece>,
+    ) -> Result<(), UpdateError> {
+        let mut told: Option<Instant> = None;
+        let mut bytes = 0;
+        while let Some(piece) = feed.piece().await? {
+            bytes += piece.len() as u64;
+            if told.is_none_or(|told| told.elapsed() >= TELL) {
+                self.tell(candidate, Phase::Downloading, bytes, feed.total());
+                told = Some(Instant::now());
+            }
+            if send.send(Piece::Bytes(piece)).await.is_err() {
+                return Ok(());
+            }
+        }
+        self.tell(candidate, Phase::Downloading, bytes, feed.total());
+        let _ = send.send(Piece::End).await;
+        Ok(())
+    }
+
+    fn unpack(
+        &self,
+        candidate: &Candidate,
+        partial: Partial,
+        receive: mpsc::Receiver<Piece>,
+    ) -> Done {
+        let reader = Pieces {
+            receive,
+            piece: Bytes::new(),
+            ended: false,
+        };
+        let unpacked = match partial.unpack(reader) {
+            Ok(unpacked) => unpacked,
+            Err(error) => return Done::Failed(error),
+        };
+        if *self.stop.borrow() {
+            return Done::Stopped;
+        }
+        self.phase(candidate, Phase::Verifying);
+        let committed = unpacked.verify().and_then(|whole| {
+            self.phase(candidate, Phase::Staging);
+            whole.commit()
+        });
+        match committed {
+            Ok(staged) => Done::Staged(staged),
+            Err(error) => Done::Failed(error),
+        }
+    }
+
+    fn tell(&self, candidate: &Candidate, phase: Phase, bytes: u64, total: Option<u64>) {
+        self.status.send_modify(|status| {
+            status.progress = Some(Progress {
+                version: candidate.version.clone(),
+                phase,
+                bytes,
+                total,
+            });
+        });
+    }
+
+    fn phase(&self, candidate: &Candidate, phase: Phase) {
+        let progress = self.status.borrow().progress.clone();
+        let (bytes, total) =
+            progress.map_or((0, None), |progress| (progress.bytes, progress.total));
+        self.tell(candidate, phase, bytes, total);
+    }
+
+    /// `work`, unless `stop` comes first.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, UpdateError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => Err(UpdateError::Stopped),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// Outcomes that need no bytes.
+fn settled(candidate: &Candidate, begun: BeginStage) -> StageReport {
+    let version = &candidate.version;
+    match begun {
+        BeginStage::AlreadyStaged => report(
+            Outcome::AlreadyStaged,
+            version,
+            "already-staged",
+            "is staged already",
+        ),
+        BeginStage::TakenUp(staged) => report(
+            Outcome::Staged,
+            &staged.version,
+            "taken-up",
+            "was still whole on disk and waits for a restart",
+        ),
+        BeginStage::Bad(entry) => report(
+            Outcome::BadVersion,
+            version,
+            &entry.reason.to_string(),
+            &format!("failed here before; `refit retry {version}` forgives it"),
+        ),
+        BeginStage::Incompatible(unsuitable) => report(
+            Outcome::Incompatible,
+            version,
+            "incompatible",
+            &unsuitable.to_string(),
+        ),
+        BeginStage::NotNewer { than } => report(
+            Outcome::UpToDate,
+            version,
+            "not-newer",
+            &format!("is not newer than {than}"),
+        ),
+        // The caller takes these two apart before.
+        BeginStage::Busy | BeginStage::Fetch(_) => {
+            report(Outcome::Held, version, "busy", "is being staged")
+        }
+    }
+}
+
+pub(crate) fn report(
+    outcome: Outcome,
+    version: &rollout::Version,
+    reason: &str,
+    words: &str,
+) -> StageReport {
+    StageReport {
+        outcome,
+        version: Some(version.clone()),
+        reason: reason.to_owned(),
+        message: format!("Version {version} {words}"),
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, UpdateError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| UpdateError::Internal(error.to_string()))
+}
+
+enum Feed {
+    Net(Download),
+    File {
+        file: tokio::fs::File,
+        path: PathBuf,
+        total: Option<u64>,
+    },
+}
+
+impl Feed {
+    async fn open(path: &Path) -> Result<Self, UpdateError> {
+        let file = tokio::fs::File::open(path).await;
+        let file = file.map_err(|error| unreadable(path, &error))?;
+        let total = file.metadata().await.ok().map(|data| data.len());
+        let path = path.to_owned();
+        Ok(Self::File { file, path, total })
+    }
+
+    fn total(&self) -> Option<u64> {
+        match self {
+            Self::Net(download) => download.total(),
+            Self::File { total, .. } => *total,
+        }
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, UpdateError> {
+        match self {
+            Self::Net(download) => Ok(download.piece().await?),
+            Self::File { file, path, .. } => {
+                let mut piece = bytes::BytesMut::with_capacity(FILE_PIECE);
+                let read = file.read_buf(&mut piece).await;
+                let read = read.map_err(|error| unreadable(path, &error))?;
+                Ok((read > 0).then(|| piece.freeze()))
+            }
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> UpdateError {
+    RegistryError::File {
+        path: path.to_owned(),
+        why: error.to_string(),
+    }
+    .into()
+}
+
+/// The channel as the unpacker reads it.
+struct Pieces {
+    receive: mpsc::Receiver<Piece>,
+    piece: Bytes,
+    ended: bool,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() && !self.ended {
+            match self.receive.blocking_recv() {
+                Some(Piece::Bytes(piece)) => self.piece = piece,
+                Some(Piece::End) => self.ended = true,
+                None => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the bytes stopped coming",
+                    ));
+                }
+            }
+        }
+        let n = into.len().min(self.piece.len());
+        into[..n].copy_from_slice(&self.piece.split_to(n));
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests;
