@@ -10,8 +10,7 @@ use updater::UpdaterStatus;
 
 use crate::local::Local;
 use crate::status::{
-    BundledVersion, Failure, FellBack, LastCheck, Phase, Progress, Running, RunningSource, Status,
-    waiting,
+    BundledVersion, Failure, FellBack, Phase, Running, RunningSource, Status, waiting,
 };
 
 /// Everything a status is made of.
@@ -43,7 +42,11 @@ impl Board {
             problems: Vec::new(),
         };
         let first = Arc::new(compose(&facts, &local, 0));
-        Self { sender: watch::Sender::new(first), facts: Mutex::new(facts), local }
+        Self {
+            sender: watch::Sender::new(first),
+            facts: Mutex::new(facts),
+            local,
+        }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Status>> {
@@ -67,10 +70,20 @@ impl Board {
 }
 
 fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
-    let Facts { state, updater, snapshot, fell_back, problems } = facts;
+    let Facts {
+        state,
+        updater,
+        snapshot,
+        fell_back,
+        problems,
+    } = facts;
     let running = running(state, local, snapshot);
-    let staged =
-        waiting(snapshot.pointer.as_ref(), running.as_ref(), &local.bundled.version, &snapshot.bad);
+    let staged = waiting(
+        snapshot.pointer.as_ref(),
+        running.as_ref(),
+        &local.bundled.version,
+        &snapshot.bad,
+    );
     Status {
         seq,
         updates: local.switches.updates,
@@ -86,17 +99,30 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         previous: previous(snapshot),
         bundled: BundledVersion::clone(&local.bundled),
         bad: snapshot.bad.iter().cloned().map(Into::into).collect(),
-        last_check: updater.last_check.as_ref().map(LastCheck::from),
+        last_check: updater.last_check.clone(),
         next_check_at: updater.next_check_at,
-        progress: updater.progress.as_ref().map(Progress::from),
+        progress: updater.progress.clone(),
         fell_back: fell_back.clone(),
         failure: failure(state, local),
-        problems: local.problems.iter().chain(&snapshot.problems).chain(problems).cloned().collect(),
+        problems: local
+            .problems
+            .iter()
+            .chain(&snapshot.problems)
+            .chain(problems)
+            .cloned()
+            .collect(),
     }
 }
 
 fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running> {
-    let State::Running(supervisor::Running { version, integrity, source, url, since, .. }) = state
+    let State::Running(supervisor::Running {
+        version,
+        integrity,
+        source,
+        url,
+        since,
+        ..
+    }) = state
     else {
         return None;
     };
@@ -119,14 +145,24 @@ fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running>
 }
 
 fn previous(snapshot: &Snapshot) -> Option<Version> {
-    Some(snapshot.pointer.as_ref()?.previous.as_ref()?.version.clone())
+    Some(
+        snapshot
+            .pointer
+            .as_ref()?
+            .previous
+            .as_ref()?
+            .version
+            .clone(),
+    )
 }
 
 fn failure(state: &State, local: &Local) -> Option<Failure> {
     if let Some(refusal) = &local.refusal {
         return Some(refusal.clone());
     }
-    let State::Failed(report) = state else { return None };
+    let State::Failed(report) = state else {
+        return None;
+    };
     Some(Failure {
         message: report.message.clone(),
         hint: report.hint.clone(),

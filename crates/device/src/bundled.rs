@@ -30,7 +30,14 @@ pub(crate) fn find(dir: &Path, entry: &str, shell: &Version) -> Found {
         ),
     };
     let entry = join(&dir, entry);
-    Found { bundled: Bundled { dir, version, entry }, note }
+    Found {
+        bundled: Bundled {
+            dir,
+            version,
+            entry,
+        },
+        note,
+    }
 }
 
 /// `REFIT_RUNTIME` of a development build: that file runs as if it were bundled.
@@ -39,9 +46,16 @@ pub(crate) fn named(entry: &Path, shell: &Version) -> Result<Bundled, String> {
     match (entry.is_file(), entry.parent()) {
         (true, Some(dir)) => {
             let version = read_version(&dir.join("package.json")).unwrap_or_else(|_| shell.clone());
-            Ok(Bundled { dir: dir.to_owned(), version, entry })
+            Ok(Bundled {
+                dir: dir.to_owned(),
+                version,
+                entry,
+            })
         }
-        _ => Err(format!("REFIT_RUNTIME names {}, which is not a file", entry.display())),
+        _ => Err(format!(
+            "REFIT_RUNTIME names {}, which is not a file",
+            entry.display()
+        )),
     }
 }
 
@@ -54,12 +68,17 @@ fn read_version(package_json: &Path) -> Result<Version, String> {
         .map_err(|error| format!("cannot be read ({error})"))?;
     let parsed: PackageJson = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
         .map_err(|error| format!("names no version ({error})"))?;
-    parsed.version.parse().map_err(|error| format!("names no usable version ({error})"))
+    parsed
+        .version
+        .parse()
+        .map_err(|error| format!("names no usable version ({error})"))
 }
 
 /// Joins a configured `a/b` path component by component, so that it is native everywhere.
 fn join(dir: &Path, relative: &str) -> PathBuf {
-    relative.split('/').fold(dir.to_owned(), |path, part| path.join(part))
+    relative
+        .split('/')
+        .fold(dir.to_owned(), |path, part| path.join(part))
 }
 
 #[cfg(test)]
@@ -75,7 +94,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("package.json"), r#"{"version":"1.4.0"}"#).unwrap();
         let found = find(dir.path(), "dist/cli.js", &shell());
-        assert_eq!((found.bundled.version.as_str(), found.note), ("1.4.0", None));
+        assert_eq!(
+            (found.bundled.version.as_str(), found.note),
+            ("1.4.0", None)
+        );
         assert_eq!(found.bundled.entry, dir.path().join("dist").join("cli.js"));
     }
 
@@ -95,6 +117,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = named(&dir.path().join("none.js"), &shell()).unwrap_err();
         assert!(error.contains("none.js"), "{error}");
-        assert!(named(dir.path(), &shell()).is_err(), "a folder is not a file");
+        assert!(
+            named(dir.path(), &shell()).is_err(),
+            "a folder is not a file"
+        );
     }
 }

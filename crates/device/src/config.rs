@@ -105,7 +105,10 @@ pub struct Check {
 
 impl Default for Check {
     fn default() -> Self {
-        Self { after: defaults::check_after(), every: defaults::check_every() }
+        Self {
+            after: defaults::check_after(),
+            every: defaults::check_every(),
+        }
     }
 }
 
@@ -178,27 +181,37 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks a configuration file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let origin = path.display().to_string();
         serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text))
-            .map_err(|source| ConfigError::Shape { origin: origin.clone(), source })
+            .map_err(|source| ConfigError::Shape {
+                origin: origin.clone(),
+                source,
+            })
             .and_then(|config: Self| config.checked(&origin))
     }
 
     /// Checks a configuration that something else has read, such as `plugins.refit`.
     pub fn parse(value: serde_json::Value, origin: &str) -> Result<Self, ConfigError> {
         serde_json::from_value(value)
-            .map_err(|source| ConfigError::Shape { origin: origin.to_owned(), source })
+            .map_err(|source| ConfigError::Shape {
+                origin: origin.to_owned(),
+                source,
+            })
             .and_then(|config: Self| config.checked(origin))
     }
 
     fn checked(self, origin: &str) -> Result<Self, ConfigError> {
         match self.problem() {
             None => Ok(self),
-            Some((key, problem)) => {
-                Err(ConfigError::Value { origin: origin.to_owned(), key, problem })
-            }
+            Some((key, problem)) => Err(ConfigError::Value {
+                origin: origin.to_owned(),
+                key,
+                problem,
+            }),
         }
     }
 
@@ -215,7 +228,10 @@ impl Config {
             ("fleet", &self.fleet),
         ];
         if let Some((key, _)) = reserved.into_iter().find(|(_, value)| value.is_some()) {
-            return Some((key, "is not supported by this version; leave it out or null".to_owned()));
+            return Some((
+                key,
+                "is not supported by this version; leave it out or null".to_owned(),
+            ));
         }
         if !is_inside(&self.entry) {
             return Some(("entry", must_be_inside(&self.entry)));
@@ -223,17 +239,32 @@ impl Config {
         if let Some(path) = self.carry.iter().find(|path| !is_inside(path)) {
             return Some(("carry", must_be_inside(path)));
         }
-        if self.command.first().is_none_or(|program| program.trim().is_empty()) {
+        if self
+            .command
+            .first()
+            .is_none_or(|program| program.trim().is_empty())
+        {
             return Some(("command", "is empty; name at least a program".to_owned()));
         }
         if self.channel.is_empty() || self.channel.contains(['/', '%', '?', '#']) {
             return Some(("channel", format!("`{}` is not a dist-tag", self.channel)));
         }
         if ready_ways != 1 {
-            return Some(("ready", "needs exactly one of `http`, `tcp` and `line`".to_owned()));
+            return Some((
+                "ready",
+                "needs exactly one of `http`, `tcp` and `line`".to_owned(),
+            ));
         }
-        if self.ready.http.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            return Some(("ready", "`http` must be a path that starts with `/`".to_owned()));
+        if self
+            .ready
+            .http
+            .as_ref()
+            .is_some_and(|path| !path.starts_with('/'))
+        {
+            return Some((
+                "ready",
+                "`http` must be a path that starts with `/`".to_owned(),
+            ));
         }
         if self.ready.timeout.is_zero() {
             return Some(("ready", "`timeout` must be longer than nothing".to_owned()));
@@ -252,7 +283,9 @@ impl Config {
 fn is_inside(path: &str) -> bool {
     !path.is_empty()
         && !path.contains(['\\', '\0', ':'])
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn must_be_inside(path: &str) -> String {
@@ -293,8 +326,13 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named() {
         let error = with("regsitry", json!("x")).unwrap_err().to_string();
-        assert!(error.contains("`regsitry`") && error.contains("test.json"), "{error}");
-        let error = with("check", json!({ "evry": "2h" })).unwrap_err().to_string();
+        assert!(
+            error.contains("`regsitry`") && error.contains("test.json"),
+            "{error}"
+        );
+        let error = with("check", json!({ "evry": "2h" }))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`evry`"), "{error}");
     }
 
@@ -338,8 +376,13 @@ mod tests {
         let path = dir.path().join("refit.json");
         std::fs::write(&path, "\u{feff}{\n  \"package\": 5\n}").unwrap();
         let error = Config::load(&path).unwrap_err().to_string();
-        assert!(error.contains("refit.json") && error.contains("line 2"), "{error}");
-        let missing = Config::load(&dir.path().join("none.json")).unwrap_err().to_string();
+        assert!(
+            error.contains("refit.json") && error.contains("line 2"),
+            "{error}"
+        );
+        let missing = Config::load(&dir.path().join("none.json"))
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("none.json"), "{missing}");
     }
 }

@@ -1,18 +1,18 @@
 //! The device: what a plugin or a command line starts, asks and stops.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rollout::Version;
 use runtime_store::{Asked, HistoryEntry, HistoryEvent, RollBack, RolledBack, Store};
 use supervisor::Supervisor;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use updater::{By, StageReport, Updater, Wanted};
+use updater::{By, CheckReport, Outcome as StageOutcome, StageReport, Updater, Wanted};
 
 use crate::board::Board;
 use crate::history;
 use crate::local::{Local, now};
-use crate::status::{LastCheck, Status};
+use crate::status::Status;
 use crate::wiring;
 use crate::{Applied, AppliedOutcome, Problem};
 
@@ -25,8 +25,8 @@ pub(crate) struct Inner {
     pub(crate) local: Arc<Local>,
     pub(crate) board: Board,
     pub(crate) events: broadcast::Sender<DeviceEvent>,
-    /// Why there is no updater is told to whoever asks for a check.
-    pub(crate) updater: Result<Updater, Problem>,
+    /// Made when it is first needed; why there is none is told to whoever asks for a check.
+    updater: OnceLock<Result<Updater, Problem>>,
     pub(crate) running: watch::Sender<Option<Version>>,
     supervisor: Mutex<Option<Supervisor>>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -57,11 +57,10 @@ impl Device {
     pub fn open(local: Local) -> Self {
         let local = Arc::new(local);
         let running = watch::Sender::new(None);
-        let updater = wiring::updater(&local, running.subscribe());
         Self(Arc::new(Inner {
             board: Board::new(Arc::clone(&local)),
             events: broadcast::channel(64).0,
-            updater,
+            updater: OnceLock::new(),
             running,
             supervisor: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
@@ -91,18 +90,26 @@ impl Device {
         &self.0.local
     }
 
-    /// A person's check: looks now, or joins the look on its way, and stages what it finds.
-    pub async fn check(&self) -> Result<LastCheck, Problem> {
-        let report = self.updater()?.check(By::Person).await;
+    /// A person's check: looks now, or joins the check on its way, and stages what it finds.
+    pub async fn check(&self) -> Result<CheckReport, Problem> {
+        let report = self.updater(false)?.check(By::Person).await;
         self.refresh().await;
-        report.map(|report| LastCheck::from(&report)).map_err(|error| wiring::problem(&error))
+        report.map_err(|error| Problem::from(&error))
+    }
+
+    /// A person's look: decides, and stages nothing.
+    pub async fn look(&self) -> Result<CheckReport, Problem> {
+        self.updater(false)?
+            .look(By::Person)
+            .await
+            .map_err(|error| Problem::from(&error))
     }
 
     /// A person's stage of one version, of the newest, or of a file.
     pub async fn stage(&self, wanted: Wanted) -> Result<StageReport, Problem> {
-        let report = self.updater()?.stage(wanted, false).await;
+        let report = self.updater(false)?.stage(wanted, false).await;
         self.refresh().await;
-        report.map_err(|error| wiring::problem(&error))
+        report.map_err(|error| Problem::from(&error))
     }
 
     /// Restarts the runtime into the version that waits.
@@ -112,7 +119,8 @@ impl Device {
         let Some(waiting) = self.status().borrow().staged.clone() else {
             return Ok(self.nothing("No version waits for a restart."));
         };
-        self.restart_into(&waiting.version, AppliedOutcome::Applied).await
+        self.restart_into(&waiting.version, AppliedOutcome::Applied)
+            .await
     }
 
     /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
@@ -121,28 +129,47 @@ impl Device {
         self.refresh().await;
         let status = self.status().borrow().clone();
         let Some(version) = version
-            .or_else(|| status.fell_back.as_ref().map(|fallback| fallback.from.clone()))
+            .or_else(|| {
+                status
+                    .fell_back
+                    .as_ref()
+                    .map(|fallback| fallback.from.clone())
+            })
             .or_else(|| status.bad.last().map(|bad| bad.version.clone()))
         else {
             return Ok(self.nothing("No version failed here."));
         };
-        if status.staged.as_ref().is_some_and(|staged| staged.version == version) {
+        if status
+            .staged
+            .as_ref()
+            .is_some_and(|staged| staged.version == version)
+        {
             return self.apply().await;
         }
         let forgotten = version.clone();
-        let forgiven = self.on_store(move |store| store.forgive(&forgotten)).await?;
+        let forgiven = self
+            .on_store(move |store| store.forgive(&forgotten))
+            .await?;
         if !forgiven.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))? {
             return Ok(self.nothing(&format!("Version {version} is not on the bad list.")));
         }
-        history::write(self.0.local.store(), HistoryEvent::Forgiven, &version, None, None);
+        history::write(
+            self.0.local.store(),
+            HistoryEvent::Forgiven,
+            &version,
+            None,
+            None,
+        );
         let staged = self.stage(Wanted::Version(version)).await?;
         let outcome = match staged.outcome {
-            updater::StageOutcome::Staged | updater::StageOutcome::AlreadyStaged => {
-                AppliedOutcome::Staged
-            }
+            StageOutcome::Staged | StageOutcome::AlreadyStaged => AppliedOutcome::Staged,
             _ => AppliedOutcome::Nothing,
         };
-        Ok(Applied { outcome, version: staged.version, reason: staged.reason })
+        Ok(Applied {
+            outcome,
+            version: staged.version,
+            reason: staged.message,
+        })
     }
 
     /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
@@ -152,15 +179,15 @@ impl Device {
         let mut rolled = self.roll_back_pointer(order.clone()).await?;
         if let RolledBack::NotStored(version) = rolled {
             let wanted = Wanted::Version(version.clone());
-            let staged = self.updater()?.stage(wanted, true).await;
-            let report = staged.map_err(|error| wiring::problem(&error))?;
+            let staged = self.updater(false)?.stage(wanted, true).await;
+            let report = staged.map_err(|error| Problem::from(&error))?;
             if !matches!(
                 report.outcome,
-                updater::StageOutcome::Staged | updater::StageOutcome::AlreadyStaged
+                StageOutcome::Staged | StageOutcome::AlreadyStaged
             ) {
                 return Err(Problem::new(
                     "not-staged",
-                    format!("version {version} could not be staged: {}", report.reason),
+                    format!("version {version} could not be staged: {}", report.message),
                     "Choose another version, or roll back without naming one.",
                 ));
             }
@@ -181,7 +208,13 @@ impl Device {
             }
         };
         let store = self.0.local.store();
-        history::write(store, HistoryEvent::RolledBack, &version, from.as_ref(), None);
+        history::write(
+            store,
+            HistoryEvent::RolledBack,
+            &version,
+            from.as_ref(),
+            None,
+        );
         self.refresh().await;
         if self.supervisor().is_none() {
             return Ok(Applied {
@@ -190,19 +223,14 @@ impl Device {
                 version: Some(version),
             });
         }
-        let applied = self.restart_into(&version, AppliedOutcome::RolledBack).await?;
+        let applied = self
+            .restart_into(&version, AppliedOutcome::RolledBack)
+            .await?;
         self.tell(DeviceEvent::RolledBack {
             version,
             reason: "You went back to this version.".to_owned(),
         });
         Ok(applied)
-    }
-
-    /// Restarts what runs, because somebody else changed what should.
-    pub(crate) async fn restart(&self) -> Result<Applied, Problem> {
-        let _order = self.0.orders.lock().await;
-        let choice = self.0.local.resolve();
-        self.restart_into(&choice.version, AppliedOutcome::Applied).await
     }
 
     /// What happened on this device, oldest first.
@@ -213,14 +241,15 @@ impl Device {
     /// Stops timers, downloads and the runtime with all its descendants; gives back an attempt
     /// whose verdict is still out.
     pub async fn stop(&self) {
-        if let Ok(updater) = &self.0.updater {
+        if let Some(Ok(updater)) = self.0.updater.get() {
             updater.stop().await;
         }
         let supervisor = self.supervisor();
         if let Some(supervisor) = supervisor {
             supervisor.stop().await;
         }
-        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks =
+            std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             task.abort();
         }
@@ -234,11 +263,19 @@ impl Device {
     }
 
     pub(crate) fn supervisor(&self) -> Option<Supervisor> {
-        self.0.supervisor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set_supervisor(&self, supervisor: Supervisor) {
-        *self.0.supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
+        *self
+            .0
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(supervisor);
     }
 
     pub(crate) fn tell(&self, event: DeviceEvent) {
@@ -246,8 +283,14 @@ impl Device {
         let _ = self.0.events.send(event);
     }
 
-    fn updater(&self) -> Result<&Updater, Problem> {
-        self.0.updater.as_ref().map_err(Clone::clone)
+    /// The updater; `passive` counts for the first caller only: whether it also looks by itself.
+    pub(crate) fn updater(&self, passive: bool) -> Result<&Updater, Problem> {
+        let inner = &self.0;
+        inner
+            .updater
+            .get_or_init(|| wiring::updater(&inner.local, inner.running.subscribe(), passive))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     async fn roll_back_pointer(&self, order: RollBack) -> Result<RolledBack, Problem> {
@@ -268,14 +311,24 @@ impl Device {
         let launched = supervisor.restart(Asked::ByPerson).await;
         self.refresh().await;
         let launched = launched.map_err(|error| {
-            Problem::from_error("restart", &error, "See the log of the runtime, then try again.")
+            Problem::from_error(
+                "restart",
+                &error,
+                "See the log of the runtime, then try again.",
+            )
         })?;
         if launched.version == *wanted {
             let reason = format!("Version {wanted} is running.");
-            return Ok(Applied { outcome, version: Some(launched.version), reason });
+            return Ok(Applied {
+                outcome,
+                version: Some(launched.version),
+                reason,
+            });
         }
-        let reason =
-            format!("Version {wanted} did not become ready; {} is running.", launched.version);
+        let reason = format!(
+            "Version {wanted} did not become ready; {} is running.",
+            launched.version
+        );
         Ok(Applied {
             outcome: AppliedOutcome::FellBack,
             version: Some(launched.version),
@@ -284,8 +337,17 @@ impl Device {
     }
 
     fn nothing(&self, reason: &str) -> Applied {
-        let version = self.status().borrow().running.as_ref().map(|it| it.version.clone());
-        Applied { outcome: AppliedOutcome::Nothing, version, reason: reason.to_owned() }
+        let version = self
+            .status()
+            .borrow()
+            .running
+            .as_ref()
+            .map(|it| it.version.clone());
+        Applied {
+            outcome: AppliedOutcome::Nothing,
+            version,
+            reason: reason.to_owned(),
+        }
     }
 
     /// Runs `work` on the store, off the async threads.

@@ -1,6 +1,7 @@
 //! What a person is told when something they asked for did not work.
 
 use serde::{Deserialize, Serialize};
+use updater::UpdateError;
 
 /// An error as the page, the command line and the owner's socket show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -18,7 +19,11 @@ pub struct Problem {
 impl Problem {
     /// A problem with its next step.
     pub fn new(kind: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), message: message.into(), hint: hint.into() }
+        Self {
+            kind: kind.to_owned(),
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     /// The whole chain of an error's causes as one message.
@@ -38,6 +43,12 @@ impl Problem {
     }
 }
 
+impl From<&UpdateError> for Problem {
+    fn from(error: &UpdateError) -> Self {
+        Self::from_error(error.kind(), error, error.hint())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,7 +59,16 @@ mod tests {
 
     #[test]
     fn the_chain_of_causes_is_told_once() {
-        let error = Layer("outer", Some(Box::new(Layer("inner", Some(Box::new(Layer("inner", None)))))));
-        assert_eq!(Problem::from_error("x", &error, "y").message, "outer: inner");
+        let error = Layer(
+            "outer",
+            Some(Box::new(Layer(
+                "inner",
+                Some(Box::new(Layer("inner", None))),
+            ))),
+        );
+        assert_eq!(
+            Problem::from_error("x", &error, "y").message,
+            "outer: inner"
+        );
     }
 }

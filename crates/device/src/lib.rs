@@ -41,8 +41,8 @@ pub use error::Problem;
 pub use local::{DeviceOptions, Local};
 pub use owner::{Answer, Request, ask};
 pub use status::{
-    BadVersion, BundledVersion, Failure, FellBack, LastCheck, Phase, Progress, Running,
-    RunningSource, StagedVersion, Status,
+    BadVersion, BundledVersion, Failure, FellBack, Phase, Running, RunningSource, StagedVersion,
+    Status,
 };
 pub use supervisor::guard::run_if_asked as run_guard_if_asked;
 pub use switches::Updates;
@@ -50,3 +50,7 @@ pub use switches::Updates;
 // What this crate's own interface is made of, so that its users need name no other crate.
 pub use rollout::{Integrity, Version};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
+pub use updater::{
+    CheckReport, LastCheck, Outcome as StageOutcome, Phase as ProgressPhase, Progress, StageReport,
+    Wanted,
+};

@@ -78,17 +78,36 @@ impl Local {
                 }
             }
         }
-        let store = if options.development { None } else { open_store(&options, &mut problems) };
+        let store = if options.development {
+            None
+        } else {
+            open_store(&options, &mut problems)
+        };
         let program = program::find(&config.command[0], &found_dir(&options), &options.env);
         let node = program::node(&program, &options.data_dir.join("node.json"));
         let shell = Shell {
-            host: Host { node, shell: options.shell_version.clone() },
+            host: Host {
+                node,
+                shell: options.shell_version.clone(),
+            },
             attempts: config.attempts,
             launch_trials: switches.updates == Updates::On,
             bundled: bundled.clone(),
         };
-        let bundled = BundledVersion { version: bundled.version, note: found.note };
-        Self { switches, program, store, shell, bundled, problems, refusal, options }
+        let bundled = BundledVersion {
+            version: bundled.version,
+            note: found.note,
+        };
+        Self {
+            switches,
+            program,
+            store,
+            shell,
+            bundled,
+            problems,
+            refusal,
+            options,
+        }
     }
 
     /// The store, where there is one.

@@ -37,8 +37,8 @@ pub enum Request {
         /// The version to go to; none for the previous one.
         to: Option<Version>,
     },
-    /// Restart what runs, because the pointer was changed.
-    Restart,
+    /// Read the store again: another process changed it. Nothing is restarted.
+    Changed,
 }
 
 /// What it answers.
@@ -49,6 +49,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// To everything that restarts.
     Applied(Applied),
+    /// To `changed`.
+    Noted,
     /// It did not work.
     Problem(Problem),
 }
@@ -82,13 +84,24 @@ impl Owner {
             use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
             options.mode(0o600)
         };
-        Ok(Some(Self { listener: options.create_tokio()?, _lock: lock }))
+        Ok(Some(Self {
+            listener: options.create_tokio()?,
+            _lock: lock,
+        }))
     }
 
     /// The next request, with the connection to answer on. A client that says nothing sensible is
     /// passed over.
     pub(crate) async fn next(&self) -> Option<(Request, Asker)> {
-        let stream = self.listener.accept().await.ok()?;
+        let stream = match self.listener.accept().await {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Out of file handles, most likely: a moment later there may be some again.
+                tracing::warn!(%error, "the owner's socket accepts nothing");
+                tokio::time::sleep(REQUEST_TIME).await;
+                return None;
+            }
+        };
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         let mut capped = (&mut stream).take(REQUEST_BYTES);
@@ -111,7 +124,9 @@ pub(crate) struct Asker(BufReader<Stream>);
 impl Asker {
     /// Answers and hangs up. A client that has gone is nobody's loss.
     pub(crate) async fn answer(mut self, answer: &Answer) {
-        let Ok(mut line) = serde_json::to_vec(answer) else { return };
+        let Ok(mut line) = serde_json::to_vec(answer) else {
+            return;
+        };
         line.push(b'\n');
         if let Err(error) = self.0.get_mut().write_all(&line).await {
             tracing::debug!(%error, "nobody waits for this answer");
@@ -128,14 +143,23 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Option<Answer>, Probl
         Err(error) => return Err(broken(&error)),
     };
     // Nobody listens: there is no socket, or a dead owner's.
-    let Ok(stream) = Stream::connect(name).await else { return Ok(None) };
+    let Ok(stream) = Stream::connect(name).await else {
+        return Ok(None);
+    };
     let mut line = serde_json::to_vec(request)
         .map_err(|error| Problem::from_error("internal", &error, "Please report this."))?;
     line.push(b'\n');
     let mut stream = BufReader::new(stream);
-    stream.get_mut().write_all(&line).await.map_err(|error| broken(&error))?;
+    stream
+        .get_mut()
+        .write_all(&line)
+        .await
+        .map_err(|error| broken(&error))?;
     let mut answer = String::new();
-    stream.read_line(&mut answer).await.map_err(|error| broken(&error))?;
+    stream
+        .read_line(&mut answer)
+        .await
+        .map_err(|error| broken(&error))?;
     serde_json::from_str(&answer).map(Some).map_err(|error| {
         Problem::from_error(
             "owner-answer",
@@ -158,7 +182,10 @@ fn broken(error: &io::Error) -> Problem {
 enum Place {
     #[cfg_attr(windows, expect(dead_code, reason = "named pipes live in no folder"))]
     File(PathBuf),
-    #[cfg_attr(unix, expect(dead_code, reason = "a namespaced socket is open to other users"))]
+    #[cfg_attr(
+        unix,
+        expect(dead_code, reason = "a namespaced socket is open to other users")
+    )]
     Pipe(String),
 }
 

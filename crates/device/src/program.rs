@@ -18,18 +18,26 @@ pub(crate) fn find(name: &str, bundled: &Path, env: &BTreeMap<OsString, OsString
     if name.contains(['/', '\\']) {
         return PathBuf::from(name.replace("{bundled}", &bundled.to_string_lossy()));
     }
-    let own = bundled.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let own = bundled
+        .join("bin")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if own.is_file() {
         return own;
     }
-    let path = env.iter().find(|(key, _)| key.eq_ignore_ascii_case("PATH")).map(|(_, value)| value);
+    let path = env
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case("PATH"))
+        .map(|(_, value)| value);
     which::which_in(name, path, bundled).unwrap_or_else(|_| PathBuf::from(name))
 }
 
 /// Which Node `program` is, for `engines.node`. Asking Node costs some 40 ms, so the answer is kept
 /// in `cache` by path, size and time.
 pub(crate) fn node(program: &Path, cache: &Path) -> NodeFact {
-    if !program.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(OsStr::new("node"))) {
+    if !program
+        .file_stem()
+        .is_some_and(|stem| stem.eq_ignore_ascii_case(OsStr::new("node")))
+    {
         return NodeFact::NotUsed;
     }
     let Some(print) = Print::of(program) else {
@@ -41,7 +49,13 @@ pub(crate) fn node(program: &Path, cache: &Path) -> NodeFact {
     let Some(version) = ask(program) else {
         return NodeFact::Unknown;
     };
-    write(cache, &Known { print, version: version.clone() });
+    write(
+        cache,
+        &Known {
+            print,
+            version: version.clone(),
+        },
+    );
     NodeFact::Is(version)
 }
 
@@ -125,12 +139,19 @@ mod tests {
         let env = BTreeMap::from([("PATH".into(), dir.path().as_os_str().to_owned())]);
         let bundled = dir.path().join("runtime");
         assert_eq!(find("tool", &bundled, &env), dir.path().join("tool"));
-        assert_eq!(find("no-such-tool", &bundled, &env), PathBuf::from("no-such-tool"));
+        assert_eq!(
+            find("no-such-tool", &bundled, &env),
+            PathBuf::from("no-such-tool")
+        );
     }
 
     #[test]
     fn a_path_may_name_the_bundled_folder() {
-        let found = find("{bundled}/bin/serve", Path::new("/opt/app/runtime"), &BTreeMap::new());
+        let found = find(
+            "{bundled}/bin/serve",
+            Path::new("/opt/app/runtime"),
+            &BTreeMap::new(),
+        );
         assert_eq!(found, PathBuf::from("/opt/app/runtime/bin/serve"));
     }
 
@@ -140,7 +161,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (node_file, cache) = (dir.path().join("node"), dir.path().join("node.json"));
         let asked = dir.path().join("asked");
-        script(&node_file, &format!("echo x >> {}; echo v22.1.0", asked.display()));
+        script(
+            &node_file,
+            &format!("echo x >> {}; echo v22.1.0", asked.display()),
+        );
         let times = || std::fs::read_to_string(&asked).unwrap().lines().count();
         let expected = NodeFact::Is("22.1.0".parse().unwrap());
         assert_eq!((node(&node_file, &cache), times()), (expected.clone(), 1));
@@ -148,14 +172,23 @@ mod tests {
         std::fs::write(&cache, "torn{").unwrap();
         node(&node_file, &cache);
         assert_eq!(times(), 2);
-        script(&node_file, &format!("echo xx >> {}; echo v24.0.0-pre", asked.display()));
-        assert_eq!(node(&node_file, &cache), NodeFact::Is("24.0.0-pre".parse().unwrap()));
+        script(
+            &node_file,
+            &format!("echo xx >> {}; echo v24.0.0-pre", asked.display()),
+        );
+        assert_eq!(
+            node(&node_file, &cache),
+            NodeFact::Is("24.0.0-pre".parse().unwrap())
+        );
     }
 
     #[test]
     fn a_command_without_node_has_no_node_to_judge() {
         let cache = Path::new("unused.json");
-        assert_eq!(node(Path::new("/usr/bin/python3"), cache), NodeFact::NotUsed);
+        assert_eq!(
+            node(Path::new("/usr/bin/python3"), cache),
+            NodeFact::NotUsed
+        );
         assert_eq!(node(Path::new("/nowhere/node"), cache), NodeFact::Unknown);
     }
 }

@@ -5,7 +5,9 @@ use rollout::{BadEntry, Integrity, Version};
 use runtime_store::Source;
 use serde::{Deserialize, Serialize};
 
-use crate::{Problem, Updates};
+use updater::{LastCheck, Progress};
+
+use crate::Updates;
 
 /// Everything a page or a command line shows. Every change makes a whole new one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,39 +145,6 @@ impl From<BadEntry> for BadVersion {
     }
 }
 
-/// One look at the registry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LastCheck {
-    /// When.
-    pub at: Timestamp,
-    /// Who asked: `timer` or `person`.
-    pub by: String,
-    /// `stage`, `hold` or `none`; none where the check failed.
-    pub decision: Option<String>,
-    /// The version the decision is about.
-    pub version: Option<Version>,
-    /// The reason's code.
-    pub reason: Option<String>,
-    /// The reason in words.
-    pub message: String,
-    /// What went wrong.
-    pub error: Option<Problem>,
-}
-
-/// A download on its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The version being fetched.
-    pub version: Version,
-    /// `downloading`, `verifying` or `staging`.
-    pub phase: String,
-    /// Packed bytes that have arrived.
-    pub bytes: u64,
-    /// Packed bytes in all, where the server said so.
-    pub total: Option<u64>,
-}
-
 /// What a fallback was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FellBack {
@@ -219,7 +188,9 @@ pub(crate) fn waiting(
     let runs_already = running.is_some_and(|running| {
         running.version == pointer.version && running.integrity.as_ref() == Some(&pointer.integrity)
     });
-    let is_bad = bad.iter().any(|entry| entry.is_about(&pointer.version, &pointer.integrity));
+    let is_bad = bad
+        .iter()
+        .any(|entry| entry.is_about(&pointer.version, &pointer.integrity));
     let passes = pointer.version.is_newer_than(bundled) && !is_bad;
     (passes && !runs_already).then(|| StagedVersion {
         version: pointer.version.clone(),

@@ -31,19 +31,26 @@ impl Switches {
     /// Reads them. `REFIT_RUNTIME` counts in development builds only.
     pub(crate) fn read(env: &BTreeMap<OsString, OsString>, development: bool) -> Self {
         let get = |name: &str| env.get(OsStr::new(name)).filter(|value| !value.is_empty());
-        let updates = match (development, get("REFIT_NO_AUTO_UPDATE").is_some_and(|v| is_true(v))) {
+        let updates = match (
+            development,
+            get("REFIT_NO_AUTO_UPDATE").is_some_and(|v| is_true(v)),
+        ) {
             (true, _) => Updates::DevelopmentBuild,
             (false, true) => Updates::NoAutoUpdate,
             (false, false) => Updates::On,
         };
-        let runtime = get("REFIT_RUNTIME").filter(|_| development).map(PathBuf::from);
+        let runtime = get("REFIT_RUNTIME")
+            .filter(|_| development)
+            .map(PathBuf::from);
         Self { updates, runtime }
     }
 }
 
 /// `1`, `true`, `yes` and `on` mean yes, in any letter case.
 fn is_true(value: &OsStr) -> bool {
-    ["1", "true", "yes", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
+    ["1", "true", "yes", "on"]
+        .iter()
+        .any(|yes| value.eq_ignore_ascii_case(yes))
 }
 
 #[cfg(test)]
@@ -61,13 +68,20 @@ mod tests {
             assert_eq!(switches.updates, Updates::NoAutoUpdate, "{yes}");
         }
         for no in ["", "0", "false", "off", "no", "2"] {
-            assert_eq!(read("REFIT_NO_AUTO_UPDATE", no, false).updates, Updates::On, "{no}");
+            assert_eq!(
+                read("REFIT_NO_AUTO_UPDATE", no, false).updates,
+                Updates::On,
+                "{no}"
+            );
         }
     }
 
     #[test]
     fn a_named_runtime_counts_in_development_builds_only() {
-        assert_eq!(read("REFIT_RUNTIME", "/x.js", true).runtime, Some(PathBuf::from("/x.js")));
+        assert_eq!(
+            read("REFIT_RUNTIME", "/x.js", true).runtime,
+            Some(PathBuf::from("/x.js"))
+        );
         assert_eq!(read("REFIT_RUNTIME", "/x.js", false).runtime, None);
     }
 }

@@ -8,7 +8,7 @@ use runtime_store::{Asked, HistoryEvent, How};
 use supervisor::{Event, Readiness, Spec, State, Supervisor};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use updater::{NpmSettings, Registry, UpdateError, Updater, UpdaterEvent, UpdaterSpec};
+use updater::{NpmSettings, Registry, Timeouts, UpdateEvent, Updater, UpdaterSpec};
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
@@ -25,8 +25,11 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn updater(
     local: &Local,
     running: watch::Receiver<Option<Version>>,
+    passive: bool,
 ) -> Result<Updater, Problem> {
-    let Some(store) = local.store().filter(|_| local.switches.updates != Updates::DevelopmentBuild)
+    let Some(store) = local
+        .store()
+        .filter(|_| local.switches.updates != Updates::DevelopmentBuild)
     else {
         return Err(Problem::new(
             "updates-off",
@@ -38,32 +41,45 @@ pub(crate) fn updater(
         ));
     };
     let config = local.config();
-    let env = local.options.env.clone();
-    let npm = NpmSettings::read(&env);
-    let registry = Registry::new(config.package.clone(), config.registry.clone(), npm)
-        .map_err(|error| Problem::from_error("registry", &error, error.hint()))?;
+    let home = dirs::home_dir();
+    let npm = NpmSettings::read(&local.options.env, home.as_deref());
+    let registry = Registry::new(
+        config.package.clone(),
+        config.registry.clone(),
+        npm,
+        Timeouts::default(),
+    )
+    .map_err(|error| Problem::from_error(error.kind(), &error, error.hint()))?;
     let spec = UpdaterSpec {
+        registry,
         channel: config.channel.clone(),
         entry: config.entry.clone(),
         carry: config.carry.clone(),
-        first_check: config.check.after,
-        every: config.check.every,
         limits: runtime_store::Limits::default(),
+        passive,
+        after: config.check.after,
+        every: config.check.every,
     };
-    Ok(Updater::new(spec, registry, store.clone(), Arc::new(local.shell().clone()), running))
-}
-
-/// An updater's error as a person is told it.
-pub(crate) fn problem(error: &UpdateError) -> Problem {
-    Problem::from_error(error.kind(), error, error.hint())
+    Ok(Updater::start(
+        spec,
+        store.clone(),
+        Arc::new(local.shell().clone()),
+        running,
+    ))
 }
 
 fn spec(local: &Local) -> Spec {
     let config = local.config();
     let timeout = config.ready.timeout;
     let ready = match (&config.ready.http, &config.ready.line) {
-        (Some(path), _) => Readiness::Http { path: path.clone(), timeout },
-        (None, Some(line)) => Readiness::Line { contains: line.clone(), timeout },
+        (Some(path), _) => Readiness::Http {
+            path: path.clone(),
+            timeout,
+        },
+        (None, Some(line)) => Readiness::Line {
+            contains: line.clone(),
+            timeout,
+        },
         (None, None) => Readiness::Tcp { timeout },
     };
     Spec {
@@ -90,8 +106,12 @@ pub(crate) async fn start(device: &Device) {
     let local = Arc::clone(&device.0.local);
     tidy_up(device).await;
     let shell = Arc::new(local.shell().clone());
-    let supervisor =
-        Supervisor::start(local.store().cloned(), shell, spec(&local), Asked::Passively);
+    let supervisor = Supervisor::start(
+        local.store().cloned(),
+        shell,
+        spec(&local),
+        Asked::Passively,
+    );
     let heard = supervisor.events();
     let state = supervisor.state();
     device.set_supervisor(supervisor);
@@ -99,16 +119,19 @@ pub(crate) async fn start(device: &Device) {
         tokio::spawn(follow_state(device.clone(), state)),
         tokio::spawn(follow_launches(device.clone(), heard)),
     ];
-    if let Ok(updater) = &device.0.updater {
-        tasks.push(tokio::spawn(follow_updater(device.clone(), updater.clone())));
-        if local.switches.updates == Updates::On {
-            updater.start();
+    let passive = local.switches.updates == Updates::On;
+    match device.updater(passive) {
+        Ok(updater) => {
+            tasks.push(tokio::spawn(follow_updater(
+                device.clone(),
+                updater.clone(),
+            )));
         }
-    } else if let Err(problem) = &device.0.updater
-        && local.switches.updates == Updates::On
-    {
-        let text = format!("{} {}", problem.message, problem.hint);
-        device.0.board.update(|facts| facts.problems.push(text));
+        Err(problem) if passive => {
+            let text = format!("{}. {}", problem.message, problem.hint);
+            device.0.board.update(|facts| facts.problems.push(text));
+        }
+        Err(_) => {}
     }
     if let Some(store) = local.store() {
         match Owner::claim(store.root()) {
@@ -121,7 +144,12 @@ pub(crate) async fn start(device: &Device) {
             }
         }
     }
-    device.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).append(&mut tasks);
+    device
+        .0
+        .tasks
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .append(&mut tasks);
 }
 
 /// What an earlier run left: partials, trash, dependencies carried from an older bundled runtime.
@@ -174,10 +202,7 @@ async fn follow_state(device: Device, mut state: watch::Receiver<State>) {
     }
 }
 
-async fn follow_launches(
-    device: Device,
-    mut heard: tokio::sync::broadcast::Receiver<Event>,
-) {
+async fn follow_launches(device: Device, mut heard: tokio::sync::broadcast::Receiver<Event>) {
     loop {
         match heard.recv().await {
             Ok(event) => on_launch_event(&device, event).await,
@@ -196,14 +221,22 @@ async fn on_launch_event(device: &Device, event: Event) {
             note_first_readiness(device, &running).await;
             device.0.board.update(|facts| {
                 let past = facts.fell_back.as_ref().is_some_and(|fallback| {
-                    running.version == fallback.from || running.version.is_newer_than(&fallback.from)
+                    running.version == fallback.from
+                        || running.version.is_newer_than(&fallback.from)
                 });
                 if past {
                     facts.fell_back = None;
                 }
             });
         }
-        Event::FellBack { from, to, reason, detail, condemned, .. } => {
+        Event::FellBack {
+            from,
+            to,
+            reason,
+            detail,
+            condemned,
+            ..
+        } => {
             let words = in_words(reason);
             let code = code(reason);
             tracing::warn!(%from, %to, reason = code, %detail, condemned, "fell back");
@@ -221,20 +254,29 @@ async fn on_launch_event(device: &Device, event: Event) {
                     condemned,
                 });
             });
-            device.tell(DeviceEvent::RolledBack { version: to, reason: message });
+            device.tell(DeviceEvent::RolledBack {
+                version: to,
+                reason: message,
+            });
         }
         Event::Confirmed { version } => {
             history::write(store, HistoryEvent::Confirmed, &version, None, None);
             device.refresh().await;
             collect(device).await;
         }
-        Event::Crashed { version, detail, crashes } => {
+        Event::Crashed {
+            version,
+            detail,
+            crashes,
+        } => {
             tracing::warn!(%version, %detail, crashes, "the runtime crashed and is restarted");
         }
         Event::Failed(report) => {
             tracing::error!(message = %report.message, detail = %report.detail, "nothing runs");
         }
-        Event::Launching { version, launch_id, .. } => {
+        Event::Launching {
+            version, launch_id, ..
+        } => {
             tracing::info!(%version, %launch_id, "launching");
         }
     }
@@ -280,7 +322,7 @@ async fn follow_updater(device: Device, updater: Updater) {
         tokio::select! {
             changed = status.changed() => if changed.is_err() { return },
             event = events.recv() => match event {
-                Ok(UpdaterEvent::Staged { version }) => {
+                Ok(UpdateEvent::Staged { version }) => {
                     let store = device.0.local.store();
                     history::write(store, HistoryEvent::Staged, &version, None, None);
                     device.refresh().await;
@@ -296,7 +338,9 @@ async fn follow_updater(device: Device, updater: Updater) {
 /// Answers the command line.
 async fn serve(device: Device, owner: Owner) {
     loop {
-        let Some((request, asker)) = owner.next().await else { continue };
+        let Some((request, asker)) = owner.next().await else {
+            continue;
+        };
         let device = device.clone();
         tokio::spawn(async move {
             let answer = match request {
@@ -307,7 +351,10 @@ async fn serve(device: Device, owner: Owner) {
                 }
                 Request::Apply => device.apply().await.map(Answer::Applied),
                 Request::RollBack { to } => device.roll_back(to).await.map(Answer::Applied),
-                Request::Restart => device.restart().await.map(Answer::Applied),
+                Request::Changed => {
+                    device.refresh().await;
+                    Ok(Answer::Noted)
+                }
             };
             asker.answer(&answer.unwrap_or_else(Answer::Problem)).await;
         });

@@ -19,9 +19,17 @@ async fn the_owner_is_asked_and_answers() {
     let owner = Owner::claim(&store).unwrap().expect("nobody else owns it");
     let serve = tokio::spawn(async move {
         let (request, asker) = owner.next().await.unwrap();
-        asker.answer(&Answer::Problem(Problem::new("seen", format!("{request:?}"), ""))).await;
+        asker
+            .answer(&Answer::Problem(Problem::new(
+                "seen",
+                format!("{request:?}"),
+                "",
+            )))
+            .await;
     });
-    let request = Request::RollBack { to: Some("1.0.0".parse().unwrap()) };
+    let request = Request::RollBack {
+        to: Some("1.0.0".parse().unwrap()),
+    };
     let Ok(Some(Answer::Problem(problem))) = ask(dir.path(), &request).await else {
         panic!("no answer");
     };
@@ -34,7 +42,10 @@ async fn there_is_one_owner_at_a_time_and_a_dead_one_does_not_block() {
     let (_dir, store) = store();
     let first = Owner::claim(&store).unwrap();
     assert!(first.is_some());
-    assert!(Owner::claim(&store).unwrap().is_none(), "a second owner beside the first");
+    assert!(
+        Owner::claim(&store).unwrap().is_none(),
+        "a second owner beside the first"
+    );
     drop(first);
     // What a killed owner leaves behind.
     if let Place::File(path) = Place::of(&store) {
@@ -49,8 +60,13 @@ async fn only_its_user_can_open_the_socket() {
     use std::os::unix::fs::PermissionsExt as _;
     let (_dir, store) = store();
     let _owner = Owner::claim(&store).unwrap();
-    let Place::File(path) = Place::of(&store) else { panic!("a file") };
-    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o077, 0);
+    let Place::File(path) = Place::of(&store) else {
+        panic!("a file")
+    };
+    assert_eq!(
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o077,
+        0
+    );
 }
 
 #[tokio::test]
