@@ -99,6 +99,7 @@ impl Local {
             note: found.note,
         };
         Self {
+            options,
             switches,
             program,
             store,
@@ -106,7 +107,6 @@ impl Local {
             bundled,
             problems,
             refusal,
-            options,
         }
     }
 

@@ -180,12 +180,7 @@ fn broken(error: &io::Error) -> Problem {
 /// Where the socket is.
 #[derive(Debug)]
 enum Place {
-    #[cfg_attr(windows, expect(dead_code, reason = "named pipes live in no folder"))]
     File(PathBuf),
-    #[cfg_attr(
-        unix,
-        expect(dead_code, reason = "a namespaced socket is open to other users")
-    )]
     Pipe(String),
 }
 
