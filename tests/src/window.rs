@@ -101,15 +101,17 @@ impl Window {
 
     /// What the banner says, buttons and all; none while it is not there.
     pub async fn banner(&self) -> Result<Option<String>> {
-        let Ok(root) = self.banner_root().await else {
+        let Ok(host) = self.banner_host().await else {
             return Ok(None);
         };
-        let mut said = Vec::new();
-        for part in root {
-            said.push(part.text().await?);
-        }
-        let said = said
-            .join(" ")
+        let card = host
+            .shadow_root()
+            .await?
+            .find(Locator::Css("section"))
+            .await?;
+        let said = card
+            .text()
+            .await?
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
@@ -154,11 +156,6 @@ impl Window {
         Ok(self.client.find(Locator::Css(BANNER)).await?)
     }
 
-    async fn banner_root(&self) -> Result<Vec<Element>> {
-        let root = self.banner_host().await?.shadow_root().await?;
-        Ok(root.find_all(Locator::Css(":host > :not(style)")).await?)
-    }
-
     /// Presses a button of the page by its name.
     pub async fn press_in_page(&self, name: &str) -> Result<()> {
         wait::until(&format!("the page's button {name:?}"), async || {
@@ -187,20 +184,6 @@ impl Window {
             .then(KeyAction::Up { value: SHIFT })
             .then(KeyAction::Up { value: CONTROL });
         Ok(self.client.perform_actions(keys).await?)
-    }
-
-    /// Says yes where the runtime page asks again before it rolls back.
-    pub async fn confirm_roll_back(&self) -> Result<()> {
-        for found in self
-            .client
-            .find_all(Locator::Css("dialog button, [role=alertdialog] button"))
-            .await?
-        {
-            if found.text().await?.starts_with("Roll back") && found.is_displayed().await? {
-                return Ok(found.click().await?);
-            }
-        }
-        Ok(())
     }
 
     /// Back to the main window.

@@ -134,8 +134,8 @@ async fn a_person_rolls_back_from_the_runtime_page_and_the_version_stays_away() 
     window.open_runtime_page().await?;
     window.shows("main", "1.1.0").await?;
     window.shows("main", "1.0.0").await?;
-    window.press_in_page("Roll back").await?;
-    window.confirm_roll_back().await?;
+    window.press_in_page("Roll back…").await?;
+    window.press_in_page("Roll back to 1.0.0").await?;
     scene.running("1.0.0").await?;
     window.shows("main", "Rolled back").await?;
     ensure!(
