@@ -1,0 +1,86 @@
+/** Statuses in, requests out. */
+import type { Status } from '../types'
+import { toProblem } from '../types'
+import type { Bridge } from './bridge'
+import { Memory } from './memory'
+import type { Surface } from './surface'
+import type { Action, Own } from './view'
+import { noteOf, view } from './view'
+
+export class Controller {
+  readonly #bridge: Pick<Bridge, 'status' | 'listen' | 'apply' | 'retry'>
+  readonly #surface: Pick<Surface, 'attach' | 'draw' | 'onAction'>
+  readonly #memory: Memory
+  #status: Status | null = null
+  #busy: Own['busy'] = null
+  #note: Own['note'] = null
+
+  constructor(
+    bridge: Pick<Bridge, 'status' | 'listen' | 'apply' | 'retry'>,
+    surface: Pick<Surface, 'attach' | 'draw' | 'onAction'>,
+    memory: Memory = Memory.ofPage(window),
+  ) {
+    this.#bridge = bridge
+    this.#surface = surface
+    this.#memory = memory
+  }
+
+  async start(): Promise<void> {
+    this.#surface.onAction((action) => void this.#act(action))
+    try {
+      await this.#bridge.listen((status) => this.#hear(status))
+      const status = await this.#bridge.status()
+      this.#surface.attach()
+      this.#hear(status)
+    } catch {
+      // A page that may not ask has no banner.
+    }
+  }
+
+  #hear(status: Status): void {
+    if (this.#status !== null && status.seq <= this.#status.seq) return
+    this.#status = status
+    this.#draw()
+  }
+
+  #draw(): void {
+    const own: Own = { ...this.#memory.kept, busy: this.#busy, note: this.#note }
+    this.#surface.draw(view(this.#status, own, moment))
+  }
+
+  async #act(action: Action): Promise<void> {
+    const { staged, fellBack } = this.#status ?? { staged: null, fellBack: null }
+    if (action === 'later' && staged !== null) this.#memory.keep({ later: staged.version })
+    if (action === 'dismiss' && fellBack !== null) this.#memory.keep({ dismissed: fellBack.at })
+    if (action === 'close') this.#note = null
+    if (action === 'apply' && staged !== null) await this.#ask('apply', staged.version)
+    if (action === 'retry' && fellBack !== null) {
+      this.#memory.forgetLater()
+      await this.#ask('retry', fellBack.from)
+    }
+    this.#draw()
+  }
+
+  async #ask(what: 'apply' | 'retry', version: string): Promise<void> {
+    if (this.#busy !== null) return
+    this.#busy = { what, version }
+    this.#draw()
+    try {
+      const applied = await (what === 'apply' ? this.#bridge.apply() : this.#bridge.retry(version))
+      if (applied.outcome === 'nothing') {
+        this.#note = { title: applied.reason, detail: null }
+      }
+    } catch (error) {
+      this.#note = noteOf(toProblem(error))
+    } finally {
+      this.#busy = null
+    }
+  }
+}
+
+/** A moment as people here write it. */
+function moment(time: string): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return time
+  return `on ${date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}`
+}

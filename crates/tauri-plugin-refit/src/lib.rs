@@ -1,0 +1,44 @@
+//! Keeps the runtime inside a Tauri app current over the air, and never breaks the app.
+//!
+//! ```text
+//! init() ─► setup: Device::open ─► device.start()
+//!               │                     │ statuses
+//!               │                     ├─► events to every window      (relay)
+//!               │                     └─► where the main window goes  (screen)
+//!  page ─► command ─► who is asking? (caller) ─► device ─► answer or Problem
+//! ```
+//!
+//! All that an app calls is [`init`]; everything that keeps the runtime current is in `device`.
+//!
+//! # Invariants
+//!
+//! * A command is answered only for the app's own pages, or for the very origin that the main window
+//!   was sent to; the runtime's page reaches four of them. A capability must allow it besides.
+//! * No command takes a URL, a path, a key or a channel.
+//! * The main window opens nothing but the app's own pages and the running runtime's.
+//! * No lock is held while Tauri is called.
+//! * The app's exit ends timers, downloads and the runtime's whole process tree, within bounds.
+
+mod caller;
+mod commands;
+mod error;
+mod plugin;
+mod relay;
+mod screen;
+mod wire;
+
+pub use device::{Config, run_guard_if_asked};
+pub use error::SetupError;
+pub use plugin::Builder;
+
+use tauri::Runtime;
+use tauri::plugin::TauriPlugin;
+
+/// The plugin, configured by `plugins.refit` in `tauri.conf.json`.
+///
+/// Call it before anything else of the app has started: the app's own binary also serves as the
+/// guard that ends the runtime should the app die, and in that role this never returns.
+#[must_use]
+pub fn init<R: Runtime>() -> TauriPlugin<R, serde_json::Value> {
+    Builder::new().build()
+}

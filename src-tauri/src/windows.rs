@@ -1,0 +1,97 @@
+//! The two windows: `main` for the start page and the runtime, `runtime` for the runtime page.
+
+use std::path::PathBuf;
+
+use tauri::webview::NewWindowResponse;
+use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+pub(crate) const MAIN: &str = "main";
+const RUNTIME: &str = "runtime";
+
+/// Where the web views keep localStorage and the like.
+#[derive(Debug)]
+pub(crate) struct WebviewData(pub(crate) PathBuf);
+
+/// Opens the main window on the start page. The plugin leads it on and guards its navigations.
+pub(crate) fn open_main(app: &AppHandle) -> tauri::Result<WebviewWindow> {
+    builder(app, MAIN, "index.html")
+        .title("Refit")
+        .inner_size(1100.0, 760.0)
+        .min_inner_size(480.0, 360.0)
+        // The runtime's page gets its files by drag and drop from the web view itself.
+        .disable_drag_drop_handler()
+        .build()
+}
+
+/// Opens the runtime page, or brings it to the front.
+pub(crate) fn open_runtime_page(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(RUNTIME) {
+        focus(&window);
+        return;
+    }
+    let app = app.clone();
+    // A window made in an event handler would wait for itself on Windows.
+    tauri::async_runtime::spawn(async move {
+        let made = builder(&app, RUNTIME, "runtime.html")
+            .title("Runtime")
+            .inner_size(760.0, 820.0)
+            .min_inner_size(360.0, 320.0)
+            .on_navigation(is_own)
+            .build();
+        if let Err(error) = made {
+            tracing::error!(%error, "the runtime page did not open");
+        }
+    });
+}
+
+/// Brings the main window to the front.
+pub(crate) fn focus_main(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(MAIN) {
+        focus(&window);
+    }
+}
+
+fn builder<'a>(
+    app: &'a AppHandle,
+    label: &str,
+    page: &str,
+) -> WebviewWindowBuilder<'a, tauri::Wry, AppHandle> {
+    WebviewWindowBuilder::new(app, label, WebviewUrl::App(page.into()))
+        .data_directory(app.state::<WebviewData>().0.clone())
+        .on_new_window(|_url, _features| NewWindowResponse::Deny)
+}
+
+fn focus(window: &WebviewWindow) {
+    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    if let Err(error) = shown {
+        tracing::warn!(%error, window = window.label(), "a window did not come to the front");
+    }
+}
+
+/// The runtime page leads nowhere else.
+fn is_own(url: &Url) -> bool {
+    matches!(
+        (url.scheme(), url.host_str()),
+        ("tauri", Some("localhost")) | ("http" | "https", Some("tauri.localhost"))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_page_leads_to_no_other_origin() {
+        let own = |url: &str| is_own(&Url::parse(url).unwrap());
+        assert!(own("tauri://localhost/runtime.html") && own("http://tauri.localhost/x"));
+        for other in [
+            "http://127.0.0.1:4321/",
+            "tauri://evil/",
+            "http://tauri.localhost.example.org/",
+            "about:blank",
+            "file:///",
+        ] {
+            assert!(!own(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+/** Statuses in words: plain functions over plain data. */
+import type { HistoryEntry, LastCheck, Running, Status } from 'tauri-plugin-refit-api'
+
+/** A moment as people here write it. */
+export function moment(time: string): string {
+  const date = new Date(time)
+  if (Number.isNaN(date.getTime())) return time
+  return date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+}
+
+export function bytes(count: number): string {
+  const megabytes = count / 1_000_000
+  return megabytes < 0.1 ? `${Math.ceil(count / 1000)} kB` : `${megabytes.toFixed(1)} MB`
+}
+
+/** What stands behind the running version. */
+export function runningNote(running: Running): string {
+  if (running.source === 'development') return 'named by REFIT_RUNTIME'
+  if (running.source === 'bundled') return 'the one inside the installer'
+  if (running.trial) return 'on trial until it has run for a while'
+  return running.source === 'previous' ? 'the last good version' : 'confirmed'
+}
+
+/** Why this app does not look for updates by itself; null when it does. */
+export function updatesOff(updates: Status['updates']): string | null {
+  switch (updates) {
+    case 'on':
+      return null
+    case 'development-build':
+      return 'Updates are off: this is a development build.'
+    case 'no-auto-update':
+      return 'Automatic updates are off: REFIT_NO_AUTO_UPDATE is set. What you ask for by hand works.'
+  }
+}
+
+export function checkWords(check: LastCheck | null): string {
+  if (check === null) return 'Nothing has been looked for yet.'
+  const who = check.by === 'person' ? 'You checked' : 'Checked'
+  return `${who} on ${moment(check.at)}: ${check.error?.message ?? check.message}`
+}
+
+export function progressWords(progress: NonNullable<Status['progress']>): string {
+  const { version, phase } = progress
+  if (phase === 'verifying') return `Verifying version ${version}…`
+  if (phase === 'staging') return `Staging version ${version}…`
+  const total = progress.total === null ? '' : ` of ${bytes(progress.total)}`
+  return `Downloading version ${version}: ${bytes(progress.bytes)}${total}`
+}
+
+export function historyWords(entry: HistoryEntry): string {
+  const { version, from } = entry
+  switch (entry.event) {
+    case 'staged':
+      return `Version ${version} was staged`
+    case 'applied':
+      return `Version ${version} was applied`
+    case 'confirmed':
+      return `Version ${version} was confirmed`
+    case 'fell-back':
+      return from === undefined
+        ? `Fell back to version ${version}`
+        : `Version ${from} failed; fell back to version ${version}`
+    case 'rolled-back':
+      return from === undefined
+        ? `Rolled back to version ${version}`
+        : `Rolled back from version ${from} to version ${version}`
+    case 'forgiven':
+      return `Version ${version} may be tried again`
+  }
+}
+
+const REASONS: Record<string, string> = {
+  'exited-before-ready': 'It stopped before it was ready.',
+  'not-ready-in-time': 'It was not ready in time.',
+  killed: 'It was ended from outside before it was ready.',
+  'no-verdict': 'It never got as far as being ready.',
+  'crash-loop': 'It kept crashing.',
+  environment: 'It could not be started on this machine.',
+  'rolled-back': 'You rolled back from it.',
+}
+
+/** A reason's code in words; what is no known code stays as it is. */
+export function reasonWords(code: string): string {
+  return REASONS[code] ?? code
+}
+
+/** Where a roll back would lead; null when there is nothing before what runs. */
+export function rollBackTarget(status: Status): string | null {
+  const { running, previous, bundled, staged } = status
+  if (running === null || status.updates === 'development-build') return null
+  if (running.source === 'bundled') return staged === null ? null : bundled.version
+  return previous !== null && previous !== running.version ? previous : bundled.version
+}
+
+/** The version that is on its way up, as far as one can tell before it is there. */
+export function startingVersion(status: Status): string {
+  return status.staged?.version ?? status.bundled.version
+}
+
+/** Changes when the history has something to add. */
+export function historyKey({ running, staged, fellBack, bad }: Status): string {
+  return JSON.stringify([running?.version, running?.since, running?.trial, staged, fellBack, bad])
+}
