@@ -44,7 +44,9 @@ use crate::carry::Carried;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::unpack::{self, Limits, UnpackedTree};
-use crate::{Record, Shell, Store};
+use crate::record::Record;
+use crate::shell::Shell;
+use crate::Store;
 
 /// How a version is to be staged.
 #[derive(Debug, Clone)]

@@ -8,9 +8,10 @@ use super::claim::Claim;
 use super::standing::Standing;
 use super::{Order, StageError, Staged};
 use crate::durable::{self, Discarded};
+use crate::lease::InUse;
 use crate::lock::StoreLock;
-use crate::pointer::{Previous, Replaced, Trial};
-use crate::{Pointer, Record, VersionId, lease};
+use crate::pointer::{Pointer, Previous, Replaced, Trial, VersionId};
+use crate::record::Record;
 
 pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Staged, StageError> {
     let version = &order.candidate.version;
@@ -30,7 +31,7 @@ pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Sta
                 by,
             });
         }
-        make_way(order, &standing, &mut discarded)?;
+        make_way(&lock, order, &standing, &mut discarded)?;
         record.save(&order.layout)?;
         claim.move_into_place(&lock)?;
         point_at(&lock, order, &standing)?
@@ -42,19 +43,23 @@ pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Sta
 /// Moves every folder away that is this version, under whatever spelling. If one is in use or cannot
 /// be moved, nothing is staged.
 fn make_way(
+    store: &StoreLock,
     order: &Order,
     standing: &Standing,
     discarded: &mut Vec<Discarded>,
 ) -> Result<(), StageError> {
     let version = &order.candidate.version;
-    let in_use = || StageError::InUse {
-        version: version.clone(),
-    };
+    let folders = order.layout.folders_of(version)?;
+    if folders.is_empty() {
+        return Ok(());
+    }
     let serving = standing.serving().is_some_and(|pointer| pointer.version == *version);
-    for folder in order.layout.folders_of(version)? {
-        if serving || lease::is_leased(&order.layout, version)? {
-            return Err(in_use());
-        }
+    if serving || InUse::look(store, &order.layout)?.holds(version) {
+        return Err(StageError::InUse {
+            version: version.clone(),
+        });
+    }
+    for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         discarded.extend(durable::discard(&order.layout, &folder)?);
         if let Ok(spelled) = name.parse() {

@@ -15,7 +15,7 @@ use crate::unpack::UnpackError;
 pub enum StageError {
     /// The store itself could not be read or written.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The archive was refused, damaged, too large or could not be read to its end.
     #[error(transparent)]
     Unpack(UnpackError),
@@ -156,14 +156,39 @@ impl StageError {
     /// `doing` something to `path` failed.
     pub(crate) fn write(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { doing, path }
-            }
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Self::ReadOnly { doing, path }
-            }
-            _ => Self::Write { doing, path, source },
+        if is_full(&source) {
+            Self::DiskFull { doing, path }
+        } else if is_read_only(&source) {
+            Self::ReadOnly { doing, path }
+        } else {
+            Self::Write { doing, path, source }
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+    )
+}
+
+impl From<StoreError> for StageError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io {
+                doing,
+                path,
+                source,
+            } if is_full(&source) || is_read_only(&source) => Self::write(doing, &path, source),
+            other => Self::Store(other),
         }
     }
 }

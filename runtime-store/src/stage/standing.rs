@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use rollout::{BadEntry, Version};
 
 use super::{BeginStage, Order, StageError};
-use crate::Pointer;
 use crate::bad::BadList;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
+use crate::pointer::Pointer;
 
 /// A reading under the store lock.
 pub(super) struct Standing {
@@ -21,11 +22,12 @@ impl Standing {
     pub(super) fn load(
         _store: &StoreLock,
         layout: &Layout,
-        now: jiff::Timestamp,
+        now: Timestamp,
     ) -> Result<Self, StageError> {
         Ok(Self {
             pointer: Pointer::load_for_change(layout, now)?,
-            bad: BadList::load_for_change(layout, now)?.bad,
+            // Only read here; a list that cannot be read is set aside by the next launch.
+            bad: BadList::read(layout)?.0.entries().cloned().collect(),
         })
     }
 

@@ -5,7 +5,7 @@ use super::standing::Standing;
 use super::{BeginStage, Order, StageError};
 use crate::carry::{self, Carried};
 use crate::lock::StoreLock;
-use crate::Record;
+use crate::record::Record;
 
 /// Points at the stored version if it is the candidate's very content and would be built the same
 /// way again: same entry, and shared dependencies as the bundled runtime has them now.
