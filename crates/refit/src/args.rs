@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bundle, publish, serve, unpack};
+use crate::commands::{
+    apply, bundle, check, gc, publish, resolve, retry, rollback, run, serve, stage, status, unpack,
+    verify,
+};
 
 /// Keeps the runtime inside an installed desktop app current.
 #[derive(Debug, Parser)]
@@ -56,6 +59,16 @@ pub(crate) struct Globals {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(check::Check),
+    Stage(stage::Stage),
+    Resolve(resolve::Resolve),
+    Run(run::Run),
+    Status(status::Status),
+    Apply(apply::Apply),
+    Rollback(rollback::Rollback),
+    Retry(retry::Retry),
+    Verify(verify::Verify),
+    Gc(gc::Gc),
     Bundle(bundle::Bundle),
     Unpack(unpack::Unpack),
     Publish(publish::Publish),

@@ -61,3 +61,14 @@ impl Failure {
         )
     }
 }
+
+impl From<device::Problem> for Failure {
+    fn from(problem: device::Problem) -> Self {
+        Self {
+            kind: problem.kind,
+            message: problem.message,
+            hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
+            usage: false,
+        }
+    }
+}

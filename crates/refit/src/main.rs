@@ -29,6 +29,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     // The guard of a runtime that `run` starts is this same binary.
+    device::run_guard_if_asked();
     let cli = args::Cli::parse();
     output::finish(cli.globals.json, commands::run(cli))
 }

@@ -2,13 +2,43 @@
 
 use std::time::Duration;
 
+use device::{Device, Progress, ProgressPhase};
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Runs `work`, showing what the device fetches meanwhile.
+pub(crate) async fn show<T>(device: &Device, work: impl Future<Output = T>) -> T {
+    let bar = bar();
+    let mut changes = device.status();
+    tokio::pin!(work);
+    let result = loop {
+        let progress = changes.borrow_and_update().progress.clone();
+        if let Some(progress) = progress {
+            draw(&bar, &progress);
+        }
+        tokio::select! {
+            ended = &mut work => break ended,
+            more = changes.changed() => if more.is_err() { break work.await },
+        }
+    };
+    bar.finish_and_clear();
+    result
+}
 
 /// A spinner, until the length of what it counts is known.
 pub(crate) fn bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress) {
+    let doing = match progress.phase {
+        ProgressPhase::Downloading => "downloading",
+        ProgressPhase::Verifying => "verifying",
+        ProgressPhase::Staging => "staging",
+    };
+    bar.set_message(format!("{doing} {}", progress.version));
+    advance(bar, progress.bytes, progress.total);
 }
 
 /// Moves the bar on; it gets a length once the length is known.

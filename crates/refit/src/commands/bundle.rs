@@ -16,8 +16,8 @@ use crate::output::Answer;
 
 /// Make an app's bundled-runtime folder out of a registry's package
 ///
-/// The package's files become the folder's root, each `--with` goes into its node_modules, and
-/// `--node` puts a Node into its bin. Versions may be exact, a tag or a range. Every tarball must
+/// The package's files become the folder's root, each `--with` goes into its `node_modules`, and
+/// `--node` puts a Node into its `bin`. Versions may be exact, a tag or a range. Every tarball must
 /// have the sha512 that the registry names, and no package script runs. A folder that is exactly
 /// that already is nothing to do (exit 3).
 #[derive(Debug, clap::Args)]

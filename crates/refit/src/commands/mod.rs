@@ -1,9 +1,20 @@
 //! One file per subcommand.
 
+pub(crate) mod apply;
 pub(crate) mod bundle;
+pub(crate) mod check;
+pub(crate) mod gc;
+mod local;
 pub(crate) mod publish;
+pub(crate) mod resolve;
+pub(crate) mod retry;
+pub(crate) mod rollback;
+pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod stage;
+pub(crate) mod status;
 pub(crate) mod unpack;
+pub(crate) mod verify;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -13,6 +24,16 @@ use crate::output::Answer;
 pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
     let Cli { globals, command } = cli;
     match command {
+        Command::Check(check::Check {}) => check::run(&globals),
+        Command::Stage(command) => command.run(&globals),
+        Command::Resolve(resolve::Resolve {}) => resolve::run(&globals),
+        Command::Run(run::Run {}) => run::run(&globals),
+        Command::Status(status::Status {}) => status::run(&globals),
+        Command::Apply(apply::Apply {}) => apply::run(&globals),
+        Command::Rollback(command) => command.run(&globals),
+        Command::Retry(command) => command.run(&globals),
+        Command::Verify(command) => command.run(&globals),
+        Command::Gc(gc::Gc {}) => gc::run(&globals),
         Command::Bundle(command) => command.run(),
         Command::Unpack(command) => command.run(),
         Command::Publish(command) => command.run(),

@@ -1,7 +1,10 @@
 //! The command line as people and scripts meet it: the real binary, real tarballs, loopback only.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bundle;
+mod device;
 mod publish;
+mod run;
 mod serve;
 mod support;
 mod unpack;

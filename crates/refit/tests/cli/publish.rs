@@ -41,7 +41,7 @@ fn what_is_published_is_named_by_its_own_package_json() {
 fn the_same_version_with_the_same_content_is_nothing_to_do() {
     let room = Room::new();
     let package = Package::new("@acme/board", "2.0.0");
-    room.publish(&[package.clone()]);
+    room.publish(std::slice::from_ref(&package));
     let before = room.packument("@acme/board");
 
     let tgz = package.tgz(&room.path());

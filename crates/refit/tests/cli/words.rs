@@ -11,7 +11,10 @@ fn help(args: &[&str]) -> String {
 #[test]
 fn the_help_says_what_each_command_is_for() {
     insta::assert_snapshot!("help", help(&[]));
-    for command in ["publish", "serve", "unpack", "bundle"] {
+    for command in [
+        "check", "stage", "resolve", "run", "status", "apply", "rollback", "retry", "verify", "gc",
+        "publish", "serve", "unpack", "bundle",
+    ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }
 }

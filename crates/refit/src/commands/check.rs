@@ -1,0 +1,36 @@
+//! `refit check`: looks and decides; stages nothing.
+
+use device::Device;
+use serde_json::json;
+
+use super::{block_on, local};
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::output::Answer;
+
+/// Look for a newer version now, and say what is decided and why
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {}
+
+pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
+    let local = local::open(globals)?;
+    block_on(async {
+        let device = Device::open(local);
+        let found = device.look().await?;
+        let json = json!({
+            "decision": found.decision,
+            "version": found.version,
+            "reason": found.reason,
+            // Staged rollouts fill these in.
+            "bucket": null,
+            "delaySeconds": null,
+            "eligibleAt": null,
+            "message": found.message,
+        });
+        Ok(if found.decision == "stage" {
+            Answer::done(json).words(found.message)
+        } else {
+            Answer::nothing_to_do(json, found.message)
+        })
+    })
+}

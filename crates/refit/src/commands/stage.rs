@@ -1,0 +1,56 @@
+//! `refit stage`: fetch, verify and durably place a version, and point at it.
+
+use std::path::PathBuf;
+
+use device::{Device, Integrity, StageOutcome, Version, Wanted};
+use serde_json::json;
+
+use super::{block_on, local};
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::output::Answer;
+use crate::progress;
+
+/// Fetch, verify and place a version, so that the next launch tries it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stage {
+    /// The version; left out, the newest that the channel names
+    #[arg(value_name = "VERSION", conflicts_with = "tarball")]
+    version: Option<Version>,
+    /// Take it from this file instead of the registry
+    #[arg(long, value_name = "FILE")]
+    tarball: Option<PathBuf>,
+    /// What the file must be: its sha512, as `sha512-…`
+    #[arg(long, value_name = "SRI", requires = "tarball")]
+    integrity: Option<Integrity>,
+}
+
+impl Stage {
+    pub(crate) fn run(self, globals: &Globals) -> Result<Answer, Failure> {
+        let wanted = match (self.tarball, self.version) {
+            (Some(file), _) => Wanted::Tarball {
+                file,
+                integrity: self.integrity,
+            },
+            (None, Some(version)) => Wanted::Version(version),
+            (None, None) => Wanted::Latest,
+        };
+        let local = local::open(globals)?;
+        block_on(async {
+            let device = Device::open(local);
+            let report = progress::show(&device, device.stage(wanted)).await?;
+            local::tell_owner(device.local().data_dir()).await;
+            let json = json!({
+                "outcome": report.outcome,
+                "version": report.version,
+                "reason": report.reason,
+                "message": report.message,
+            });
+            Ok(if report.outcome == StageOutcome::Staged {
+                Answer::done(json).words(report.message)
+            } else {
+                Answer::nothing_to_do(json, report.message)
+            })
+        })
+    }
+}

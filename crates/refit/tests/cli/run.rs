@@ -1,0 +1,165 @@
+//! `refit run`: a real child, and the command line beside it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command as Process, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::device::Device;
+use crate::support::{Package, REFIT};
+
+/// Answers with its version on the port it is given.
+fn server(version: &str) -> Package {
+    Package::new("demo", version).file(
+        "server.js",
+        &format!(
+            "require('http').createServer((q, a) => a.end('{version}'))\
+             .listen(process.env.REFIT_PORT, '127.0.0.1')"
+        ),
+    )
+}
+
+/// Dies at once.
+fn broken(version: &str) -> Package {
+    Package::new("demo", version).file("server.js", "console.error('no way'); process.exit(3)")
+}
+
+fn device(bundled: &Package) -> Device {
+    Device::new(bundled, &json!(["node", "{entry}"]))
+}
+
+/// `refit run`, ended when dropped.
+struct Running {
+    child: Child,
+    url: String,
+}
+
+impl Running {
+    fn start(device: &Device) -> Self {
+        let mut child = Process::new(REFIT)
+            .args(["run", "--json"])
+            .args(device.globals())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        Self {
+            child,
+            url: told["url"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    fn body(&self) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        write!(stream, "GET / HTTP/1.0\r\nHost: {}\r\n\r\n", self.address()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+            .split("\r\n\r\n")
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(
+            Process::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_runs_takes_a_version_when_told_to_and_ends_in_order() {
+    let device = device(&server("1.0.0"));
+    let running = Running::start(&device);
+    assert_eq!(running.body(), "1.0.0");
+
+    let (_, status) = device.ask(&["status"]);
+    assert_eq!(status["running"]["version"], "1.0.0");
+    assert_eq!(status["running"]["url"], running.url);
+    assert_eq!(device.ask(&["apply"]).0, 3, "nothing waits");
+
+    device.room.publish(&[server("1.1.0")]);
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    let (code, applied) = device.ask(&["apply"]);
+    assert_eq!(
+        (code, &applied["outcome"]),
+        (0, &json!("applied")),
+        "{applied}"
+    );
+    assert_eq!(applied["version"], "1.1.0");
+    assert_eq!(running.body(), "1.1.0", "on the same port");
+
+    let (code, back) = device.ask(&["rollback"]);
+    assert_eq!((code, &back["version"]), (0, &json!("1.0.0")), "{back}");
+    assert_eq!(running.body(), "1.0.0");
+
+    let address = running.address().to_owned();
+    assert_eq!(running.stop(), Some(0));
+    assert!(
+        TcpStream::connect(address).is_err(),
+        "its runtime ended with it"
+    );
+    assert_eq!(device.ask(&["status"]).1["running"], Value::Null);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_version_that_fails_is_told_and_the_last_good_one_serves() {
+    let device = device(&server("1.0.0"));
+    let running = Running::start(&device);
+    device.room.publish(&[broken("1.2.0")]);
+    assert_eq!(device.ask(&["stage"]).0, 0);
+
+    let (code, applied) = device.ask(&["apply"]);
+
+    assert_eq!(
+        (code, &applied["outcome"]),
+        (1, &json!("fell-back")),
+        "{applied}"
+    );
+    assert_eq!(running.body(), "1.0.0");
+    let (_, status) = device.ask(&["status"]);
+    assert_eq!(status["bad"][0]["version"], "1.2.0");
+    assert_eq!(status["fellBack"]["to"], "1.0.0");
+    assert_eq!(device.ask(&["check"]).1["reason"], "bad-version");
+    assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn where_even_bundled_fails_the_first_error_is_shown() {
+    let device = device(&broken("1.0.0"));
+    let (code, told) = device.ask(&["run"]);
+    assert_eq!(code, 1);
+    assert_eq!(told["error"]["kind"], "not-running");
+    assert!(
+        told["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no way"),
+        "{told}"
+    );
+}
