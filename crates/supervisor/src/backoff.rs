@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(500);
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 /// Running this long makes the crashes before it count no more.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {

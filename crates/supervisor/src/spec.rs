@@ -139,7 +139,7 @@ mod tests {
             ready: Readiness::Tcp {
                 timeout: Duration::from_secs(1),
             },
-            soak: Duration::from_secs(600),
+            soak: Duration::from_mins(10),
             data: "/data".into(),
             bundled: "/bundled".into(),
             logs: "/logs".into(),

@@ -75,36 +75,48 @@ pub(crate) fn verdict(end: &End, scene: &Scene) -> Verdict {
     }
 }
 
-/// What was seen, for a person: one sentence, then the last lines of output.
+/// What was seen of a spawn that never became ready, for a person: one sentence, then the last
+/// lines of output.
 pub(crate) fn detail(end: &End, scene: &Scene, port: u16, tail: &str) -> String {
-    let mut text = match end {
-        End::NotSpawned(why) => why.clone(),
-        End::Exited {
-            signal: Some(signal),
-            ..
-        } => format!("ended by signal {signal} before it was ready"),
-        End::Exited {
-            code: Some(code), ..
-        } => format!("exited with code {code} before it was ready"),
-        End::Exited { .. } => "exited before it was ready".to_owned(),
-        End::TimedOut => "not ready in time".to_owned(),
-        End::GuardLost => "its guard process was ended from outside".to_owned(),
-    };
+    let mut text = words(end);
+    if let End::Exited { .. } = end {
+        text.push_str(" before it was ready");
+    }
     if let Some(no_room) = &scene.no_room {
         text = format!("{text}; {no_room}");
     } else if scene.stranger {
         text = format!("{text}; another program holds port {port}");
     }
+    with_tail(text, tail)
+}
+
+/// The same of a crash after ready.
+pub(crate) fn crash_detail(end: &End, tail: &str) -> String {
+    with_tail(words(end), tail)
+}
+
+fn words(end: &End) -> String {
+    match end {
+        End::NotSpawned(why) => why.clone(),
+        End::Exited {
+            signal: Some(signal),
+            ..
+        } => format!("ended by signal {signal}"),
+        End::Exited {
+            code: Some(code), ..
+        } => format!("exited with code {code}"),
+        End::Exited { .. } => "exited".to_owned(),
+        End::TimedOut => "not ready in time".to_owned(),
+        End::GuardLost => "its guard process was ended from outside".to_owned(),
+    }
+}
+
+fn with_tail(mut text: String, tail: &str) -> String {
     if !tail.is_empty() {
         text.push('\n');
         text.push_str(tail);
     }
     text
-}
-
-/// What a crash after ready looked like, for a person.
-pub(crate) fn crash_detail(end: &End, tail: &str) -> String {
-    detail(end, &Scene::default(), 0, tail).replace(" before it was ready", "")
 }
 
 /// Whether the launch has nothing left to try.
@@ -128,7 +140,7 @@ pub(crate) fn report(failures: &[Failure]) -> FailureReport {
         .collect();
     let Some(first) = failures.first() else {
         return FailureReport {
-            message: format!("The runtime could not be started"),
+            message: "The runtime could not be started".to_owned(),
             hint: "Try again".to_owned(),
             detail: String::new(),
             tried,

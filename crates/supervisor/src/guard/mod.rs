@@ -11,6 +11,12 @@
 //! JSON lines. The first line on standard input is the [`Job`]; every later one is an [`Order`].
 //! Standard output carries [`Report`]s. Both outputs of the runtime go to standard error.
 
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
 mod run;
 
 use std::ffi::{OsStr, OsString};

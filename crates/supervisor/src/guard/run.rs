@@ -1,28 +1,23 @@
 //! The guard process itself: plain threads, no async runtime but for hearing signals.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use runtime_store::Lease;
 
+use super::platform::Runtime;
 use super::{Job, Order, Report};
-use crate::tree;
 
 /// When the shell is dead, nobody waits for a longer grace: everything has to be gone in 5 s.
 const ORPHANED_GRACE: Duration = Duration::from_secs(2);
-/// How long after the runtime's own exit its descendants may take to be reaped before anyone
-/// bothers to look for them; nearly always there are none.
-const FIRST_LOOK: Duration = Duration::from_millis(5);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
 
-enum Input {
+pub(super) enum Input {
     /// The shell wants the tree ended.
     Stop,
     /// The shell is gone, or the session ends.
@@ -68,12 +63,11 @@ pub(super) fn run() -> i32 {
             ));
         }
     };
-    let pid = child.id();
-    report(&Report::Spawned { pid });
+    report(&Report::Spawned { pid: child.id() });
     let (sender, inbox) = mpsc::channel();
     hear_shell(lines, sender.clone());
     hear_signals(sender.clone());
-    let mut runtime = Runtime::watch(child, sender);
+    let runtime = Runtime::watch(child, sender);
     let grace = match wait_for_the_end(&inbox) {
         Input::ShellGone => ORPHANED_GRACE.min(Duration::from_millis(job.grace_ms)),
         Input::Ended { code, signal } => {
@@ -82,7 +76,7 @@ pub(super) fn run() -> i32 {
         }
         Input::Stop | Input::Childless => Duration::from_millis(job.grace_ms),
     };
-    runtime.end_all(pid, &job.launch, &inbox, grace);
+    runtime.end_all(&job.launch, &inbox, grace);
     // Before the report: whoever hears it may rely on the lease being free.
     drop(lease);
     report(&Report::Gone);
@@ -100,7 +94,7 @@ fn refuse(message: String) -> i32 {
 }
 
 /// The shell may be gone, and with it whoever reads this.
-fn report(report: &Report) {
+pub(super) fn report(report: &Report) {
     if let Ok(mut line) = serde_json::to_vec(report) {
         line.push(b'\n');
         let mut out = io::stdout().lock();
@@ -122,7 +116,11 @@ fn spawn(job: &Job) -> io::Result<Box<dyn ChildWrapper>> {
     #[cfg(unix)]
     command.wrap(process_wrap::std::ProcessGroup::leader());
     #[cfg(windows)]
-    command.wrap(process_wrap::std::JobObject);
+    {
+        use windows::Win32::System::Threading::CREATE_NO_WINDOW;
+        command.wrap(process_wrap::std::CreationFlags(CREATE_NO_WINDOW));
+        command.wrap(process_wrap::std::JobObject);
+    }
     command.spawn()
 }
 
@@ -183,124 +181,4 @@ fn hear_signals(to: Sender<Input>) {
     });
     #[cfg(not(unix))]
     drop(to);
-}
-
-/// The runtime and everything that came of it.
-#[cfg(unix)]
-struct Runtime;
-
-#[cfg(unix)]
-impl Runtime {
-    /// Reaps the runtime and every orphan that this process adopts.
-    fn watch(child: Box<dyn ChildWrapper>, to: Sender<Input>) -> Self {
-        use rustix::process::{WaitOptions, wait};
-        let runtime = child.id();
-        thread::spawn(move || {
-            loop {
-                match wait(WaitOptions::empty()) {
-                    Ok(Some((pid, status)))
-                        if u32::try_from(pid.as_raw_nonzero().get()) == Ok(runtime) =>
-                    {
-                        let _ = to.send(Input::Ended {
-                            code: status.exit_status(),
-                            signal: status.terminating_signal(),
-                        });
-                    }
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(_) => {
-                        let _ = to.send(Input::Childless);
-                        return;
-                    }
-                }
-            }
-        });
-        Self
-    }
-
-    /// Asks every descendant to end, and kills what is left after the grace, again and again
-    /// until nothing is.
-    #[expect(clippy::unused_self, reason = "the Windows twin holds the job")]
-    fn end_all(&mut self, pid: u32, launch: &str, inbox: &Receiver<Input>, grace: Duration) {
-        use rustix::process::Signal;
-        let deadline = Instant::now() + grace;
-        let mut told = HashSet::new();
-        let mut pause = FIRST_LOOK;
-        loop {
-            match inbox.recv_timeout(pause) {
-                // A subreaper without children has no descendants: that is exact.
-                Ok(Input::Childless) if cfg!(target_os = "linux") => return,
-                Ok(Input::Ended { code, signal }) => report(&Report::Exited { code, signal }),
-                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => thread::sleep(pause),
-            }
-            pause = BETWEEN_LOOKS;
-            let left = descendants(pid, launch);
-            if left.is_empty() && !cfg!(target_os = "linux") {
-                return;
-            }
-            let late = Instant::now() >= deadline;
-            for pid in left {
-                if late {
-                    tree::signal(pid, Signal::KILL);
-                } else if told.insert(pid) {
-                    tree::signal(pid, Signal::TERM);
-                }
-            }
-        }
-    }
-}
-
-/// Where orphans are not adopted, they are told by the launch id in their environment.
-#[cfg(unix)]
-fn descendants(pid: u32, launch: &str) -> HashSet<u32> {
-    let mark = (!cfg!(target_os = "linux")).then_some(launch);
-    let me = std::process::id();
-    let mut left = tree::members(&tree::processes(mark), &[me, pid]);
-    let table = tree::processes(None);
-    if table
-        .iter()
-        .any(|process| process.pid == pid && process.parent == Some(me))
-    {
-        left.insert(pid);
-    }
-    left
-}
-
-#[cfg(windows)]
-struct Runtime {
-    job: std::sync::Arc<std::sync::Mutex<Box<dyn ChildWrapper>>>,
-}
-
-#[cfg(windows)]
-impl Runtime {
-    fn watch(child: Box<dyn ChildWrapper>, to: Sender<Input>) -> Self {
-        use std::sync::{Arc, Mutex, PoisonError};
-        let job = Arc::new(Mutex::new(child));
-        let watched = Arc::clone(&job);
-        thread::spawn(move || {
-            loop {
-                let ended = watched
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .try_wait();
-                if let Ok(Some(status)) = ended {
-                    let code = status.code();
-                    let _ = to.send(Input::Ended { code, signal: None });
-                    return;
-                }
-                thread::sleep(BETWEEN_LOOKS / 2);
-            }
-        });
-        Self { job }
-    }
-
-    /// There is no polite request to a process without a console; the job ends as a whole.
-    fn end_all(&mut self, _pid: u32, _launch: &str, _inbox: &Receiver<Input>, _grace: Duration) {
-        let mut job = self
-            .job
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _ = job.start_kill();
-        let _ = job.wait();
-    }
 }

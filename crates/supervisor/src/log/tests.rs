@@ -22,8 +22,8 @@ fn lines_are_put_together_however_they_arrive() {
 
 #[test]
 fn only_the_last_lines_are_kept() {
-    let many: String = (0..100).map(|n| format!("line {n}\n")).collect();
-    let (tail, _) = fed(&[&many]);
+    let lines: Vec<_> = (0..100).map(|n| format!("line {n}")).collect();
+    let (tail, _) = fed(&[&lines.join("\n"), "\n"]);
     let text = tail.text();
     assert!(text.starts_with("line 80\n"), "{text}");
     assert!(text.ends_with("line 99"), "{text}");

@@ -1,0 +1,89 @@
+//! The runtime and everything that came of it, where orphans can be adopted and reaped, or else be
+//! told by their environment.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process_wrap::std::ChildWrapper;
+use rustix::process::{Signal, WaitOptions, wait};
+
+use super::Report;
+use super::run::{Input, report};
+use crate::tree;
+
+/// How long after the runtime's own exit its descendants may take to be reaped before anyone
+/// bothers to look for them; nearly always there are none.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+
+pub(super) struct Runtime {
+    /// Kept only so that nobody else waits for it; the reaper below does.
+    _child: Box<dyn ChildWrapper>,
+}
+
+impl Runtime {
+    /// Reaps the runtime and every orphan that this process adopts.
+    pub(super) fn watch(child: Box<dyn ChildWrapper>, to: Sender<Input>) -> Self {
+        let runtime = child.id();
+        thread::spawn(move || {
+            loop {
+                match wait(WaitOptions::empty()) {
+                    Ok(Some((pid, status)))
+                        if u32::try_from(pid.as_raw_nonzero().get()) == Ok(runtime) =>
+                    {
+                        let _ = to.send(Input::Ended {
+                            code: status.exit_status(),
+                            signal: status.terminating_signal(),
+                        });
+                    }
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(_) => {
+                        let _ = to.send(Input::Childless);
+                        return;
+                    }
+                }
+            }
+        });
+        Self { _child: child }
+    }
+
+    /// Asks every descendant to end, and kills what is left after the grace, again and again
+    /// until nothing is.
+    #[expect(clippy::unused_self, reason = "the Windows twin holds the job")]
+    pub(super) fn end_all(self, launch: &str, inbox: &Receiver<Input>, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut told = HashSet::new();
+        let mut pause = FIRST_LOOK;
+        loop {
+            match inbox.recv_timeout(pause) {
+                // A subreaper without children has no descendants: that is exact.
+                Ok(Input::Childless) if cfg!(target_os = "linux") => return,
+                Ok(Input::Ended { code, signal }) => report(&Report::Exited { code, signal }),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(pause),
+            }
+            pause = BETWEEN_LOOKS;
+            let left = descendants(launch);
+            if left.is_empty() && !cfg!(target_os = "linux") {
+                return;
+            }
+            let late = Instant::now() >= deadline;
+            for pid in left {
+                if late {
+                    tree::signal(pid, Signal::KILL);
+                } else if told.insert(pid) {
+                    tree::signal(pid, Signal::TERM);
+                }
+            }
+        }
+    }
+}
+
+/// Where orphans are not adopted, they are told by the launch id in their environment. The
+/// runtime's own id is no root here: once it is reaped, the id may be somebody else's.
+fn descendants(launch: &str) -> HashSet<u32> {
+    let mark = (!cfg!(target_os = "linux")).then_some(launch);
+    tree::members(&tree::processes(mark), &[std::process::id()])
+}
