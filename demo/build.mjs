@@ -5,8 +5,10 @@
 //   node demo/build.mjs --bundled  → src-tauri/runtime/ only
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -60,11 +62,17 @@ function json(value) {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-// The folder itself stays: a build of the shell may be watching it, and its `bin/` is not ours.
-mkdirSync(bundled, { recursive: true });
-for (const name of ["dist", "package.json"]) rmSync(join(bundled, name), { recursive: true, force: true });
+// Only what differs is written: builds of the shell watch this folder, and its `bin/` is not ours.
 write(BUNDLED, join(sources, "bundled"));
-cpSync(join(sources, "bundled"), bundled, { recursive: true });
+for (const name of readdirSync(join(sources, "bundled"), { recursive: true, withFileTypes: true })) {
+  if (!name.isFile()) continue;
+  const from = join(name.parentPath, name.name);
+  const to = join(bundled, relative(join(sources, "bundled"), from));
+  const content = readFileSync(from);
+  if (existsSync(to) && readFileSync(to).equals(content)) continue;
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, content);
+}
 console.log(`bundled  ${BUNDLED}  ${bundled}`);
 if (!process.argv.includes("--bundled")) {
   mkdirSync(packages, { recursive: true });

@@ -93,7 +93,7 @@ impl Drop for Driver {
     }
 }
 
-/// A WebDriver answer as text, for messages.
+/// A `WebDriver` answer as text, for messages.
 pub(crate) fn text_of(value: &Value) -> String {
     value
         .as_str()

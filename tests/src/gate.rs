@@ -26,17 +26,17 @@ impl Gate {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let (limit, limits) = watch::channel(u64::MAX);
-        let (hold, held) = watch::channel(0);
-        let hold = Arc::new(hold);
+        let (holds, held) = watch::channel(0);
+        let holds = Arc::new(holds);
         let connections = Arc::new(AtomicU64::new(0));
         let requests = Arc::new(AtomicU64::new(0));
         let counters = (connections.clone(), requests.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 counters.0.fetch_add(1, Ordering::SeqCst);
-                let (requests, limits, hold) = (counters.1.clone(), limits.clone(), hold.clone());
+                let (requests, limits, holds) = (counters.1.clone(), limits.clone(), holds.clone());
                 if let Some(upstream) = upstream {
-                    tokio::spawn(relay(client, upstream, requests, limits, hold));
+                    tokio::spawn(relay(client, upstream, requests, limits, holds));
                 }
             }
         });
@@ -86,7 +86,7 @@ async fn relay(
     upstream: u16,
     requests: Arc<AtomicU64>,
     mut limits: watch::Receiver<u64>,
-    hold: Arc<watch::Sender<u64>>,
+    holds: Arc<watch::Sender<u64>>,
 ) -> std::io::Result<()> {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = TcpStream::connect(("127.0.0.1", upstream))
@@ -115,9 +115,9 @@ async fn relay(
             }
             passed += read as u64;
             if passed > *limits.borrow() {
-                hold.send_modify(|held| *held += 1);
+                holds.send_modify(|held| *held += 1);
                 let released = limits.wait_for(|limit| passed <= *limit).await.is_ok();
-                hold.send_modify(|held| *held -= 1);
+                holds.send_modify(|held| *held -= 1);
                 if !released {
                     return Ok(());
                 }

@@ -5,7 +5,7 @@
 //!                  │
 //! Scene: temp data dir + bundled runtime + config ─► refit | refit-shell
 //!                  │                                      │
-//!                  └── status (`refit status --json`)     └── Driver ─► Window (WebDriver)
+//!                  └── status (`refit status --json`)     └── Driver ─► Window (`WebDriver`)
 //! ```
 //!
 //! # Invariants

@@ -57,6 +57,18 @@ impl Mount {
         Ok(mount)
     }
 
+    /// A read-only view of a folder, in its own place.
+    pub fn read_only_view(at: &Path) -> Result<Self> {
+        let dir = at.to_string_lossy();
+        run("mount", &["--bind", &dir, &dir])?;
+        let mount = Self {
+            at: at.to_owned(),
+            image: None,
+        };
+        run("mount", &["-o", "remount,bind,ro", &dir])?;
+        Ok(mount)
+    }
+
     fn attach(&self) -> Result<()> {
         let image = self.image.as_deref().context("this mount has no disk")?;
         // A file renamed over another without an fsync would be saved by auto_da_alloc.

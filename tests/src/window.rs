@@ -1,5 +1,6 @@
 //! The shell's real window, driven.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,7 +17,7 @@ use crate::{Driver, Scene, wait};
 const BANNER: &str = "refit-banner";
 /// With Control and Shift, opens the runtime page.
 const RUNTIME_PAGE: char = 'u';
-/// WebDriver's names of the keys.
+/// `WebDriver`'s names of the keys.
 const CONTROL: char = '\u{e009}';
 const SHIFT: char = '\u{e008}';
 
@@ -32,18 +33,27 @@ pub struct Window {
 impl Window {
     /// Opens the scene's shell.
     pub async fn open(scene: &Scene) -> Result<Self> {
+        Self::with(scene, scene.program(), &scene.options()?).await
+    }
+
+    /// Opens an installed shell in the scene's environment: it takes no options.
+    pub async fn open_installed(scene: &Scene, program: &Path) -> Result<Self> {
+        Self::with(scene, program, &[]).await
+    }
+
+    async fn with(scene: &Scene, program: &Path, args: &[OsString]) -> Result<Self> {
         let driver = Driver::start(&scene.env).await?;
-        let client = driver.session(scene.program(), &scene.options()?).await?;
+        let client = driver.session(program, args).await?;
         let main = client.window().await?;
         Ok(Self {
             client,
             driver,
-            program: scene.program().to_owned(),
+            program: program.to_owned(),
             main,
         })
     }
 
-    /// The WebDriver client, for what has no better name here.
+    /// The `WebDriver` client, for what has no better name here.
     pub fn client(&self) -> &Client {
         &self.client
     }

@@ -77,7 +77,8 @@ impl Stage {
             resolved.json
         );
         let entry = Path::new(resolved.json["entry"].as_str().unwrap_or_default());
-        let text = std::fs::read_to_string(entry).with_context(|| format!("{point}: {entry:?}"))?;
+        let text = std::fs::read_to_string(entry)
+            .with_context(|| format!("{point}: {}", entry.display()))?;
         ensure!(
             text.ends_with("serves`));\n"),
             "{point}: {} is torn",

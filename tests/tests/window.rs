@@ -1,4 +1,4 @@
-//! Stories in the real window, through WebDriver. They need a display and a session bus:
+//! Stories in the real window, through `WebDriver`. They need a display and a session bus:
 //! `./scripts/test` gives them both. One at a time: a session bus knows one shell.
 #![cfg(target_os = "linux")]
 

@@ -1,0 +1,87 @@
+//! The installed app: a `.deb` with the demo and a Node of its own inside, on a desktop's short PATH.
+#![cfg(target_os = "linux")]
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::registries::Folder;
+use e2e::{Scene, Window, parts};
+
+/// Nobody may write below here any more, root neither where mounting is allowed.
+fn make_read_only(dir: &Path) -> Result<Option<e2e::mounts::Mount>> {
+    let done = Command::new("chmod")
+        .args(["-R", "a-w"])
+        .arg(dir)
+        .status()?;
+    ensure!(done.success(), "chmod failed");
+    if rustix::process::geteuid().is_root() {
+        return e2e::mounts::Mount::read_only_view(dir).map(Some);
+    }
+    Ok(None)
+}
+
+#[tokio::test]
+async fn the_installed_app_brings_its_own_node_and_updates_from_read_only_resources() -> Result<()>
+{
+    let mut scene = Scene::bare(None)?;
+    let registry = Folder::start(scene.root()).await?;
+    let demo = parts::root().join("target/demo/packages");
+    registry
+        .publish_file(&demo.join("refit-demo-1.0.0.tgz"))
+        .await?;
+    registry
+        .publish_file(&demo.join("refit-demo-1.1.0.tgz"))
+        .await?;
+
+    let system = scene.root().join("system");
+    let unpacked = Command::new("dpkg-deb")
+        .arg("-x")
+        .arg(parts::part("refit-shell.deb")?)
+        .arg(&system)
+        .output()
+        .context("cannot run dpkg-deb")?;
+    ensure!(
+        unpacked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&unpacked.stderr)
+    );
+    let _view = make_read_only(&system)?;
+
+    scene.env.insert("PATH".into(), "/usr/bin:/bin".into());
+    scene
+        .env
+        .insert("npm_config_registry".into(), registry.url().into());
+    let program = system.join("usr/bin/refit-shell");
+    let window = Window::open_installed(&scene, &program).await?;
+    window.shows("#version", "1.0.0").await?;
+
+    let resources = system.join("usr/lib/refit-shell/runtime");
+    let ours = |dir: &Path| {
+        let dir = dir.to_owned();
+        scene.runtimes().into_iter().find(move |it| {
+            it.args
+                .iter()
+                .any(|arg| arg.starts_with(&*dir.to_string_lossy()))
+        })
+    };
+    let first = ours(&resources).context("the bundled runtime does not run from the resources")?;
+    let node = resources.join("bin/node");
+    ensure!(
+        first.program.as_deref() == Some(&*node),
+        "it runs on {:?}",
+        first.program
+    );
+
+    window.banner_says("Version 1.1.0 is ready").await?;
+    window.press("Restart to apply").await?;
+    window.shows("#version", "1.1.0").await?;
+    let stored = scene.root().join("home/share");
+    let second = ours(&stored).context("1.1.0 does not run from the user's own folder")?;
+    ensure!(
+        second.program.as_deref() == Some(&*node),
+        "it runs on {:?}",
+        second.program
+    );
+    window.close().await
+}
