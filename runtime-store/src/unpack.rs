@@ -16,6 +16,7 @@
 
 mod entries;
 mod error;
+mod flusher;
 mod inflate;
 mod names;
 mod packed;
@@ -147,6 +148,7 @@ pub(crate) fn unpack(
                 let place: Place = tree.file(&path).map_err(refuse)?;
                 let mut file = writer.file(&place, &path, executable)?;
                 stream.content(size, |bytes| file.write(bytes))?;
+                file.end();
                 files += 1;
                 unpacked_bytes += size;
             }
@@ -154,6 +156,7 @@ pub(crate) fn unpack(
     }
 
     let (integrity, packed_bytes) = stream.finish()?;
+    writer.finish()?;
     Ok(UnpackedTree {
         integrity,
         packed_bytes,

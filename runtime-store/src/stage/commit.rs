@@ -1,8 +1,6 @@
 //! The last step of staging, under the store lock: record, rename, pointer.
 
-use std::path::PathBuf;
-
-use serde_json::Map;
+use rollout::Version;
 
 use super::claim::Claim;
 use super::standing::Standing;
@@ -10,8 +8,9 @@ use super::{Order, StageError, Staged};
 use crate::durable::{self, Discarded};
 use crate::lease::InUse;
 use crate::lock::StoreLock;
-use crate::pointer::{Pointer, Previous, Replaced, Trial, VersionId};
+use crate::pointer::VersionId;
 use crate::record::Record;
+use crate::transition;
 
 pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Staged, StageError> {
     let version = &order.candidate.version;
@@ -82,60 +81,19 @@ pub(super) fn point_at(
         version: candidate.version.clone(),
         integrity: candidate.integrity.clone(),
     };
-    let serving = standing.serving();
-    next_pointer(standing.pointer.clone(), serving.is_some(), id.clone(), entry.clone(), order)
-        .save(&order.layout)?;
+    let old = standing.pointer.as_ref();
+    let mut next = transition::staged(old, &id, &entry, order.shell.attempts, plan.now);
+    if let (Some(old), None) = (old, standing.serving()) {
+        // No launch would find anything behind the old pointer, so it is neither something to fall
+        // back to nor on trial any more. What it remembered still is.
+        let other = |version: &Version| *version != id.version;
+        next.previous = old.previous.clone().filter(|previous| other(&previous.version));
+        next.replaced = old.replaced.clone().filter(|replaced| other(&replaced.version));
+    }
+    next.save(&order.layout)?;
     Ok(Staged {
         version: id.version,
         integrity: id.integrity,
         entry,
     })
-}
-
-/// The pointer that follows `old`. `serving`: a launch would still find something behind `old`.
-fn next_pointer(
-    old: Option<Pointer>,
-    serving: bool,
-    id: VersionId,
-    entry: PathBuf,
-    order: &Order,
-) -> Pointer {
-    let (previous, replaced, extra) = match old {
-        None => (None, None, Map::new()),
-        Some(old) => {
-            let was = old.id();
-            let (previous, replaced) = match old.trial {
-                // Confirmed: it is what to fall back to from now on.
-                None if serving => (Some(Previous::from(was)), old.replaced),
-                None => (old.previous, old.replaced),
-                // Not confirmed, so not to fall back to; but if it runs on and its soak ends well,
-                // it becomes that. One that never became ready does not push out one that did.
-                Some(trial) if trial.is_undecided() && old.replaced.is_some() => {
-                    (old.previous, old.replaced)
-                }
-                Some(trial) => {
-                    let replaced = Replaced {
-                        version: was.version,
-                        integrity: was.integrity,
-                        trial,
-                        extra: Map::new(),
-                    };
-                    (old.previous, serving.then_some(replaced))
-                }
-            };
-            (previous, replaced, old.extra)
-        }
-    };
-    Pointer {
-        schema: Pointer::SCHEMA,
-        entry,
-        staged_at: order.plan.now,
-        trial: Some(Trial::new(order.shell.attempts)),
-        // A version is no fallback for itself.
-        previous: previous.filter(|previous| previous.version != id.version),
-        replaced: replaced.filter(|replaced| replaced.version != id.version),
-        extra,
-        version: id.version,
-        integrity: id.integrity,
-    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 
+use super::flusher::Flusher;
 use super::tree::{Place, ROOT};
 use super::{UnpackError, shown_path};
 
@@ -17,12 +18,15 @@ pub(super) struct Writer<'a> {
     shown: &'a Path,
     /// The folder written to last, and its number.
     current: (u32, Dir),
+    flusher: Flusher,
 }
 
 /// A file being filled.
-pub(super) struct Filling {
+pub(super) struct Filling<'a> {
     file: File,
     path: PathBuf,
+    written: u64,
+    flusher: &'a mut Flusher,
 }
 
 impl<'a> Writer<'a> {
@@ -30,7 +34,7 @@ impl<'a> Writer<'a> {
         let current = root
             .try_clone()
             .map_err(|error| UnpackError::write("open", shown, error))?;
-        Ok(Self { root, shown, current: (ROOT, current) })
+        Ok(Self { root, shown, current: (ROOT, current), flusher: Flusher::default() })
     }
 
     /// Makes a folder, and those above it that are missing.
@@ -55,7 +59,7 @@ impl<'a> Writer<'a> {
         place: &Place,
         path: &[&str],
         executable: bool,
-    ) -> Result<Filling, UnpackError> {
+    ) -> Result<Filling<'_>, UnpackError> {
         let (name, parents) = path.split_last().unwrap_or((&"", &[]));
         if self.current.0 != place.folder {
             if place.existing == parents.len() {
@@ -67,7 +71,12 @@ impl<'a> Writer<'a> {
         let shown = shown_path(self.shown, path);
         let file = create(&self.current.1, name, executable)
             .map_err(|error| UnpackError::write("make the file", &shown, error))?;
-        Ok(Filling { file, path: shown })
+        Ok(Filling { file, path: shown, written: 0, flusher: &mut self.flusher })
+    }
+
+    /// Waits for what is still on its way to disk.
+    pub(super) fn finish(self) -> Result<(), UnpackError> {
+        self.flusher.finish()
     }
 
     fn open(&self, folder: &[&str]) -> Result<Dir, UnpackError> {
@@ -82,11 +91,20 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl Filling {
+impl Filling<'_> {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), UnpackError> {
         self.file
             .write_all(bytes)
-            .map_err(|error| UnpackError::write("write", &self.path, error))
+            .map_err(|error| UnpackError::write("write", &self.path, error))?;
+        let added = bytes.len() as u64;
+        self.written += added;
+        self.flusher.grew(&self.file, &self.path, self.written, added);
+        Ok(())
+    }
+
+    /// After its last byte.
+    pub(super) fn end(self) {
+        self.flusher.ended(&self.file, &self.path, self.written);
     }
 }
 
