@@ -234,6 +234,29 @@ async fn a_power_cut_at_any_barrier_of_a_stage_leaves_the_old_or_the_new_version
     bail!("a stage has no end")
 }
 
+/// The stories above can only be believed if a cut loses what was not synced.
+#[test]
+fn a_power_cut_loses_what_was_not_synced_and_nothing_else() -> Result<()> {
+    if !privileges::root_and(&["python3", "mkfs.ext4", "mount"], "a power cut that bites") {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let at = dir.path().join("disk");
+    let disk = Mount::disk(&at)?;
+    std::fs::write(at.join("synced"), "kept")?;
+    std::fs::File::open(at.join("synced"))?.sync_all()?;
+    std::fs::write(at.join("new"), "unsynced")?;
+    std::fs::rename(at.join("new"), at.join("renamed"))?;
+    disk.cut()?;
+    ensure!(
+        std::fs::read_to_string(at.join("synced"))? == "kept",
+        "it lost what was synced"
+    );
+    let renamed = std::fs::read_to_string(at.join("renamed")).unwrap_or_default();
+    ensure!(renamed != "unsynced", "it kept what was not synced");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_full_disk_stops_a_stage_with_a_clear_error_and_nothing_left() -> Result<()> {
     if !privileges::root_and(&["mount"], "a full disk") {
