@@ -5,14 +5,13 @@ use std::path::Path;
 use backon::Retryable;
 use bytes::Bytes;
 use reqwest::Response;
-use reqwest::header::CONTENT_LENGTH;
 use rollout::{Candidate, Integrity};
 use sha2::{Digest, Sha512};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::error::RegistryError;
-use crate::http::{Http, header, shown};
+use crate::http::{Http, announced, shown};
 use crate::registry::Registry;
 
 /// An open answer with a tarball in it, exactly as the other side sends it.
@@ -33,7 +32,7 @@ impl Download {
         url: Url,
         limit: u64,
     ) -> Result<Self, RegistryError> {
-        let total = header(&response, &CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        let total = announced(&response);
         if total.is_some_and(|total| total > limit) {
             return Err(RegistryError::TooBig {
                 url: shown(&url),

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    LOCATION, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode};
 use url::{Host, Url};
@@ -257,6 +257,11 @@ fn retry_after(headers: &HeaderMap, now: std::time::SystemTime) -> Option<Durati
 pub(crate) fn header(response: &Response, name: &HeaderName) -> Option<String> {
     let value = response.headers().get(name)?;
     Some(value.to_str().ok()?.trim().to_owned())
+}
+
+/// The body's length as it was announced.
+pub(crate) fn announced(response: &Response) -> Option<u64> {
+    header(response, &CONTENT_LENGTH)?.parse().ok()
 }
 
 /// Takes user and password out of an address; what was there.

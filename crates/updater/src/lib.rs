@@ -38,6 +38,8 @@ mod source;
 mod stage;
 mod status;
 mod tarball;
+#[cfg(test)]
+mod testing;
 mod updater;
 
 pub use download::Download;

@@ -15,7 +15,7 @@ use url::Url;
 use crate::body::{Body, BodyError};
 use crate::download::Download;
 use crate::error::RegistryError;
-use crate::http::{Ask, Http, Timeouts, allowed, header, shown, strip_login};
+use crate::http::{Ask, Http, Timeouts, allowed, announced, header, shown, strip_login};
 use crate::npmrc::NpmSettings;
 use crate::packument::Packument;
 use crate::secret::Secret;
@@ -25,7 +25,7 @@ const ACCEPT: &str =
     "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*; q=0.1";
 
 /// The most bytes a packument may have once inflated.
-pub const PACKUMENT_BYTES: usize = 64 << 20;
+pub const PACKUMENT_BYTES: usize = 32 << 20;
 
 /// A registry and the package it is asked about. Asking nothing costs nothing: which registry it is
 /// is found out with the first question.
@@ -230,6 +230,9 @@ impl Registry {
                 why,
             },
         };
+        if announced(&response).is_some_and(|length| length > PACKUMENT_BYTES as u64) {
+            return Err(refused(0, BodyError::TooBig));
+        }
         let etag = header(&response, &ETAG);
         let encoding = header(&response, &CONTENT_ENCODING);
         let gzip = encoding.is_some_and(|e| matches!(e.as_str(), "gzip" | "x-gzip"));

@@ -124,7 +124,7 @@ fn tags_of_the_wrong_type_are_not_there() {
 #[test]
 fn what_is_not_json_is_transient_and_described() {
     let package = "demo".parse().unwrap();
-    let deep = "[".repeat(100_000);
+    let deep = format!("{{\"versions\":{{\"1.0.0\":{}", "[".repeat(100_000));
     for (bytes, words) in [
         ("<!doctype html><title>Log in</title>", "web page"),
         ("", "empty"),
