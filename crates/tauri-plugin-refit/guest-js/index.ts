@@ -9,8 +9,8 @@ import { invoke } from '@tauri-apps/api/core'
 import { listen } from '@tauri-apps/api/event'
 import type {
   Applied,
+  CheckReport,
   HistoryEntry,
-  LastCheck,
   RolledBack,
   Status,
   UpdateStaged,
@@ -37,7 +37,7 @@ export function status(): Promise<Status> {
 }
 
 /** Looks for a newer version now, and stages what it finds. */
-export function check(): Promise<LastCheck> {
+export function check(): Promise<CheckReport> {
   return ask('check')
 }
 

@@ -39,11 +39,31 @@ export interface LastCheck {
   by: 'timer' | 'person'
   decision: 'stage' | 'hold' | 'none' | null
   version: string | null
-  /** The reason's code. */
-  reason: string | null
+  /** The reason's code, or the error's. */
+  reason: string
   /** The reason in words. */
   message: string
   error: Problem | null
+}
+
+/** What a check came to. */
+export interface CheckReport {
+  at: string
+  decision: 'stage' | 'hold' | 'none'
+  version: string | null
+  /** The reason's code. */
+  reason: string
+  /** The reason in words. */
+  message: string
+  /** What became of staging, where the decision was to stage. */
+  staged: StageReport | null
+}
+
+export interface StageReport {
+  outcome: 'staged' | 'up-to-date' | 'already-staged' | 'bad-version' | 'held' | 'incompatible'
+  version: string | null
+  reason: string
+  message: string
 }
 
 export interface Progress {

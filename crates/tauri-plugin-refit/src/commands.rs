@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use device::{Applied, Device, HistoryEntry, LastCheck, Problem, Status, Version};
+use device::{Applied, CheckReport, Device, HistoryEntry, Problem, Status, Version};
 use tauri::{Runtime, State, Webview};
 
 use crate::caller::{Command, Origin, caller};
@@ -28,7 +28,7 @@ pub(crate) async fn status<R: Runtime>(
 pub(crate) async fn check<R: Runtime>(
     page: Webview<R>,
     refit: State<'_, Refit>,
-) -> Result<LastCheck, Problem> {
+) -> Result<CheckReport, Problem> {
     refit.device_for(&page, Command::Check)?.check().await
 }
 

@@ -1,4 +1,4 @@
-import type { Applied, HistoryEntry, LastCheck, RolledBack, Status, UpdateStaged } from './types';
+import type { Applied, CheckReport, HistoryEntry, RolledBack, Status, UpdateStaged } from './types';
 export type * from './types';
 export { toProblem } from './types';
 /** Ends one subscription, and only that one. Calling it again does nothing. */
@@ -6,7 +6,7 @@ export type Detach = () => void;
 /** The whole status now. */
 export declare function status(): Promise<Status>;
 /** Looks for a newer version now, and stages what it finds. */
-export declare function check(): Promise<LastCheck>;
+export declare function check(): Promise<CheckReport>;
 /** Restarts the runtime, not the app, into the version that waits. */
 export declare function apply(): Promise<Applied>;
 /** Tries a version again that failed here; without one, the one that failed last. */

@@ -22,7 +22,7 @@ pub(crate) fn full() -> Value {
         }],
         "lastCheck": {
             "at": "2026-06-12T08:04:00Z", "by": "person", "decision": null, "version": null,
-            "reason": null, "message": "The registry did not answer.",
+            "reason": "network", "message": "The registry did not answer.",
             "error": { "kind": "network", "message": "no answer", "hint": "Try later." }
         },
         "nextCheckAt": "2026-06-12T08:34:00Z",

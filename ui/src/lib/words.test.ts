@@ -1,0 +1,110 @@
+import type { HistoryEntry, Status } from 'tauri-plugin-refit-api'
+import { expect, test } from 'vitest'
+import { aStatus } from '../../../crates/tauri-plugin-refit/guest-js/banner/fixture'
+import {
+  bytes,
+  checkWords,
+  historyKey,
+  historyWords,
+  progressWords,
+  reasonWords,
+  rollBackTarget,
+  runningNote,
+  startingVersion,
+  updatesOff,
+} from './words'
+
+const pointer = (version: string): Status['running'] => ({
+  version,
+  source: 'pointer',
+  url: 'http://127.0.0.1:4321/',
+  since: '2026-06-12T08:00:00Z',
+  trial: false,
+})
+
+test('a roll back leads to the version before, else to the bundled one, else nowhere', () => {
+  expect(rollBackTarget(aStatus({ running: pointer('1.2.0'), previous: '1.1.0' }))).toBe('1.1.0')
+  expect(rollBackTarget(aStatus({ running: pointer('1.2.0') }))).toBe('1.0.0')
+  expect(rollBackTarget(aStatus())).toBeNull()
+  expect(rollBackTarget(aStatus({ running: null }))).toBeNull()
+  expect(rollBackTarget(aStatus({ updates: 'development-build' }))).toBeNull()
+})
+
+test('a version that only waits can be rolled back from too', () => {
+  const staged = { version: '1.1.0', stagedAt: '2026-06-12T08:00:00Z' }
+  expect(rollBackTarget(aStatus({ staged }))).toBe('1.0.0')
+})
+
+test('the starting version is the one that waits, else the bundled one', () => {
+  const staged = { version: '1.1.0', stagedAt: '2026-06-12T08:00:00Z' }
+  expect(startingVersion(aStatus({ phase: 'starting', running: null, staged }))).toBe('1.1.0')
+  expect(startingVersion(aStatus({ phase: 'starting', running: null }))).toBe('1.0.0')
+})
+
+test('a check that failed says what went wrong, and who looked', () => {
+  const check = {
+    at: '2026-06-12T08:00:00Z',
+    by: 'timer' as const,
+    decision: null,
+    version: null,
+    reason: 'network',
+    message: 'It failed.',
+    error: { kind: 'network', message: 'The registry did not answer.', hint: '' },
+  }
+  expect(checkWords(check)).toMatch(/^Checked on .*: The registry did not answer\.$/)
+  expect(checkWords({ ...check, by: 'person', error: null })).toMatch(/^You checked .*: It failed\.$/)
+  expect(checkWords(null)).toBe('Nothing has been looked for yet.')
+})
+
+test('every event of the history has words of its own', () => {
+  const events: HistoryEntry['event'][] = [
+    'staged',
+    'applied',
+    'confirmed',
+    'fell-back',
+    'rolled-back',
+    'forgiven',
+  ]
+  const at = '2026-06-12T08:00:00Z'
+  const lines = events.map((event) => historyWords({ at, event, version: '1.1.0', from: '1.2.0' }))
+  expect(new Set(lines).size).toBe(events.length)
+  expect(lines).toContain('Version 1.2.0 failed; fell back to version 1.1.0')
+  expect(historyWords({ at, event: 'rolled-back', version: '1.0.0' })).toBe(
+    'Rolled back to version 1.0.0',
+  )
+})
+
+test('a known reason is told in words, an unknown one as it is', () => {
+  expect(reasonWords('crash-loop')).toBe('It kept crashing.')
+  expect(reasonWords('something-new')).toBe('something-new')
+})
+
+test('updates that are off say why', () => {
+  expect(updatesOff('on')).toBeNull()
+  expect(updatesOff('development-build')).toContain('development build')
+  expect(updatesOff('no-auto-update')).toContain('REFIT_NO_AUTO_UPDATE')
+})
+
+test('sizes and progress are readable', () => {
+  expect(bytes(11_360_000)).toBe('11.4 MB')
+  expect(bytes(1_500)).toBe('2 kB')
+  const progress = { version: '1.1.0', phase: 'downloading' as const, bytes: 5e6, total: 10e6 }
+  expect(progressWords(progress)).toBe('Downloading version 1.1.0: 5.0 MB of 10.0 MB')
+  expect(progressWords({ ...progress, total: null })).toBe('Downloading version 1.1.0: 5.0 MB')
+  expect(progressWords({ ...progress, phase: 'verifying' })).toBe('Verifying version 1.1.0…')
+})
+
+test('the note beside the running version tells where it came from', () => {
+  const running = pointer('1.1.0') as NonNullable<Status['running']>
+  expect(runningNote(running)).toBe('confirmed')
+  expect(runningNote({ ...running, trial: true })).toContain('on trial')
+  expect(runningNote({ ...running, source: 'bundled' })).toContain('installer')
+  expect(runningNote({ ...running, source: 'development' })).toContain('REFIT_RUNTIME')
+})
+
+test('the history is read again when something happened, and not for progress', () => {
+  const before = historyKey(aStatus())
+  const progress = { version: '1.1.0', phase: 'downloading' as const, bytes: 1, total: 2 }
+  expect(historyKey(aStatus({ seq: 9, progress }))).toBe(before)
+  expect(historyKey(aStatus({ running: pointer('1.1.0') }))).not.toBe(before)
+})

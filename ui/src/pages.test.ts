@@ -1,0 +1,164 @@
+import type { Status } from 'tauri-plugin-refit-api'
+import { flushSync, mount, unmount } from 'svelte'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FELL_BACK, STAGED, aStatus } from '../../crates/tauri-plugin-refit/guest-js/banner/fixture'
+import Runtime from './runtime/Runtime.svelte'
+import Start from './start/Start.svelte'
+
+const api = vi.hoisted(() => ({
+  tell: (_status: unknown): void => undefined,
+  detached: 0,
+  apply: vi.fn(),
+  check: vi.fn(),
+  retry: vi.fn(),
+  rollback: vi.fn(),
+  history: vi.fn(),
+  logs: vi.fn(),
+}))
+
+vi.mock('tauri-plugin-refit-api', async (original) => ({
+  ...(await original<object>()),
+  ...api,
+  onStatus: (handler: (status: unknown) => void) => {
+    api.tell = handler
+    return Promise.resolve(() => {
+      api.detached += 1
+    })
+  },
+}))
+
+let page: ReturnType<typeof mount> | null = null
+
+function open(component: typeof Start | typeof Runtime): void {
+  page = mount(component, { target: document.body })
+  flushSync()
+}
+
+function tell(status: Status): void {
+  api.tell(status)
+  flushSync()
+}
+
+const text = (): string => document.body.textContent?.replace(/\s+/g, ' ') ?? ''
+const seen = (name: string): string =>
+  document.querySelector(`[data-refit=${name}]`)?.textContent?.replace(/\s+/g, ' ').trim() ?? ''
+function button(label: string | RegExp): HTMLButtonElement {
+  const found = [...document.querySelectorAll('button')].find((it) =>
+    (it.textContent ?? '').trim().match(label),
+  )
+  if (found === undefined) throw new Error(`no button ${label} in ${text()}`)
+  return found
+}
+
+beforeEach(() => {
+  vi.clearAllMocks()
+  api.history.mockResolvedValue([])
+  api.logs.mockResolvedValue('/data/logs')
+})
+
+afterEach(async () => {
+  if (page !== null) await unmount(page)
+  page = null
+  document.body.replaceChildren()
+})
+
+test('the start page says what is starting', () => {
+  open(Start)
+  expect(text()).toContain('Starting…')
+  tell(aStatus({ phase: 'starting', running: null }))
+  expect(text()).toContain('Starting version 1.0.0…')
+})
+
+test('the start page says what went wrong and what to do, and tries again', async () => {
+  open(Start)
+  const failure = { message: 'node was not found.', hint: 'Install Node.', detail: 'PATH=/bin' }
+  tell(aStatus({ phase: 'failed', running: null, failure }))
+  expect(seen('failure')).toBe('node was not found.')
+  expect(seen('hint')).toBe('Install Node.')
+  expect(document.activeElement?.textContent).toBe('The app could not start')
+  api.retry.mockResolvedValue({ outcome: 'applied', version: '1.0.0', reason: 'It runs.' })
+  button('Try again').click()
+  await vi.waitFor(() => expect(text()).toContain('It runs.'))
+  expect(api.retry).toHaveBeenCalledWith()
+})
+
+test('a development build says that updates are off', () => {
+  open(Start)
+  tell(aStatus({ updates: 'development-build' }))
+  expect(seen('updates')).toContain('development build')
+})
+
+test('the runtime page shows all four versions and where the logs are', async () => {
+  open(Runtime)
+  tell(aStatus({ staged: STAGED, previous: '0.9.0', bundled: { version: '1.0.0', note: 'odd' } }))
+  expect(seen('running')).toContain('1.0.0')
+  expect(seen('staged')).toContain('1.1.0')
+  expect(seen('previous')).toBe('0.9.0')
+  expect(seen('bundled')).toContain('odd')
+  await vi.waitFor(() => expect(seen('logs')).toBe('/data/logs'))
+})
+
+test('"Check now" shows what came of it, or its error with the next step', async () => {
+  open(Runtime)
+  tell(aStatus())
+  api.check.mockResolvedValue({ message: 'Nothing newer.', staged: null })
+  button('Check now').click()
+  await vi.waitFor(() => expect(text()).toContain('Nothing newer.'))
+  api.check.mockRejectedValue({ kind: 'network', message: 'No answer.', hint: 'Try later.' })
+  button('Check now').click()
+  await vi.waitFor(() => expect(text()).toContain('No answer. Try later.'))
+})
+
+test('a roll back asks in the page first, and Cancel gives the focus back', async () => {
+  open(Runtime)
+  tell(aStatus({ staged: STAGED }))
+  button('Roll back…').click()
+  await vi.waitFor(() => expect(seen('question')).toContain('Go back to version 1.0.0?'))
+  await vi.waitFor(() => expect(document.activeElement?.textContent).toBe('Cancel'))
+  button('Cancel').click()
+  await vi.waitFor(() => expect(document.activeElement?.textContent?.trim()).toBe('Roll back…'))
+  expect(api.rollback).not.toHaveBeenCalled()
+  button('Roll back…').click()
+  await vi.waitFor(() => button('Roll back to 1.0.0'))
+  api.rollback.mockResolvedValue({ reason: 'Version 1.0.0 is running.' })
+  button('Roll back to 1.0.0').click()
+  await vi.waitFor(() => expect(text()).toContain('Version 1.0.0 is running.'))
+  expect(api.rollback).toHaveBeenCalledTimes(1)
+})
+
+test('the history is newest first, and read again when something happened', async () => {
+  open(Runtime)
+  const at = '2026-06-12T08:00:00Z'
+  api.history.mockResolvedValue([
+    { at, event: 'staged', version: '1.2.0' },
+    { at, event: 'fell-back', version: '1.1.0', from: '1.2.0', reason: 'exited-before-ready' },
+  ])
+  tell(aStatus())
+  await vi.waitFor(() => expect(seen('history')).toContain('It stopped before it was ready.'))
+  const lines = [...document.querySelectorAll('[data-refit=history] li')]
+  expect(lines[0]?.textContent).toContain('fell back')
+  tell(aStatus({ seq: 2 }))
+  expect(api.history).toHaveBeenCalledTimes(1)
+  tell(aStatus({ seq: 3, fellBack: FELL_BACK }))
+  expect(api.history).toHaveBeenCalledTimes(2)
+})
+
+test('a version that failed can be tried again by name', async () => {
+  open(Runtime)
+  const bad = [{ version: '1.2.0', reason: 'crash-loop', detail: 'x', at: '2026-06-12T08:00:00Z' }]
+  tell(aStatus({ bad }))
+  expect(seen('bad')).toContain('It kept crashing.')
+  api.retry.mockResolvedValue({ reason: 'It waits for a restart.' })
+  button('Try again').click()
+  await vi.waitFor(() => expect(text()).toContain('It waits for a restart.'))
+  expect(api.retry).toHaveBeenCalledWith('1.2.0')
+})
+
+test('a page that goes away ends its subscription', async () => {
+  const before = api.detached
+  open(Runtime)
+  await Promise.resolve()
+  if (page !== null) await unmount(page)
+  page = null
+  expect(api.detached).toBe(before + 1)
+})
