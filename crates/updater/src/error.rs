@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollout::{IntegrityError, PackageName, Version};
-use runtime_store::{StageError, StoreError};
+use runtime_store::{StageError, StoreError, UnpackError};
 
 /// A question to a registry that was not answered with what was asked for. URLs in it are without
 /// credentials and query.
@@ -303,7 +303,7 @@ pub enum UpdateError {
     #[error("{version} from {origin} was not staged: {error}")]
     Stage {
         /// The version.
-        version: Version,
+        version: Box<Version>,
         /// URL or file.
         origin: String,
         /// The store's words.
@@ -344,7 +344,7 @@ impl UpdateError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Registry(error) => error.kind(),
-            Self::Stage { .. } => "stage",
+            Self::Stage { error, .. } => stage_kind(error),
             Self::Store(_) => "store",
             Self::OlderThanRunning { .. } => "older-than-running",
             Self::Tarball { .. } => "tarball",
@@ -358,9 +358,7 @@ impl UpdateError {
     pub fn hint(&self) -> String {
         match self {
             Self::Registry(error) => error.hint(),
-            Self::Stage { .. } => {
-                "What runs now was not touched. Ask the publisher about this version.".into()
-            }
+            Self::Stage { .. } => "What runs now was not touched, and runs on.".into(),
             Self::Store(_) => "Check the data folder's permissions and free space.".into(),
             Self::OlderThanRunning { wanted, .. } => {
                 format!("To go back on purpose, run `refit rollback --to {wanted}`.")
@@ -378,6 +376,24 @@ impl UpdateError {
             Self::Registry(error) => error.retry_after(),
             _ => None,
         }
+    }
+}
+
+fn stage_kind(error: &StageError) -> &'static str {
+    match error {
+        StageError::Store(_) => "store",
+        StageError::Unpack(UnpackError::Refused { .. }) => "archive-refused",
+        StageError::Unpack(UnpackError::TooLarge(_)) => "too-big",
+        StageError::Unpack(_) => "archive-damaged",
+        StageError::WrongIntegrity { .. } => "wrong-integrity",
+        StageError::WrongPackage { .. } => "wrong-package",
+        StageError::Manifest { .. } => "no-package-json",
+        StageError::NoEntry { .. } => "no-entry",
+        StageError::Incompatible { .. } => "incompatible",
+        StageError::NoRoom { .. } | StageError::DiskFull { .. } => "disk-full",
+        StageError::ReadOnly { .. } => "read-only",
+        StageError::InUse { .. } => "in-use",
+        _ => "stage",
     }
 }
 

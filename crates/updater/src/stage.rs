@@ -113,7 +113,11 @@ impl Stager {
         let begun = {
             let (store, shell) = (self.store.clone(), Arc::clone(&self.shell));
             let (candidate, plan) = (candidate.clone(), plan.clone());
-            blocking(move || store.begin_stage(&candidate, &shell, &plan)).await??
+            blocking(move || store.begin_stage(&candidate, &shell, &plan)).await?
+        };
+        let begun = match begun {
+            Ok(begun) => begun,
+            Err(error) => return refused(candidate, &plan.source, error),
         };
         let partial = match begun {
             BeginStage::Fetch(partial) => partial,
@@ -168,11 +172,7 @@ impl Stager {
             // What cut the bytes off says more than what the unpacker made of it.
             (_, Ok(Err(error))) => Err(error),
             (Done::Stopped, _) => Err(UpdateError::Stopped),
-            (Done::Failed(error), Ok(Ok(()))) => Err(UpdateError::Stage {
-                version: candidate.version.clone(),
-                origin: origin.to_owned(),
-                error: Arc::new(error),
-            }),
+            (Done::Failed(error), Ok(Ok(()))) => refused(candidate, origin, error),
         }
     }
 
@@ -258,6 +258,34 @@ impl Stager {
             _ = stop.wait_for(|stopped| *stopped) => Err(UpdateError::Stopped),
             done = work => Ok(done),
         }
+    }
+}
+
+/// What only the archive itself or another process showed: some of it is an outcome, not an error.
+fn refused(
+    candidate: &Candidate,
+    origin: &str,
+    error: StageError,
+) -> Result<StageReport, UpdateError> {
+    let version = &candidate.version;
+    match error {
+        StageError::BecameBad { .. } => Ok(report(
+            Outcome::BadVersion,
+            version,
+            "bad-version",
+            &format!("failed here meanwhile; `refit retry {version}` forgives it"),
+        )),
+        StageError::Overtaken { by, .. } => Ok(report(
+            Outcome::UpToDate,
+            version,
+            "overtaken",
+            &format!("was overtaken by {by}, which waits for a restart"),
+        )),
+        error => Err(UpdateError::Stage {
+            version: Box::new(version.clone()),
+            origin: origin.to_owned(),
+            error: Arc::new(error),
+        }),
     }
 }
 
