@@ -69,6 +69,44 @@ async fn a_newer_version_in_verdaccio_is_offered_applied_and_kept() -> Result<()
 }
 
 #[tokio::test]
+async fn a_download_on_its_way_is_a_line_in_the_page_and_nothing_else() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let registry = Folder::start(scene.root()).await?;
+    registry.publish(&good("1.1.0").ballast(3_000_000)).await?;
+    let gate = Gate::to(Some(registry.port())).await?;
+    gate.hold_after(1_000_000);
+    scene.set("registry", json!(gate.url()));
+
+    let window = Window::open(&scene).await?;
+    window.shows("#version", "1.0.0").await?;
+    gate.holding().await?;
+    let line = "const line = document.querySelector('refit-banner')?.shadowRoot
+                  ?.querySelector('[role=progressbar]');
+                return line && !line.hidden ? line.ariaLabel + ' ' + line.ariaValueNow : null";
+    wait::until("the line", async || {
+        let seen = window.script(line).await?;
+        let words = seen.as_str().context("there is no line")?;
+        let percent = words
+            .strip_prefix("Downloading version 1.1.0 ")
+            .context("its name")?;
+        let percent: u32 = percent.parse()?;
+        ensure!((1..100).contains(&percent), "it is at {percent} %");
+        Ok(())
+    })
+    .await?;
+    ensure!(
+        window.banner().await?.is_none(),
+        "the banner says {:?}",
+        window.banner().await?
+    );
+
+    gate.open();
+    window.banner_says("Version 1.1.0 is ready").await?;
+    ensure!(window.script(line).await?.is_null(), "the line stays");
+    window.close().await
+}
+
+#[tokio::test]
 async fn a_version_that_dies_is_taken_back_and_runs_once_it_is_tried_again() -> Result<()> {
     let mut scene = Scene::new()?;
     let registry = Folder::start(scene.root()).await?;
