@@ -1,0 +1,38 @@
+//! What a shell tells the store about itself.
+
+use std::path::PathBuf;
+
+use rollout::{Host, Version};
+
+/// The runtime inside the installer. Never touched, deleted or marked bad.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundled {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its version; the shell's own where it names none that is semver.
+    pub version: Version,
+    /// `<dir>/<entry>`, absolute.
+    pub entry: PathBuf,
+}
+
+/// What this shell is and wants; facts and settings that every launch decision needs.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// What it brought along.
+    pub bundled: Bundled,
+    /// What `engines` are judged against.
+    pub host: Host,
+    /// Attempts that a newly staged version has (`attempts`, default 2).
+    pub attempts: u32,
+    /// False under `REFIT_NO_AUTO_UPDATE`: a launch nobody asked for then passes over trials.
+    pub launch_trials: bool,
+}
+
+/// Who wants a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The app, starting by itself.
+    Passively,
+    /// A person: "Restart to apply".
+    ByPerson,
+}

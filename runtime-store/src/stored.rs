@@ -1,0 +1,62 @@
+//! What is really on disk of a stored version.
+
+use std::fs;
+use std::path::Path;
+
+use rollout::Version;
+
+use crate::choose::Entry;
+use crate::durable::{self, Discarded};
+use crate::layout::Layout;
+use crate::pointer::{VersionId, is_below, is_missing};
+use crate::record::Record;
+use crate::{Store, StoreError};
+
+/// Looks at a version's record and entry. No tree is walked: this is on the way of every launch.
+pub(crate) fn look(layout: &Layout, id: &VersionId) -> Entry {
+    let record = match Record::load(layout, &id.version) {
+        Ok(Some(record)) if record.integrity == id.integrity => record,
+        Ok(_) => return Entry::Missing,
+        Err(error) => return Entry::CannotRead(error.to_string()),
+    };
+    let dir = layout.version(&id.version);
+    let entry = record.entry_in(layout);
+    if is_below(&entry, &dir).is_err() {
+        return Entry::Missing;
+    }
+    match fs::canonicalize(&entry) {
+        Ok(real) if real.as_os_str() == entry.as_os_str() && real.is_file() => Entry::Whole {
+            dir,
+            entry,
+            engines: record.engines,
+        },
+        Ok(_) => Entry::Missing,
+        Err(error) if is_missing(&error) => Entry::Missing,
+        Err(error) => Entry::CannotRead(StoreError::io("resolve", &entry, error).to_string()),
+    }
+}
+
+/// Takes a version out of the store: its folder goes into `trash/`, then its record. The caller
+/// holds the store lock, has looked at the leases, and deletes what was discarded after letting go.
+pub(crate) fn remove(layout: &Layout, version: &Version) -> Result<Option<Discarded>, StoreError> {
+    let discarded = durable::discard(layout, &layout.version(version))?;
+    Record::remove(layout, version)?;
+    Ok(discarded)
+}
+
+impl Store {
+    /// The version whose folder an entry path lies in, only if the whole path is canonical.
+    pub fn version_of_entry(&self, entry: &Path) -> Option<Version> {
+        let real = fs::canonicalize(entry).ok()?;
+        if real.as_os_str() != entry.as_os_str() || !real.is_file() {
+            return None;
+        }
+        let inside = entry.strip_prefix(self.layout().versions()).ok()?;
+        let version: Version = inside.iter().next()?.to_str()?.parse().ok()?;
+        is_below(entry, &self.layout().version(&version)).ok()?;
+        Some(version)
+    }
+}
+
+#[cfg(test)]
+mod tests;

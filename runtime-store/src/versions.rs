@@ -1,0 +1,116 @@
+//! What is stored, and whether it is whole.
+
+use rollout::Version;
+use serde::Deserialize;
+
+use crate::choose::Entry;
+use crate::files::{self, Found};
+use crate::layout::names;
+use crate::record::Record;
+use crate::{Store, StoreError, stored};
+
+/// What was found of one stored version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The version.
+    pub version: Version,
+    /// What is wrong with it, in words; none when it is whole.
+    pub problem: Option<String>,
+}
+
+/// What must agree in a version's own `package.json`.
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: Option<String>,
+    version: Option<String>,
+}
+
+impl Store {
+    /// Stored versions with their records, in no particular order. A folder without a matching
+    /// record is no version and not among them.
+    pub fn versions(&self) -> Result<Vec<Record>, StoreError> {
+        let mut versions = Vec::new();
+        for version in self.folders()? {
+            versions.extend(Record::load(self.layout(), &version)?);
+        }
+        Ok(versions)
+    }
+
+    /// Checks that stored versions are whole: record, entry, package.json. Changes nothing.
+    pub fn verify(&self, version: Option<&Version>) -> Result<Vec<Verified>, StoreError> {
+        let versions = match version {
+            Some(version) => vec![version.clone()],
+            None => self.folders()?,
+        };
+        versions
+            .into_iter()
+            .map(|version| {
+                Ok(Verified {
+                    problem: self.problem(&version)?,
+                    version,
+                })
+            })
+            .collect()
+    }
+
+    fn folders(&self) -> Result<Vec<Version>, StoreError> {
+        Ok(names(&self.layout().versions())?
+            .into_iter()
+            .filter_map(|name| name.parse().ok())
+            .collect())
+    }
+
+    fn problem(&self, version: &Version) -> Result<Option<String>, StoreError> {
+        let layout = self.layout();
+        let folder = layout.version(version);
+        if !folder.is_dir() {
+            return Ok(Some(format!(
+                "`{}` is not there. Stage the version",
+                folder.display()
+            )));
+        }
+        let Some(record) = Record::load(layout, version)? else {
+            return Ok(Some(format!(
+                "`{}` is missing or unreadable. Stage the version again",
+                layout.record(version).display()
+            )));
+        };
+        let entry = record.entry_in(layout);
+        match stored::look(layout, &record.id()) {
+            Entry::Whole { .. } => {}
+            Entry::Missing => {
+                return Ok(Some(format!(
+                    "its entry `{}` is not there. Stage the version again",
+                    entry.display()
+                )));
+            }
+            Entry::CannotRead(why) => return Ok(Some(why)),
+        }
+        let manifest = folder.join("package.json");
+        let package = match files::read(&manifest)? {
+            Found::Valid(bytes) => {
+                serde_json::from_slice::<Package>(files::without_mark(&bytes)).ok()
+            }
+            _ => None,
+        };
+        let agrees = package.is_some_and(|package| {
+            package.name.as_deref() == Some(record.package.as_str())
+                && package.version.as_deref().is_some_and(|text| {
+                    text.trim()
+                        .trim_start_matches(['v', '='])
+                        .parse::<Version>()
+                        .is_ok_and(|found| found == *version)
+                })
+        });
+        Ok((!agrees).then(|| {
+            format!(
+                "`{}` does not say {} {version}. Stage the version again",
+                manifest.display(),
+                record.package.as_str()
+            )
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
