@@ -72,7 +72,7 @@ async fn its_output_is_in_the_log_of_its_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_early_exit_is_told_at_once_with_code_and_last_lines() {
     let mut bench = Bench::new("print Error: cannot find module\nexit 3");
-    bench.spec.ready = http(Duration::from_secs(3_600));
+    bench.spec.ready = http(Duration::from_hours(1));
     let supervisor = bench.start();
     let report = failed(&supervisor).await;
     assert!(
@@ -222,7 +222,7 @@ async fn after_a_failure_a_restart_tries_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_during_the_probe_is_obeyed_at_once() {
     let mut bench = Bench::new("");
-    bench.spec.ready = http(Duration::from_secs(3_600));
+    bench.spec.ready = http(Duration::from_hours(1));
     let (once, go) = (bench.path("once"), bench.path("go"));
     // Only the second spawn serves: the first hangs until it is stopped.
     let script = format!("pid {}\nwait-for {}\nserve", once.display(), go.display());

@@ -157,7 +157,7 @@ async fn dropping_the_last_handle_ends_the_tree() {
 async fn a_polite_runtime_is_asked_before_it_is_killed() {
     let mut bench = Bench::new("print up\nserve");
     // A kill would come only after this.
-    bench.spec.grace = Duration::from_secs(60);
+    bench.spec.grace = Duration::from_mins(1);
     let supervisor = bench.start();
     running(&supervisor).await;
     in_time("the stop", supervisor.stop()).await;

@@ -54,6 +54,11 @@ fn step(word: &str, rest: &str) {
                 exit(1);
             }
         }
+        "exit-if" => {
+            if Path::new(rest).exists() {
+                exit(1);
+            }
+        }
         "stamp" => {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             append(rest, &now.unwrap_or_default().as_nanos().to_string());

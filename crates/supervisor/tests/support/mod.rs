@@ -12,8 +12,8 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System}
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::broadcast;
 
-#[path = "settings.rs"]
 mod settings;
+pub(crate) mod shelf;
 
 /// Far longer than anything here takes, so that a failure is a failure and not a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,10 +71,8 @@ pub(crate) fn write(path: &Path, text: &str) {
 }
 
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain for {what}"),
-    }
+    let waited = tokio::time::timeout(PATIENCE, future).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 pub(crate) async fn running(supervisor: &Supervisor) -> Running {
@@ -89,6 +87,16 @@ pub(crate) async fn running(supervisor: &Supervisor) -> Running {
 pub(crate) async fn failed(supervisor: &Supervisor) -> FailureReport {
     let mut state = supervisor.state();
     let wanted = state.wait_for(|state| matches!(state, State::Running(_) | State::Failed(_)));
+    match in_time("failed", wanted).await.expect("alive").clone() {
+        State::Failed(report) => report,
+        other => panic!("not failed: {other:?}"),
+    }
+}
+
+/// The failure that follows something that ran.
+pub(crate) async fn failed_after(supervisor: &Supervisor) -> FailureReport {
+    let mut state = supervisor.state();
+    let wanted = state.wait_for(|state| matches!(state, State::Failed(_)));
     match in_time("failed", wanted).await.expect("alive").clone() {
         State::Failed(report) => report,
         other => panic!("not failed: {other:?}"),
