@@ -56,8 +56,9 @@ fn words(why: &WhyNot) -> String {
         WhyNot::OnTrialElsewhere => "another app is trying it right now".to_owned(),
         WhyNot::NoVerdict => "its launches ended without a word".to_owned(),
         WhyNot::TrialsOff => "REFIT_NO_AUTO_UPDATE is set, so it waits for a person".to_owned(),
-        WhyNot::CannotWrite(why) | WhyNot::InvalidPointer(why) => why.clone(),
+        WhyNot::CannotWrite(why) | WhyNot::InvalidPointer(why) | WhyNot::CannotRead(why) => {
+            why.clone()
+        }
         WhyNot::NewerSchema => "a newer app wrote it".to_owned(),
-        _ => "it cannot be read".to_owned(),
     }
 }
