@@ -113,7 +113,10 @@ pub(crate) fn copy(bundled: &Path, path: &str, root: &Path) -> Result<Carried, C
         path: bundled.join(&relative),
     })?;
     let to = root.join(&relative);
-    let mut copier = Copier { to: Some(&to), ..Copier::default() };
+    let mut copier = Copier {
+        to: Some(&to),
+        ..Copier::default()
+    };
     if let Some(parent) = to.parent() {
         make_folders(root, parent)?;
     }
@@ -154,7 +157,11 @@ pub(crate) fn plain(path: &str) -> Result<PathBuf, CarryError> {
     }
     let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let path = PathBuf::from(path);
-    if plain && path.components().all(|part| matches!(part, Component::Normal(_))) {
+    if plain
+        && path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+    {
         Ok(path)
     } else {
         Err(bad())
@@ -162,7 +169,10 @@ pub(crate) fn plain(path: &str) -> Result<PathBuf, CarryError> {
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Walks a tree in the order of its names, hashes it and, given `to`, copies it.
@@ -186,7 +196,10 @@ impl Copier<'_> {
     }
 
     fn folder(&mut self, from: &Path, relative: &Path) -> Result<(), CarryError> {
-        let unreadable = |source| CarryError::Read { path: from.to_owned(), source };
+        let unreadable = |source| CarryError::Read {
+            path: from.to_owned(),
+            source,
+        };
         let real = fs::canonicalize(from).map_err(unreadable)?;
         if self.above.contains(&real) {
             return Err(CarryError::Loop(from.to_owned()));
@@ -231,7 +244,10 @@ impl Copier<'_> {
     }
 
     fn file(&mut self, from: &Path, relative: &Path, executable: bool) -> Result<(), CarryError> {
-        let unreadable = |source| CarryError::Read { path: from.to_owned(), source };
+        let unreadable = |source| CarryError::Read {
+            path: from.to_owned(),
+            source,
+        };
         let mut reading = File::open(from).map_err(unreadable)?;
         self.note(if executable { b'x' } else { b'f' }, relative, 0);
         let to = self.to.map(|to| to.join(relative));
@@ -255,10 +271,12 @@ impl Copier<'_> {
             length += read as u64;
             self.hasher.update(&buffer[..read]);
             if let (Some(writing), Some(to)) = (&mut writing, &to) {
-                writing.write_all(&buffer[..read]).map_err(|source| CarryError::Write {
-                    path: to.clone(),
-                    source,
-                })?;
+                writing
+                    .write_all(&buffer[..read])
+                    .map_err(|source| CarryError::Write {
+                        path: to.clone(),
+                        source,
+                    })?;
             }
         }
         self.buffer = buffer;
@@ -269,7 +287,10 @@ impl Copier<'_> {
 
     fn note(&mut self, kind: u8, relative: &Path, length: u64) {
         // The same bytes on every system, whatever separates its components.
-        let name: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let name: Vec<_> = relative
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect();
         let name = name.join("/");
         self.hasher.update([kind]);
         self.hasher.update((name.len() as u64).to_be_bytes());
@@ -298,19 +319,29 @@ fn make_folder(at: &Path) -> Result<(), CarryError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::create_dir(at)
         .and_then(|()| fs::set_permissions(at, fs::Permissions::from_mode(0o755)))
-        .map_err(|source| CarryError::Write { path: at.to_owned(), source })
+        .map_err(|source| CarryError::Write {
+            path: at.to_owned(),
+            source,
+        })
 }
 
 #[cfg(not(unix))]
 fn make_folder(at: &Path) -> Result<(), CarryError> {
-    fs::create_dir(at).map_err(|source| CarryError::Write { path: at.to_owned(), source })
+    fs::create_dir(at).map_err(|source| CarryError::Write {
+        path: at.to_owned(),
+        source,
+    })
 }
 
 #[cfg(unix)]
 fn create(at: &Path, executable: bool) -> io::Result<File> {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
     let mode = if executable { 0o755 } else { 0o644 };
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(at)?;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(at)?;
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     Ok(file)
 }

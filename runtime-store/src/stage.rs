@@ -15,13 +15,13 @@
 //!   a partial or a whole version that no pointer names.
 //! * The store lock is held in `begin_stage` and `commit` only, not while bytes flow.
 
-mod claim;
+pub(crate) mod claim;
 mod commit;
 mod error;
 pub(crate) mod manifest;
 mod room;
 mod standing;
-mod sync;
+pub(crate) mod sync;
 mod take_up;
 #[cfg(test)]
 mod tests;
@@ -40,13 +40,13 @@ pub use error::StageError;
 pub use manifest::ManifestError;
 use standing::Standing;
 
+use crate::Store;
 use crate::carry::Carried;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
-use crate::unpack::{self, Limits, UnpackedTree};
 use crate::record::Record;
 use crate::shell::Shell;
-use crate::Store;
+use crate::unpack::{self, Limits, UnpackedTree};
 
 /// How a version is to be staged.
 #[derive(Debug, Clone)]
@@ -93,14 +93,14 @@ pub enum BeginStage {
 #[derive(Debug)]
 pub struct Partial {
     claim: Claim,
-    order: Order,
+    order: Box<Order>,
 }
 
 /// A tree whose bytes nobody has vouched for: it can only be verified or dropped.
 #[derive(Debug)]
 pub struct Unpacked {
     claim: Claim,
-    order: Order,
+    order: Box<Order>,
     tree: UnpackedTree,
 }
 
@@ -108,7 +108,7 @@ pub struct Unpacked {
 #[derive(Debug)]
 pub struct Whole {
     claim: Claim,
-    order: Order,
+    order: Box<Order>,
     record: Record,
 }
 
@@ -142,12 +142,12 @@ impl Store {
         shell: &Shell,
         plan: &StagePlan,
     ) -> Result<BeginStage, StageError> {
-        let order = Order {
+        let order = Box::new(Order {
             layout: self.layout().clone(),
             candidate: candidate.clone(),
             shell: shell.clone(),
             plan: plan.clone(),
-        };
+        });
         self.sweep()?;
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order.layout, plan.now)?;
@@ -158,10 +158,12 @@ impl Store {
             return Ok(outcome);
         }
         order.enough_room()?;
-        Ok(match Claim::take(&lock, &order.layout, &order.candidate.version)? {
-            Some(claim) => BeginStage::Fetch(Partial { claim, order }),
-            None => BeginStage::Busy,
-        })
+        Ok(
+            match Claim::take(&lock, &order.layout, &order.candidate.version)? {
+                Some(claim) => BeginStage::Fetch(Partial { claim, order }),
+                None => BeginStage::Busy,
+            },
+        )
     }
 }
 
@@ -195,7 +197,11 @@ impl Unpacked {
         let carried = order.carry(claim.dir(), &manifest)?;
         sync::sync_tree(claim.dir())?;
         let record = order.record(&manifest, &carried);
-        Ok(Whole { claim, order, record })
+        Ok(Whole {
+            claim,
+            order,
+            record,
+        })
     }
 }
 
@@ -207,7 +213,11 @@ impl Whole {
 
     /// Under the store lock: record, rename, parents to disk, pointer.
     pub fn commit(self) -> Result<Staged, StageError> {
-        let Self { claim, order, record } = self;
+        let Self {
+            claim,
+            order,
+            record,
+        } = self;
         commit::commit(claim, &order, &record)
     }
 }

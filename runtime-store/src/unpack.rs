@@ -122,7 +122,10 @@ pub(crate) fn unpack(
     shown: &Path,
     limits: &Limits,
 ) -> Result<UnpackedTree, UnpackError> {
-    let mut stream = Stream::new(Inflate::new(Packed::new(tarball, limits.packed_bytes)), limits);
+    let mut stream = Stream::new(
+        Inflate::new(Packed::new(tarball, limits.packed_bytes)),
+        limits,
+    );
     let mut tree = Tree::new(limits.entries);
     let mut writer = Writer::new(dir, shown)?;
     let (mut files, mut unpacked_bytes) = (0u64, 0u64);

@@ -50,13 +50,19 @@ fn a_dependency_is_copied_and_its_copy_has_the_fingerprint_of_its_source() {
     let room = Room::new();
     let carried = room.copy().unwrap();
     assert_eq!(carried.path, PTY);
-    assert_eq!((carried.name.as_str(), carried.version.as_str()), ("node-pty", "1.2.0-beta.11"));
+    assert_eq!(
+        (carried.name.as_str(), carried.version.as_str()),
+        ("node-pty", "1.2.0-beta.11")
+    );
     assert_eq!(carried.fingerprint, room.print());
     assert_eq!(
         fingerprint(&room.version(), PTY).unwrap().as_ref(),
         Some(&carried.fingerprint)
     );
-    assert_eq!(fs::read(room.version().join(PTY).join("lib/index.js")).unwrap(), b"pty");
+    assert_eq!(
+        fs::read(room.version().join(PTY).join("lib/index.js")).unwrap(),
+        b"pty"
+    );
 }
 
 #[test]
@@ -78,9 +84,14 @@ fn the_fingerprint_tells_names_content_and_the_way_it_is_divided_apart() {
 #[test]
 fn a_path_that_leads_elsewhere_is_refused() {
     let room = Room::new();
-    for path in ["", "/etc", "../x", "a/../b", "./a", "a//b", "a/", "a\\b", "C:a"] {
+    for path in [
+        "", "/etc", "../x", "a/../b", "./a", "a//b", "a/", "a\\b", "C:a",
+    ] {
         assert!(
-            matches!(copy(&room.bundled(), path, &room.version()), Err(CarryError::BadPath(_))),
+            matches!(
+                copy(&room.bundled(), path, &room.version()),
+                Err(CarryError::BadPath(_))
+            ),
             "{path:?}"
         );
     }
@@ -92,7 +103,10 @@ fn what_the_bundled_runtime_does_not_have_is_missing_by_name() {
     let path = "node_modules/@acme/pty";
     assert_eq!(fingerprint(&room.bundled(), path).unwrap(), None);
     let error = copy(&room.bundled(), path, &room.version()).unwrap_err();
-    assert!(matches!(&error, CarryError::Missing { name, .. } if name == "@acme/pty"), "{error}");
+    assert!(
+        matches!(&error, CarryError::Missing { name, .. } if name == "@acme/pty"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -124,7 +138,10 @@ mod with_links {
             assert_eq!(fs::read_to_string(copied.join(path)).unwrap(), content);
         }
         for path in ["", "pty.node", "alias"] {
-            assert!(!copied.join(path).symlink_metadata().unwrap().is_symlink(), "{path}");
+            assert!(
+                !copied.join(path).symlink_metadata().unwrap().is_symlink(),
+                "{path}"
+            );
         }
     }
 
@@ -140,7 +157,10 @@ mod with_links {
         let room = Room::new();
         symlink("nowhere", room.bundled().join(PTY).join("broken")).unwrap();
         let error = room.copy().unwrap_err();
-        assert!(matches!(&error, CarryError::Read { path, .. } if path.ends_with("broken")), "{error}");
+        assert!(
+            matches!(&error, CarryError::Read { path, .. } if path.ends_with("broken")),
+            "{error}"
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Sta
         if let Some(by) = standing.in_the_way(order) {
             return Err(StageError::Overtaken {
                 version: version.clone(),
-                by,
+                by: Box::new(by),
             });
         }
         make_way(&lock, order, &standing, &mut discarded)?;
@@ -52,7 +52,9 @@ fn make_way(
     if folders.is_empty() {
         return Ok(());
     }
-    let serving = standing.serving().is_some_and(|pointer| pointer.version == *version);
+    let serving = standing
+        .serving()
+        .is_some_and(|pointer| pointer.version == *version);
     if serving || InUse::look(store, &order.layout)?.holds(version) {
         return Err(StageError::InUse {
             version: version.clone(),
@@ -74,7 +76,9 @@ pub(super) fn point_at(
     order: &Order,
     standing: &Standing,
 ) -> Result<Staged, StageError> {
-    let Order { candidate, plan, .. } = order;
+    let Order {
+        candidate, plan, ..
+    } = order;
     let mut entry = order.layout.version(&candidate.version);
     entry.extend(plan.entry.split('/'));
     let id = VersionId {
@@ -87,8 +91,14 @@ pub(super) fn point_at(
         // No launch would find anything behind the old pointer, so it is neither something to fall
         // back to nor on trial any more. What it remembered still is.
         let other = |version: &Version| *version != id.version;
-        next.previous = old.previous.clone().filter(|previous| other(&previous.version));
-        next.replaced = old.replaced.clone().filter(|replaced| other(&replaced.version));
+        next.previous = old
+            .previous
+            .clone()
+            .filter(|previous| other(&previous.version));
+        next.replaced = old
+            .replaced
+            .clone()
+            .filter(|replaced| other(&replaced.version));
     }
     next.save(&order.layout)?;
     Ok(Staged {

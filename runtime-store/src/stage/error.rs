@@ -15,7 +15,7 @@ use crate::unpack::UnpackError;
 pub enum StageError {
     /// The store itself could not be read or written.
     #[error(transparent)]
-    Store(StoreError),
+    Store(Box<StoreError>),
     /// The archive was refused, damaged, too large or could not be read to its end.
     #[error(transparent)]
     Unpack(UnpackError),
@@ -36,9 +36,9 @@ pub enum StageError {
         /// The version asked for.
         version: Version,
         /// What the decision named.
-        expected: Integrity,
+        expected: Box<Integrity>,
         /// What the bytes have.
-        found: Integrity,
+        found: Box<Integrity>,
     },
     /// The archive is one of another package or version.
     #[error(
@@ -59,7 +59,7 @@ pub enum StageError {
         /// The version asked for.
         version: Version,
         /// What is wrong with it.
-        source: ManifestError,
+        source: Box<ManifestError>,
     },
     /// The configured entry is not in the archive.
     #[error(
@@ -78,11 +78,11 @@ pub enum StageError {
         /// The version asked for.
         version: Version,
         /// Which range is not satisfied, an engine's or a carried dependency's.
-        why: Unsuitable,
+        why: Box<Unsuitable>,
     },
     /// A shared dependency could not be carried over.
     #[error("a shared dependency could not be carried over: {0}")]
-    Carry(CarryError),
+    Carry(Box<CarryError>),
     /// Not enough room for the version and its archive's content.
     #[error(
         "not enough room at {}: {version} needs {needed} bytes free and there are {free}. \
@@ -128,7 +128,9 @@ pub enum StageError {
         source: io::Error,
     },
     /// While it was fetched, it was listed as bad.
-    #[error("{version} failed here while it was being fetched. Use `refit retry {version}` to try it again")]
+    #[error(
+        "{version} failed here while it was being fetched. Use `refit retry {version}` to try it again"
+    )]
     BecameBad {
         /// The version asked for.
         version: Version,
@@ -139,7 +141,7 @@ pub enum StageError {
         /// The version asked for.
         version: Version,
         /// What the pointer names now.
-        by: Version,
+        by: Box<Version>,
     },
     /// A folder of that name is there, and in use.
     #[error(
@@ -161,7 +163,11 @@ impl StageError {
         } else if is_read_only(&source) {
             Self::ReadOnly { doing, path }
         } else {
-            Self::Write { doing, path, source }
+            Self::Write {
+                doing,
+                path,
+                source,
+            }
         }
     }
 }
@@ -188,7 +194,7 @@ impl From<StoreError> for StageError {
                 path,
                 source,
             } if is_full(&source) || is_read_only(&source) => Self::write(doing, &path, source),
-            other => Self::Store(other),
+            other => Self::Store(Box::new(other)),
         }
     }
 }
@@ -210,7 +216,7 @@ impl From<CarryError> for StageError {
     fn from(error: CarryError) -> Self {
         match error {
             CarryError::Write { path, source } => Self::write("write", &path, source),
-            other => Self::Carry(other),
+            other => Self::Carry(Box::new(other)),
         }
     }
 }

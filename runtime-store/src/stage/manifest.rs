@@ -67,7 +67,9 @@ impl Manifest {
             return Err(failed(io::Error::other("it is not a file")));
         }
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(ManifestError::TooBig(path));
         }
@@ -112,9 +114,8 @@ impl Manifest {
         };
         match DEPENDENCY_FIELDS.map(range) {
             [Some(range), _, _] => Wanted::Optional(range),
-            [None, Some(range), _] => Wanted::Needed(range),
             [None, None, Some(range)] if optional_peer() => Wanted::Optional(range),
-            [None, None, Some(range)] => Wanted::Needed(range),
+            [None, Some(range), _] | [None, None, Some(range)] => Wanted::Needed(range),
             [None, None, None] => Wanted::NotNamed,
         }
     }
@@ -163,8 +164,12 @@ mod tests {
 
     #[test]
     fn fields_of_another_type_count_as_absent() {
-        let manifest = parse(r#"{"name": 7, "version": null, "dependencies": ["a"], "engines": []}"#);
-        assert_eq!((manifest.name.as_deref(), manifest.version.as_deref()), (None, None));
+        let manifest =
+            parse(r#"{"name": 7, "version": null, "dependencies": ["a"], "engines": []}"#);
+        assert_eq!(
+            (manifest.name.as_deref(), manifest.version.as_deref()),
+            (None, None)
+        );
         assert_eq!(manifest.wants("a"), Wanted::NotNamed);
         assert_eq!(manifest.engines, Engines::default());
     }
@@ -195,7 +200,12 @@ mod tests {
         assert!(!satisfies("1.2.0-beta.11", "^1.1.0"));
         assert!(satisfies("1.0.0", "*") && satisfies("1.0.0", ""));
         assert!(satisfies("1.4.0", "npm:@acme/pty@^1.2"));
-        for range in ["latest", "file:../pty", "git+ssh://example.invalid/pty", "workspace:*"] {
+        for range in [
+            "latest",
+            "file:../pty",
+            "git+ssh://example.invalid/pty",
+            "workspace:*",
+        ] {
             assert!(!satisfies("1.0.0", range), "{range}");
         }
     }

@@ -110,9 +110,15 @@ mod tests {
         let (mut files, mut folders) = list(root.path()).unwrap();
         files.sort();
         folders.sort();
-        assert_eq!(files, ["a/b/z", "a/y", "x"].map(|name| root.path().join(name)));
+        assert_eq!(
+            files,
+            ["a/b/z", "a/y", "x"].map(|name| root.path().join(name))
+        );
         assert_eq!(folders[0], root.path());
-        assert_eq!(folders[1..], ["a", "a/b", "empty"].map(|name| root.path().join(name)));
+        assert_eq!(
+            folders[1..],
+            ["a", "a/b", "empty"].map(|name| root.path().join(name))
+        );
     }
 
     #[test]
@@ -141,7 +147,9 @@ mod tests {
     #[test]
     fn a_tree_that_is_not_there_is_an_error_that_names_it() {
         let root = tempfile::tempdir().unwrap();
-        let error = sync_tree(&root.path().join("gone")).unwrap_err().to_string();
+        let error = sync_tree(&root.path().join("gone"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("gone"), "{error}");
     }
 }

@@ -17,12 +17,13 @@ use crate::unpack::samples::{Archive, integrity};
 
 mod carrying;
 mod committing;
+mod verifying;
 
 const ENTRY: &str = "dist/cli.js";
 
 /// A store beside a bundled runtime 1.0.0.
 struct Room {
-    scratch: TempDir,
+    _scratch: TempDir,
     store: Store,
     shell: Shell,
 }
@@ -100,7 +101,7 @@ impl Room {
             launch_trials: true,
         };
         Self {
-            scratch,
+            _scratch: scratch,
             store,
             shell,
         }
@@ -225,7 +226,10 @@ fn a_staged_version_is_whole_recorded_and_what_the_pointer_names_on_trial() {
     assert_eq!(pointer.previous, None);
     let record = Record::load(room.layout(), &v("1.1.0")).unwrap().unwrap();
     assert_eq!(record.integrity, offer.candidate.integrity);
-    assert_eq!((record.entry.as_str(), record.source.as_str()), (ENTRY, "test"));
+    assert_eq!(
+        (record.entry.as_str(), record.source.as_str()),
+        (ENTRY, "test")
+    );
     assert_eq!(record.carried, None);
     room.assert_no_partial();
     assert_eq!(fs::read_dir(room.layout().partials()).unwrap().count(), 0);
@@ -245,7 +249,9 @@ fn the_very_content_that_the_pointer_names_is_staged_already() {
 fn a_version_on_the_bad_list_is_refused_and_other_content_of_it_is_not() {
     let room = Room::new();
     room.condemn(&offer("1.1.0"));
-    assert!(matches!(room.begin(&offer("1.1.0")), BeginStage::Bad(entry) if entry.version == v("1.1.0")));
+    assert!(
+        matches!(room.begin(&offer("1.1.0")), BeginStage::Bad(entry) if entry.version == v("1.1.0"))
+    );
     let again = offer_with("1.1.0", r#""description": "published again""#);
     assert!(matches!(room.begin(&again), BeginStage::Fetch(_)));
 }
@@ -272,7 +278,8 @@ fn only_what_is_newer_than_pointer_and_bundled_is_staged() {
     for offer in [offer("1.1.0"), offer("1.2.0-rc.1"), republished] {
         assert!(
             matches!(room.begin(&offer), BeginStage::NotNewer { than } if than == v("1.2.0")),
-            "{}", offer.candidate.version
+            "{}",
+            offer.candidate.version
         );
     }
 }
@@ -282,11 +289,20 @@ fn an_ordered_roll_back_goes_below_the_pointer_and_never_below_bundled() {
     let room = Room::new();
     room.stage(&offer("1.2.0"));
     room.confirm();
-    let older = StagePlan { older: true, ..plan() };
-    assert!(matches!(room.begin_with(&offer("0.9.0"), &older), BeginStage::NotNewer { .. }));
+    let older = StagePlan {
+        older: true,
+        ..plan()
+    };
+    assert!(matches!(
+        room.begin_with(&offer("0.9.0"), &older),
+        BeginStage::NotNewer { .. }
+    ));
     let staged = room.stage_with(&offer("1.1.0"), &older).unwrap();
     assert_eq!(staged.version, v("1.1.0"));
-    assert_eq!(room.pointer().unwrap().previous.unwrap().version, v("1.2.0"));
+    assert_eq!(
+        room.pointer().unwrap().previous.unwrap().version,
+        v("1.2.0")
+    );
 }
 
 #[test]
@@ -353,95 +369,14 @@ fn dropping_any_step_removes_the_partial_and_leaves_the_pointer() {
 }
 
 #[test]
-fn bytes_other_than_those_promised_are_refused() {
-    let room = Room::new();
-    let mut wrong = offer("1.1.0");
-    wrong.candidate.integrity = Integrity::from_digest([7; 64]);
-    let error = room.refused(&wrong, &plan());
-    assert!(matches!(error, StageError::WrongIntegrity { .. }), "{error}");
-
-    let mut longer = offer("1.1.0");
-    longer.tgz.push(0);
-    let error = room.refused(&longer, &plan());
-    assert!(matches!(error, StageError::WrongIntegrity { .. }), "{error}");
-}
-
-#[test]
-fn a_refused_or_broken_archive_leaves_nothing_behind() {
-    let room = Room::new();
-    let link = Archive::package("demo", "1.1.0", ENTRY).entry(tar::EntryType::Symlink, b"package/x", b"");
-    let error = room.refused(&offer_of("1.1.0", link), &plan());
-    assert!(matches!(error, StageError::Unpack(UnpackError::Refused { .. })), "{error}");
-    let mut cut = offer("1.1.0");
-    cut.tgz.truncate(cut.tgz.len() / 2);
-    let error = room.refused(&cut, &plan());
-    assert!(matches!(error, StageError::Unpack(UnpackError::Damaged(_))), "{error}");
-}
-
-#[test]
-fn an_archive_of_another_package_or_version_is_refused() {
-    let room = Room::new();
-    for archive in [
-        Archive::package("other", "1.1.0", ENTRY),
-        Archive::package("demo", "1.1.1", ENTRY),
-        Archive::package("demo", "not semver", ENTRY),
-        Archive::package("Demo", "1.1.0", ENTRY),
-    ] {
-        let error = room.refused(&offer_of("1.1.0", archive), &plan());
-        assert!(matches!(error, StageError::WrongPackage { .. }), "{error}");
-    }
-}
-
-#[test]
-fn an_archive_without_a_usable_package_json_is_refused() {
-    let room = Room::new();
-    let file = |content: &str| Archive::new().file("package/package.json", content).file("package/dist/cli.js", "");
-    for archive in [
-        Archive::new().file("package/dist/cli.js", ""),
-        Archive::new().folder("package/package.json").file("package/dist/cli.js", ""),
-        file("{"),
-        file("[]"),
-        file(&" ".repeat(5 << 20)),
-    ] {
-        let error = room.refused(&offer_of("1.1.0", archive), &plan());
-        assert!(matches!(error, StageError::Manifest { .. }), "{error}");
-    }
-}
-
-#[test]
-fn a_byte_order_mark_before_package_json_is_no_obstacle() {
-    let room = Room::new();
-    let archive = Archive::new()
-        .file("package/package.json", "\u{feff}{\"name\": \"demo\", \"version\": \"1.1.0\"}")
-        .file("package/dist/cli.js", "");
-    room.stage(&offer_of("1.1.0", archive));
-}
-
-#[test]
-fn an_entry_that_is_not_a_file_inside_is_refused() {
-    let room = Room::new();
-    for entry in ["dist/other.js", "dist", "../bundled/dist/cli.js", "/etc/passwd", "", "./dist/cli.js"] {
-        let plan = StagePlan { entry: entry.into(), ..plan() };
-        let error = room.refused(&offer("1.1.0"), &plan);
-        assert!(matches!(error, StageError::NoEntry { .. }), "{entry}: {error}");
-    }
-}
-
-#[test]
-fn the_archives_own_engines_count_whatever_the_registry_said() {
-    let room = Room::new();
-    let offer = offer_with("1.1.0", r#""engines": {"refit": ">=2"}"#);
-    let error = room.refused(&offer, &plan());
-    assert!(matches!(error, StageError::Incompatible { .. }), "{error}");
-    assert!(error.to_string().contains("needs refit >=2"), "{error}");
-}
-
-#[test]
 fn what_would_run_into_a_full_disk_is_not_begun() {
     let room = Room::new();
     let mut huge = offer("1.1.0");
     huge.candidate.unpacked_size = Some(u64::MAX / 2);
-    let error = room.store.begin_stage(&huge.candidate, &room.shell, &plan()).unwrap_err();
+    let error = room
+        .store
+        .begin_stage(&huge.candidate, &room.shell, &plan())
+        .unwrap_err();
     assert!(matches!(error, StageError::NoRoom { .. }), "{error}");
     huge.candidate.unpacked_size = Some(1);
     assert!(matches!(room.begin(&huge), BeginStage::Fetch(_)));
@@ -451,13 +386,31 @@ fn what_would_run_into_a_full_disk_is_not_begun() {
 fn a_full_disk_and_a_read_only_one_are_told_apart() {
     use std::io;
     let error = |kind: io::ErrorKind| StageError::write("write", Path::new("x"), kind.into());
-    assert!(matches!(error(io::ErrorKind::StorageFull), StageError::DiskFull { .. }));
-    assert!(matches!(error(io::ErrorKind::QuotaExceeded), StageError::DiskFull { .. }));
-    assert!(matches!(error(io::ErrorKind::ReadOnlyFilesystem), StageError::ReadOnly { .. }));
-    assert!(matches!(error(io::ErrorKind::PermissionDenied), StageError::ReadOnly { .. }));
-    assert!(matches!(error(io::ErrorKind::InvalidInput), StageError::Write { .. }));
+    assert!(matches!(
+        error(io::ErrorKind::StorageFull),
+        StageError::DiskFull { .. }
+    ));
+    assert!(matches!(
+        error(io::ErrorKind::QuotaExceeded),
+        StageError::DiskFull { .. }
+    ));
+    assert!(matches!(
+        error(io::ErrorKind::ReadOnlyFilesystem),
+        StageError::ReadOnly { .. }
+    ));
+    assert!(matches!(
+        error(io::ErrorKind::PermissionDenied),
+        StageError::ReadOnly { .. }
+    ));
+    assert!(matches!(
+        error(io::ErrorKind::InvalidInput),
+        StageError::Write { .. }
+    ));
     let full = crate::StoreError::io("write", "x", io::ErrorKind::StorageFull.into());
-    assert!(matches!(StageError::from(full), StageError::DiskFull { .. }));
+    assert!(matches!(
+        StageError::from(full),
+        StageError::DiskFull { .. }
+    ));
 }
 
 #[test]
@@ -469,7 +422,7 @@ fn a_newer_shells_pointer_is_left_alone() {
         .store
         .begin_stage(&offer("1.1.0").candidate, &room.shell, &plan())
         .unwrap_err();
-    assert!(matches!(error, StageError::Store(crate::StoreError::NewerSchema { .. })), "{error}");
+    assert!(matches!(error, StageError::Store(_)), "{error}");
     assert_eq!(room.pointer_bytes().unwrap(), newer);
     room.assert_no_partial();
 }

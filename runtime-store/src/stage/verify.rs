@@ -18,8 +18,8 @@ impl Order {
         Err(StageError::WrongIntegrity {
             package: self.candidate.package.clone(),
             version: self.candidate.version.clone(),
-            expected: self.candidate.integrity.clone(),
-            found: tree.integrity.clone(),
+            expected: Box::new(self.candidate.integrity.clone()),
+            found: Box::new(tree.integrity.clone()),
         })
     }
 
@@ -28,7 +28,7 @@ impl Order {
         let version = &self.candidate.version;
         let manifest = Manifest::read(dir).map_err(|source| StageError::Manifest {
             version: version.clone(),
-            source,
+            source: Box::new(source),
         })?;
         let name = manifest.name.as_deref();
         let same_version = manifest
@@ -40,7 +40,9 @@ impl Order {
             return Ok(manifest);
         }
         let shown = |text: Option<&str>| -> String {
-            text.map_or("(nothing)".into(), |text| text.escape_debug().take(80).collect())
+            text.map_or("(nothing)".into(), |text| {
+                text.escape_debug().take(80).collect()
+            })
         };
         Err(StageError::WrongPackage {
             package: self.candidate.package.clone(),
@@ -52,8 +54,11 @@ impl Order {
     /// 3. The entry is a regular file inside.
     pub(super) fn right_entry(&self, dir: &Path) -> Result<(), StageError> {
         let entry = &self.plan.entry;
-        let is_file = carry::plain(entry)
-            .is_ok_and(|path| dir.join(path).symlink_metadata().is_ok_and(|found| found.is_file()));
+        let is_file = carry::plain(entry).is_ok_and(|path| {
+            dir.join(path)
+                .symlink_metadata()
+                .is_ok_and(|found| found.is_file())
+        });
         if is_file {
             Ok(())
         } else {
@@ -73,7 +78,11 @@ impl Order {
     }
 
     /// 5. Carries the shared dependencies over. A copy of its own inside the archive wins.
-    pub(super) fn carry(&self, dir: &Path, manifest: &Manifest) -> Result<Vec<Carried>, StageError> {
+    pub(super) fn carry(
+        &self,
+        dir: &Path,
+        manifest: &Manifest,
+    ) -> Result<Vec<Carried>, StageError> {
         let bundled = &self.shell.bundled.dir;
         let mut all = Vec::new();
         for path in &self.plan.carry {
@@ -110,7 +119,7 @@ impl Order {
     fn incompatible(&self, why: Unsuitable) -> StageError {
         StageError::Incompatible {
             version: self.candidate.version.clone(),
-            why,
+            why: Box::new(why),
         }
     }
 }

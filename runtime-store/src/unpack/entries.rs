@@ -52,7 +52,10 @@ impl<R: Read> Stream<R> {
             inflate,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             unread: 0..0,
-            headers_left: limits.entries.saturating_mul(HEADERS_PER_ENTRY).saturating_add(16),
+            headers_left: limits
+                .entries
+                .saturating_mul(HEADERS_PER_ENTRY)
+                .saturating_add(16),
             overhead_left: limits.total_bytes.saturating_add(1 << 20),
             padding: 0,
         }
@@ -66,7 +69,9 @@ impl<R: Read> Stream<R> {
         loop {
             let Some(header) = self.header()? else {
                 return if long_name.is_some() || pax.is_some() {
-                    Err(UnpackError::Damaged("its last record describes nothing".into()))
+                    Err(UnpackError::Damaged(
+                        "its last record describes nothing".into(),
+                    ))
                 } else {
                     self.only_zeros_are_left()?;
                     Ok(None)
@@ -74,23 +79,27 @@ impl<R: Read> Stream<R> {
             };
             let own_name = header.path_bytes().into_owned();
             let refuse = |why| UnpackError::refused(&own_name, why);
-            let size = header
-                .entry_size()
-                .map_err(|_| UnpackError::Damaged(format!("a size field of `{}`", text(&own_name))))?;
+            let size = header.entry_size().map_err(|_| {
+                UnpackError::Damaged(format!("a size field of `{}`", text(&own_name)))
+            })?;
             let kind = header.entry_type();
 
             if kind.is_pax_global_extensions() {
                 Pax::parse(&self.record(size, &own_name)?)
-                    .and_then(Pax::as_global)
+                    .and_then(|pax| pax.refuse_as_global())
                     .map_err(refuse)?;
             } else if kind.is_pax_local_extensions() {
                 if pax.is_some() {
-                    return Err(refuse(Refusal::Contradiction("two pax records for one entry")));
+                    return Err(refuse(Refusal::Contradiction(
+                        "two pax records for one entry",
+                    )));
                 }
                 pax = Some(Pax::parse(&self.record(size, &own_name)?).map_err(refuse)?);
             } else if kind.is_gnu_longname() {
                 if long_name.is_some() {
-                    return Err(refuse(Refusal::Contradiction("two long names for one entry")));
+                    return Err(refuse(Refusal::Contradiction(
+                        "two long names for one entry",
+                    )));
                 }
                 let mut name = self.record(size, &own_name)?;
                 if name.last() == Some(&0) {
@@ -104,20 +113,30 @@ impl<R: Read> Stream<R> {
                 let pax = pax.unwrap_or_default();
                 let name = match (long_name, pax.path) {
                     (Some(_), Some(_)) => {
-                        return Err(refuse(Refusal::Contradiction("two long names for one entry")));
+                        return Err(refuse(Refusal::Contradiction(
+                            "two long names for one entry",
+                        )));
                     }
                     (Some(name), None) | (None, Some(name)) => name,
                     (None, None) => own_name,
                 };
                 let size = match pax.size {
                     Some(given) if size != 0 && size != given => {
-                        return Err(UnpackError::refused(&name, Refusal::Contradiction("two sizes")));
+                        return Err(UnpackError::refused(
+                            &name,
+                            Refusal::Contradiction("two sizes"),
+                        ));
                     }
                     Some(given) => given,
                     None => size,
                 };
                 return kind_of(&header, &name, size, pax.sparse)
-                    .map(|kind| Some(Entry { kind, name: name.clone() }))
+                    .map(|kind| {
+                        Some(Entry {
+                            kind,
+                            name: name.clone(),
+                        })
+                    })
                     .map_err(|why| UnpackError::refused(&name, why));
             }
         }
@@ -134,7 +153,10 @@ impl<R: Read> Stream<R> {
             if self.unread.is_empty() && !self.refill()? {
                 return Err(cut_off());
             }
-            let piece = self.unread.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let piece = self
+                .unread
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             let start = self.unread.start;
             sink(&self.buffer[start..start + piece])?;
             self.unread.start += piece;
@@ -168,10 +190,16 @@ impl<R: Read> Stream<R> {
             .ok_or_else(|| UnpackError::Damaged("it has more records than entries".into()))?;
         let bytes = header.as_bytes();
         // The checksum field itself (148..156) counts as spaces.
-        let sum: u32 = bytes[..148].iter().chain(&bytes[156..]).map(|b| u32::from(*b)).sum();
+        let sum: u32 = bytes[..148]
+            .iter()
+            .chain(&bytes[156..])
+            .map(|b| u32::from(*b))
+            .sum();
         match header.cksum() {
             Ok(stated) if stated == sum + 8 * 32 => Ok(Some(header)),
-            _ => Err(UnpackError::Damaged("a tar header has a wrong checksum".into())),
+            _ => Err(UnpackError::Damaged(
+                "a tar header has a wrong checksum".into(),
+            )),
         }
     }
 
@@ -191,8 +219,13 @@ impl<R: Read> Stream<R> {
 
     fn only_zeros_are_left(&mut self) -> Result<(), UnpackError> {
         loop {
-            if self.buffer[self.unread.clone()].iter().any(|byte| *byte != 0) {
-                return Err(UnpackError::Damaged("there are bytes behind its end".into()));
+            if self.buffer[self.unread.clone()]
+                .iter()
+                .any(|byte| *byte != 0)
+            {
+                return Err(UnpackError::Damaged(
+                    "there are bytes behind its end".into(),
+                ));
             }
             self.spend(self.unread.len() as u64)?;
             if !self.refill()? {

@@ -41,10 +41,9 @@ impl<R: Read> Inflate<R> {
                 Ok(0) => self.next_member()?,
                 Ok(read) => filled += read,
                 Err(error) => {
-                    return Err(member
-                        .get_mut()
-                        .take_fault()
-                        .unwrap_or_else(|| UnpackError::Damaged(format!("its gzip data: {error}"))));
+                    return Err(member.get_mut().take_fault().unwrap_or_else(|| {
+                        UnpackError::Damaged(format!("its gzip data: {error}"))
+                    }));
                 }
             }
         }

@@ -59,9 +59,16 @@ fn is_reserved(component: &str) -> bool {
 
 /// Device names are reserved with any extension: `nul.txt` is the null device too.
 fn is_device(component: &str) -> bool {
-    let stem = component.split('.').next().unwrap_or_default().trim_end_matches(' ');
+    let stem = component
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(' ');
     let stem = stem.to_ascii_uppercase();
-    if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") {
+    if matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) {
         return true;
     }
     ["COM", "LPT"].iter().any(|port| {
@@ -130,13 +137,39 @@ mod tests {
     #[test]
     fn names_that_windows_reserves_are_refused() {
         for name in [
-            "CON", "con", "nul.txt", "Aux.tar.gz", "COM1", "lpt9.log", "COM¹", "NUL .txt", "a:b",
-            "C:", "x.", "x ", "a*", "a?", "a\"b", "a<b", "a|b", "tab\t", "CONIN$",
+            "CON",
+            "con",
+            "nul.txt",
+            "Aux.tar.gz",
+            "COM1",
+            "lpt9.log",
+            "COM¹",
+            "NUL .txt",
+            "a:b",
+            "C:",
+            "x.",
+            "x ",
+            "a*",
+            "a?",
+            "a\"b",
+            "a<b",
+            "a|b",
+            "tab\t",
+            "CONIN$",
         ] {
             let raw = format!("package/{name}");
             assert!(matches!(check(&raw), Err(Refusal::Reserved(_))), "{name:?}");
         }
-        for name in ["console", "com", "com10", "nullable.js", "auxiliary", ".npmrc", "a b", "lpt"] {
+        for name in [
+            "console",
+            "com",
+            "com10",
+            "nullable.js",
+            "auxiliary",
+            ".npmrc",
+            "a b",
+            "lpt",
+        ] {
             assert!(check(&format!("package/{name}")).is_ok(), "{name:?}");
         }
     }

@@ -29,7 +29,10 @@ struct Node {
 enum NodeKind {
     File,
     /// `listed`: it had an entry of its own, so that another one is a duplicate.
-    Folder { number: u32, listed: bool },
+    Folder {
+        number: u32,
+        listed: bool,
+    },
 }
 
 /// Where something new goes: which folders of its path are there already.
@@ -79,14 +82,20 @@ impl Tree {
             Entry::Vacant(vacant) => {
                 self.left = self.left.checked_sub(1).ok_or(Refusal::TooMany(self.max))?;
                 let written = written(name, &vacant.key().1);
-                vacant.insert(Node { written, kind: NodeKind::File });
+                vacant.insert(Node {
+                    written,
+                    kind: NodeKind::File,
+                });
                 Ok(place)
             }
         }
     }
 
     fn walk(&mut self, path: &[&str], list_last: bool) -> Result<Place, Refusal> {
-        let mut place = Place { existing: 0, folder: ROOT };
+        let mut place = Place {
+            existing: 0,
+            folder: ROOT,
+        };
         for (index, name) in path.iter().enumerate() {
             let listing = list_last && index + 1 == path.len();
             match self.nodes.entry(key(place.folder, name)) {
@@ -99,7 +108,10 @@ impl Tree {
                         }
                         NodeKind::Folder { number, listed } => {
                             *listed |= listing;
-                            place = Place { existing: index + 1, folder: *number };
+                            place = Place {
+                                existing: index + 1,
+                                folder: *number,
+                            };
                         }
                     }
                 }
@@ -109,7 +121,10 @@ impl Tree {
                     self.last = self.last.checked_add(1).ok_or(Refusal::TooMany(self.max))?;
                     self.folders += 1;
                     let written = written(name, &vacant.key().1);
-                    let kind = NodeKind::Folder { number: self.last, listed: listing };
+                    let kind = NodeKind::Folder {
+                        number: self.last,
+                        listed: listing,
+                    };
                     vacant.insert(Node { written, kind });
                     place.folder = self.last;
                 }
@@ -144,10 +159,34 @@ mod tests {
     #[test]
     fn folders_that_are_there_already_are_told_from_new_ones() {
         let mut tree = Tree::new(100);
-        assert_eq!(tree.file(&["a", "b", "x"]), Ok(Place { existing: 0, folder: 2 }));
-        assert_eq!(tree.file(&["a", "b", "y"]), Ok(Place { existing: 2, folder: 2 }));
-        assert_eq!(tree.file(&["a", "c", "y"]), Ok(Place { existing: 1, folder: 3 }));
-        assert_eq!(tree.file(&["z"]), Ok(Place { existing: 0, folder: ROOT }));
+        assert_eq!(
+            tree.file(&["a", "b", "x"]),
+            Ok(Place {
+                existing: 0,
+                folder: 2
+            })
+        );
+        assert_eq!(
+            tree.file(&["a", "b", "y"]),
+            Ok(Place {
+                existing: 2,
+                folder: 2
+            })
+        );
+        assert_eq!(
+            tree.file(&["a", "c", "y"]),
+            Ok(Place {
+                existing: 1,
+                folder: 3
+            })
+        );
+        assert_eq!(
+            tree.file(&["z"]),
+            Ok(Place {
+                existing: 0,
+                folder: ROOT
+            })
+        );
         assert_eq!(tree.folders(), 3);
     }
 

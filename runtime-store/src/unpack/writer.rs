@@ -34,7 +34,12 @@ impl<'a> Writer<'a> {
         let current = root
             .try_clone()
             .map_err(|error| UnpackError::write("open", shown, error))?;
-        Ok(Self { root, shown, current: (ROOT, current), flusher: Flusher::default() })
+        Ok(Self {
+            root,
+            shown,
+            current: (ROOT, current),
+            flusher: Flusher::default(),
+        })
     }
 
     /// Makes a folder, and those above it that are missing.
@@ -44,8 +49,13 @@ impl<'a> Writer<'a> {
         }
         let mut dir = self.open(&path[..place.existing])?;
         for (index, name) in path.iter().enumerate().skip(place.existing) {
-            let failed =
-                |error| UnpackError::write("make the folder", &shown_path(self.shown, &path[..=index]), error);
+            let failed = |error| {
+                UnpackError::write(
+                    "make the folder",
+                    &shown_path(self.shown, &path[..=index]),
+                    error,
+                )
+            };
             make_folder(&dir, name).map_err(failed)?;
             dir = dir.open_dir(name).map_err(failed)?;
         }
@@ -71,7 +81,12 @@ impl<'a> Writer<'a> {
         let shown = shown_path(self.shown, path);
         let file = create(&self.current.1, name, executable)
             .map_err(|error| UnpackError::write("make the file", &shown, error))?;
-        Ok(Filling { file, path: shown, written: 0, flusher: &mut self.flusher })
+        Ok(Filling {
+            file,
+            path: shown,
+            written: 0,
+            flusher: &mut self.flusher,
+        })
     }
 
     /// Waits for what is still on its way to disk.
@@ -98,7 +113,8 @@ impl Filling<'_> {
             .map_err(|error| UnpackError::write("write", &self.path, error))?;
         let added = bytes.len() as u64;
         self.written += added;
-        self.flusher.grew(&self.file, &self.path, self.written, added);
+        self.flusher
+            .grew(&self.file, &self.path, self.written, added);
         Ok(())
     }
 
@@ -133,7 +149,12 @@ fn make_folder(dir: &Dir, name: &str) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.mode(0o755);
     dir.create_dir_with(name, &builder)?;
-    Ok(chmodat(dir, name, Mode::from_raw_mode(0o755), AtFlags::empty())?)
+    Ok(chmodat(
+        dir,
+        name,
+        Mode::from_raw_mode(0o755),
+        AtFlags::empty(),
+    )?)
 }
 
 #[cfg(not(unix))]

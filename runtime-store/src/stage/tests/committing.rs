@@ -20,15 +20,23 @@ fn a_whole_version_is_taken_up_again_without_a_download() {
 fn a_folder_that_is_not_the_whole_content_is_fetched_anew() {
     type Spoil = fn(&Room, &Staged);
     let spoils: [(&str, Spoil); 4] = [
-        ("no entry", |_, staged| fs::remove_file(&staged.entry).unwrap()),
-        ("no record", |room, staged| Record::remove(room.layout(), &staged.version).unwrap()),
+        ("no entry", |_, staged| {
+            fs::remove_file(&staged.entry).unwrap();
+        }),
+        ("no record", |room, staged| {
+            Record::remove(room.layout(), &staged.version).unwrap();
+        }),
         ("other content", |room, staged| {
-            let mut record = Record::load(room.layout(), &staged.version).unwrap().unwrap();
+            let mut record = Record::load(room.layout(), &staged.version)
+                .unwrap()
+                .unwrap();
             record.integrity = Integrity::from_digest([9; 64]);
             record.save(room.layout()).unwrap();
         }),
         ("other entry", |room, staged| {
-            let mut record = Record::load(room.layout(), &staged.version).unwrap().unwrap();
+            let mut record = Record::load(room.layout(), &staged.version)
+                .unwrap()
+                .unwrap();
             record.entry = "package.json".into();
             record.save(room.layout()).unwrap();
         }),
@@ -83,7 +91,10 @@ fn a_trial_that_became_ready_is_not_forgotten_for_one_that_never_did() {
     room.stage(&offer("1.2.0"));
     room.stage(&offer("1.3.0"));
     let replaced = room.pointer().unwrap().replaced.unwrap();
-    assert_eq!((replaced.version, replaced.trial.ready_at), (v("1.1.0"), Some(plan().now)));
+    assert_eq!(
+        (replaced.version, replaced.trial.ready_at),
+        (v("1.1.0"), Some(plan().now))
+    );
 }
 
 #[test]
@@ -117,7 +128,10 @@ fn an_older_answer_never_replaces_a_newer_one_that_was_staged_meanwhile() {
     room.stage(&offer("1.2.0"));
     let before = room.pointer_bytes();
     let error = whole.commit().unwrap_err();
-    assert!(matches!(&error, StageError::Overtaken { by, .. } if *by == v("1.2.0")), "{error}");
+    assert!(
+        matches!(&error, StageError::Overtaken { by, .. } if **by == v("1.2.0")),
+        "{error}"
+    );
     assert_eq!(room.pointer_bytes(), before);
     assert!(!room.layout().version(&v("1.1.0")).exists());
 }

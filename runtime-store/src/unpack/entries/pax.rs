@@ -31,11 +31,13 @@ impl Pax {
 
     /// A record for all that follows: git writes its commit there. One that would rename or resize
     /// what follows is read differently by different programs.
-    pub(super) fn as_global(self) -> Result<(), Refusal> {
-        if self == Self::default() {
+    pub(super) fn refuse_as_global(&self) -> Result<(), Refusal> {
+        if *self == Self::default() {
             Ok(())
         } else {
-            Err(Refusal::Contradiction("a global record gives a path or a size"))
+            Err(Refusal::Contradiction(
+                "a global record gives a path or a size",
+            ))
         }
     }
 }
@@ -96,7 +98,15 @@ mod tests {
 
     #[test]
     fn a_global_record_may_comment_but_not_rename() {
-        assert_eq!(Pax::parse(b"16 comment=abcd\n").unwrap().as_global(), Ok(()));
-        assert!(Pax::parse(b"9 path=a\n").unwrap().as_global().is_err());
+        assert_eq!(
+            Pax::parse(b"16 comment=abcd\n").unwrap().refuse_as_global(),
+            Ok(())
+        );
+        assert!(
+            Pax::parse(b"9 path=a\n")
+                .unwrap()
+                .refuse_as_global()
+                .is_err()
+        );
     }
 }
