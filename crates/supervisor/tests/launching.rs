@@ -1,7 +1,5 @@
 //! The rules of a launch, sentence by sentence, with a real store and real processes.
 
-#[path = "support/shelf.rs"]
-mod shelf;
 mod support;
 
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! After ready: the soak, its crashes, and its end.
 
-#[path = "support/shelf.rs"]
-mod shelf;
 mod support;
 
 use std::time::Duration;
