@@ -370,6 +370,20 @@ impl UpdateError {
         }
     }
 
+    /// Whether the very bytes that were promised do not suit: fetching them again changes nothing.
+    pub(crate) fn is_about_verified_content(&self) -> bool {
+        let Self::Stage { error, .. } = self else {
+            return false;
+        };
+        matches!(
+            **error,
+            StageError::WrongPackage { .. }
+                | StageError::Manifest { .. }
+                | StageError::NoEntry { .. }
+                | StageError::Incompatible { .. }
+        )
+    }
+
     /// How long the registry asked to be left alone.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

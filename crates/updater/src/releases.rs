@@ -1,7 +1,7 @@
 //! `releases.json`: what the registry last said, and when to ask again.
 
 use jiff::Timestamp;
-use rollout::Version;
+use rollout::{Integrity, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::error::UpdateError;
@@ -28,6 +28,9 @@ pub(crate) struct Releases {
     /// Until when the registry wants to be left alone.
     #[serde(default)]
     pub(crate) not_before: Option<Timestamp>,
+    /// What was fetched whole and cannot be used here, so that no timer fetches it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Refused>,
     #[serde(flatten)]
     extra: serde_json::Map<String, serde_json::Value>,
 }
@@ -41,6 +44,7 @@ impl Default for Releases {
             checked_at: None,
             next_check_at: None,
             not_before: None,
+            refused: None,
             extra: serde_json::Map::new(),
         }
     }
@@ -57,6 +61,32 @@ impl Releases {
         self.registry
             .as_ref()
             .filter(|cached| cached.url == url && cached.channel == channel)
+    }
+}
+
+/// A version whose own, verified content does not suit this installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refused {
+    pub(crate) version: Version,
+    pub(crate) integrity: Integrity,
+    /// Shell and bundled runtime that it was held against: with others it may suit.
+    pub(crate) shell: Version,
+    pub(crate) bundled: Version,
+    /// The entry that was sought in it.
+    pub(crate) entry: String,
+    /// What did not suit, in words.
+    pub(crate) message: String,
+}
+
+impl Refused {
+    /// Whether the same content would be held against the same things again.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.integrity == other.integrity
+            && self.shell == other.shell
+            && self.bundled == other.bundled
+            && self.entry == other.entry
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::error::UpdateError;
 use crate::http::shown;
 use crate::registry::{CachedPackument, Registry};
-use crate::releases::{By, ErrorReport, LastCheck, Releases};
+use crate::releases::{By, ErrorReport, LastCheck, Refused, Releases};
 use crate::schedule;
 use crate::source::{Latest, Source};
 use crate::stage::{Origin, Stager, blocking};
@@ -315,6 +315,13 @@ impl Inner {
         };
         let decided = report.clone();
         let staged = self.stage(&candidate, &Origin::Source, false).await;
+        if let Err(error) = &staged
+            && error.is_about_verified_content()
+        {
+            let refusal = self.refusal(&candidate, &error.to_string());
+            self.save(move |releases| releases.refused = Some(refusal))
+                .await;
+        }
         let result = staged.map(|staged| {
             report.at = Timestamp::now();
             report.staged = Some(staged);
@@ -363,7 +370,7 @@ impl Inner {
         self.status
             .send_modify(|status| status.checked_at = Some(now));
         let decision = self.decision(&candidate).await?;
-        let report = CheckReport {
+        let mut report = CheckReport {
             at: now,
             decision: decision.kind(),
             version: decision.version().cloned(),
@@ -371,6 +378,18 @@ impl Inner {
             message: decision.to_string(),
             staged: None,
         };
+        let mut stage = matches!(decision, Decision::Stage(..)).then_some(candidate);
+        if by == By::Timer
+            && let Some(wanted) = &stage
+            && let Some(refused) = &releases.refused
+            && refused.is_same(&self.refusal(wanted, ""))
+        {
+            // A person's check tries again; a timer would fetch it for nothing every half hour.
+            report.decision = "hold";
+            report.reason = "refused-before".to_owned();
+            report.message.clone_from(&refused.message);
+            stage = None;
+        }
         self.log(&DecisionLine {
             at: now,
             by,
@@ -379,7 +398,6 @@ impl Inner {
             reason: &report.reason,
             message: None,
         });
-        let stage = matches!(decision, Decision::Stage(..)).then_some(candidate);
         Ok((report, stage))
     }
 
@@ -396,6 +414,17 @@ impl Inner {
             bad: &snapshot.bad,
             host: &self.stager.shell.host,
         }))
+    }
+
+    fn refusal(&self, candidate: &Candidate, message: &str) -> Refused {
+        Refused {
+            version: candidate.version.clone(),
+            integrity: candidate.integrity.clone(),
+            shell: self.stager.shell.host.shell.clone(),
+            bundled: self.stager.shell.bundled.version.clone(),
+            entry: self.settings.entry.clone(),
+            message: message.to_owned(),
+        }
     }
 
     async fn stage(

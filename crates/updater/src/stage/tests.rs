@@ -424,6 +424,65 @@ async fn bad_input_is_an_error_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_used_here_is_fetched_again_for_a_person_and_never_by_the_timer() {
+    let device = Device::new();
+    let manifest = json!({ "name": "demo", "version": "1.1.0" }).to_string();
+    let (server, answers) = offering(
+        "1.1.0",
+        &tarball(&[("package.json", &manifest), ("other.js", "")]),
+    )
+    .await;
+    let updater = device.updater(&server.origin);
+    updater.check(By::Timer).await.unwrap_err();
+    assert_eq!(server.seen().len(), 2);
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(
+        (report.decision, report.reason.as_str()),
+        ("hold", "refused-before")
+    );
+    assert!(report.message.contains("cli.js"), "{}", report.message);
+    assert_eq!(server.seen().len(), 3);
+    updater.check(By::Person).await.unwrap_err();
+    assert_eq!(server.seen().len(), 5);
+    // Published again with other content, it is another matter.
+    let good = version("demo", "1.1.0");
+    *answers.lock().unwrap() = (listing(&server, &[("1.1.0", &good)]), Reply::new(200, good));
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told_and_a_check_still_answers() {
+    let device = Device::new();
+    let root = device.store.root().to_owned();
+    std::fs::create_dir(root.join("releases.json")).unwrap();
+    let (server, _) = offering("1.0.0", &version("demo", "1.0.0")).await;
+    let report = device
+        .updater(&server.origin)
+        .check(By::Person)
+        .await
+        .unwrap();
+    assert_eq!(report.reason, "not-newer");
+
+    // A file where the folder of partials belongs: nothing can be staged.
+    let (server, _) = offering("1.1.0", &version("demo", "1.1.0")).await;
+    let partials = root.join("partial");
+    std::fs::remove_dir(&partials).unwrap();
+    std::fs::write(&partials, "").unwrap();
+    let error = device
+        .updater(&server.origin)
+        .check(By::Person)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("partial"), "{error}");
+    assert_eq!(device.store.snapshot().pointer, None);
+    assert_eq!(
+        device.store.resolve(&device.shell).version.as_str(),
+        "1.0.0"
+    );
+}
+
+#[tokio::test]
 async fn a_download_cut_off_once_is_begun_again() {
     let (device, bytes) = (Device::new(), version("demo", "1.1.0"));
     let listed = Arc::new(Mutex::new(Value::Null));
