@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use tauri::{RunEvent, WindowEvent};
+use tauri::{Manager, RunEvent, WindowEvent};
 use tauri_plugin_refit::Config;
 
 use crate::options::Options;
@@ -32,12 +32,14 @@ pub(crate) fn run(options: Options) -> Result<(), Box<dyn Error>> {
 
     tauri::Builder::default()
         // First: a second instance must end before it touches anything.
-        .plugin(tauri_plugin_single_instance::init(|app, arguments, _folder| {
-            windows::focus_main(app);
-            if Options::asks_for_runtime_page(&arguments) {
-                windows::open_runtime_page(app);
-            }
-        }))
+        .plugin(tauri_plugin_single_instance::init(
+            |app, arguments, _folder| {
+                windows::focus_main(app);
+                if Options::asks_for_runtime_page(&arguments) {
+                    windows::open_runtime_page(app);
+                }
+            },
+        ))
         .plugin(refit.build())
         .menu(menu::build)
         .on_menu_event(|app, event| menu::chosen(app, event.id()))

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 /// Nothing is set in a release.
 #[derive(Debug, Default)]
 #[cfg_attr(feature = "dev-options", derive(clap::Parser))]
-#[cfg_attr(feature = "dev-options", command(version, about = "The reference shell of Refit"))]
+#[cfg_attr(
+    feature = "dev-options",
+    command(version, about = "The reference shell of Refit")
+)]
 pub(crate) struct Options {
     /// Take the configuration from this file in place of the built-in one
     #[cfg_attr(feature = "dev-options", arg(long, value_name = "FILE"))]
@@ -59,7 +62,10 @@ impl Options {
     pub(crate) fn identifier(&self, own: &str) -> String {
         match &self.data_dir {
             None => own.to_owned(),
-            Some(dir) => format!("{own}.d{:016x}", fingerprint(dir.as_os_str().as_encoded_bytes())),
+            Some(dir) => format!(
+                "{own}.d{:016x}",
+                fingerprint(dir.as_os_str().as_encoded_bytes())
+            ),
         }
     }
 }
@@ -76,7 +82,10 @@ mod tests {
     use super::*;
 
     fn with_data_dir(dir: &str) -> Options {
-        Options { data_dir: Some(dir.into()), ..Options::default() }
+        Options {
+            data_dir: Some(dir.into()),
+            ..Options::default()
+        }
     }
 
     #[test]
@@ -96,7 +105,12 @@ mod tests {
         let messy = dir.join("..").join(dir.file_name().unwrap());
         // The parent of `..` must exist for the path to mean anything.
         std::fs::create_dir_all(&dir).unwrap();
-        let options = Options { data_dir: Some(messy), ..Options::default() }.resolved().unwrap();
+        let options = Options {
+            data_dir: Some(messy),
+            ..Options::default()
+        }
+        .resolved()
+        .unwrap();
         assert_eq!(options.data_dir.unwrap(), dir.canonicalize().unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }
@@ -104,10 +118,13 @@ mod tests {
     #[test]
     fn a_data_folder_that_cannot_be_made_is_named() {
         let file = std::env::current_exe().unwrap().join("below-a-file");
-        let error = Options { data_dir: Some(file.clone()), ..Options::default() }
-            .resolved()
-            .unwrap_err()
-            .to_string();
+        let error = Options {
+            data_dir: Some(file.clone()),
+            ..Options::default()
+        }
+        .resolved()
+        .unwrap_err()
+        .to_string();
         assert!(error.contains(&file.display().to_string()), "{error}");
     }
 }

@@ -62,7 +62,10 @@ fn builder<'a>(
 }
 
 fn focus(window: &WebviewWindow) {
-    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    let shown = window
+        .unminimize()
+        .and_then(|()| window.show())
+        .and_then(|()| window.set_focus());
     if let Err(error) = shown {
         tracing::warn!(%error, window = window.label(), "a window did not come to the front");
     }

@@ -75,7 +75,9 @@ pub(crate) fn shell_origins(page_url: Option<&Url>) -> Vec<Origin> {
         &["tauri://localhost"][..]
     };
     let own = own.iter().filter_map(|url| Url::parse(url).ok());
-    own.chain(page_url.cloned()).filter_map(|url| Origin::of(&url)).collect()
+    own.chain(page_url.cloned())
+        .filter_map(|url| Origin::of(&url))
+        .collect()
 }
 
 #[cfg(test)]
@@ -94,8 +96,14 @@ mod tests {
 
     #[test]
     fn pages_are_told_apart_by_their_whole_origin() {
-        assert_eq!(who("tauri://localhost/runtime.html?a#b"), Some(Caller::Shell));
-        assert_eq!(who("http://127.0.0.1:4321/deep/page"), Some(Caller::Runtime));
+        assert_eq!(
+            who("tauri://localhost/runtime.html?a#b"),
+            Some(Caller::Shell)
+        );
+        assert_eq!(
+            who("http://127.0.0.1:4321/deep/page"),
+            Some(Caller::Runtime)
+        );
         for stranger in [
             "http://127.0.0.1:4322/",
             "http://127.0.0.1/",
@@ -125,10 +133,16 @@ mod tests {
     fn a_development_server_is_the_apps_own_page_beside_tauris_scheme() {
         let server = url("http://localhost:1420/");
         let shell = shell_origins(Some(&server));
-        assert_eq!(caller(&url("http://localhost:1420/x"), &shell, None), Some(Caller::Shell));
+        assert_eq!(
+            caller(&url("http://localhost:1420/x"), &shell, None),
+            Some(Caller::Shell)
+        );
         assert_eq!(caller(&url("http://localhost:1421/x"), &shell, None), None);
         #[cfg(not(any(windows, target_os = "android")))]
-        assert_eq!(caller(&url("tauri://localhost/"), &shell, None), Some(Caller::Shell));
+        assert_eq!(
+            caller(&url("tauri://localhost/"), &shell, None),
+            Some(Caller::Shell)
+        );
     }
 
     #[test]

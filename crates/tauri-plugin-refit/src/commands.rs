@@ -46,7 +46,10 @@ pub(crate) async fn retry<R: Runtime>(
     refit: State<'_, Refit>,
     version: Option<String>,
 ) -> Result<Applied, Problem> {
-    refit.device_for(&page, Command::Retry)?.retry(parsed(version)?).await
+    refit
+        .device_for(&page, Command::Retry)?
+        .retry(parsed(version)?)
+        .await
 }
 
 #[tauri::command]
@@ -55,7 +58,10 @@ pub(crate) async fn rollback<R: Runtime>(
     refit: State<'_, Refit>,
     version: Option<String>,
 ) -> Result<Applied, Problem> {
-    refit.device_for(&page, Command::Rollback)?.roll_back(parsed(version)?).await
+    refit
+        .device_for(&page, Command::Rollback)?
+        .roll_back(parsed(version)?)
+        .await
 }
 
 #[tauri::command]

@@ -44,7 +44,12 @@ impl Builder {
     #[must_use]
     pub fn new() -> Self {
         device::run_guard_if_asked();
-        Self { config: None, data_dir: None, bundled_dir: None, window: "main".to_owned() }
+        Self {
+            config: None,
+            data_dir: None,
+            bundled_dir: None,
+            window: "main".to_owned(),
+        }
     }
 
     /// Takes this configuration in place of `plugins.refit`.
@@ -175,14 +180,20 @@ impl Builder {
             None => app
                 .path()
                 .app_local_data_dir()
-                .map_err(|source| SetupError::Folder { what: "user-data folder", source })?,
+                .map_err(|source| SetupError::Folder {
+                    what: "user-data folder",
+                    source,
+                })?,
         };
         let bundled_dir = match self.bundled_dir {
             Some(dir) => dir,
             None => app
                 .path()
                 .resource_dir()
-                .map_err(|source| SetupError::Folder { what: "resource folder", source })?
+                .map_err(|source| SetupError::Folder {
+                    what: "resource folder",
+                    source,
+                })?
                 .join("runtime"),
         };
         let version = app.package_info().version.to_string();
@@ -210,11 +221,14 @@ fn own_origins<R: Runtime>(app: &AppHandle<R>) -> Vec<Origin> {
 }
 
 fn stop<R: Runtime>(app: &AppHandle<R>) {
-    let Some(refit) = app.try_state::<Refit>() else { return };
+    let Some(refit) = app.try_state::<Refit>() else {
+        return;
+    };
     let device = refit.device.clone();
-    let stopped = tauri::async_runtime::block_on(async move {
-        tokio::time::timeout(EXIT, device.stop()).await
-    });
+    let stopped =
+        tauri::async_runtime::block_on(
+            async move { tokio::time::timeout(EXIT, device.stop()).await },
+        );
     if stopped.is_err() {
         tracing::warn!("the runtime did not stop in time; its guard ends it");
     }

@@ -62,7 +62,9 @@ fn emit<R: Runtime, P: serde::Serialize + Clone>(app: &AppHandle<R>, event: &str
 
 /// Sends the main window to where the status says it should be.
 fn lead<R: Runtime>(app: &AppHandle<R>, window: &str, screen: &Screen, status: &Status) {
-    let Some(webview) = app.get_webview_window(window) else { return };
+    let Some(webview) = app.get_webview_window(window) else {
+        return;
+    };
     let (step, start) = screen.advance(status);
     let led = match (&step, start) {
         (Step::Stay, _) | (Step::Back, None) => return,
@@ -71,7 +73,7 @@ fn lead<R: Runtime>(app: &AppHandle<R>, window: &str, screen: &Screen, status: &
         (Step::Back, Some(start)) => webview.navigate(start),
     };
     match led {
-        Ok(()) => tracing::info!(window, ?step, "the main window was led on"),
-        Err(error) => tracing::error!(window, ?step, %error, "the main window stays where it is"),
+        Ok(()) => tracing::info!(window, %step, "the main window was led on"),
+        Err(error) => tracing::error!(window, %step, %error, "the main window stays where it is"),
     }
 }

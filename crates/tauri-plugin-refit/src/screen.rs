@@ -1,5 +1,6 @@
 //! What the main window shows: the app's start page, or the running runtime's page.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use device::{Phase, Status};
@@ -30,6 +31,17 @@ pub(crate) enum Step {
     Back,
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stay => f.write_str("stay"),
+            Self::Open(url) => write!(f, "open {url}"),
+            Self::Reload => f.write_str("reload"),
+            Self::Back => f.write_str("back to the start page"),
+        }
+    }
+}
+
 /// Compares what is shown with what the status says should be.
 pub(crate) fn next(shown: &Shown, status: &Status) -> (Step, Shown) {
     let stay = || (Step::Stay, shown.clone());
@@ -39,10 +51,15 @@ pub(crate) fn next(shown: &Shown, status: &Status) -> (Step, Shown) {
             _ => stay(),
         };
     };
-    let Ok(url) = Url::parse(&running.url) else { return stay() };
+    let Ok(url) = Url::parse(&running.url) else {
+        return stay();
+    };
     let launch = format!("{} {}", running.version, running.since);
     let step = match shown {
-        Shown::Runtime { launch: seen, url: from } if *seen == launch && *from == url => {
+        Shown::Runtime {
+            launch: seen,
+            url: from,
+        } if *seen == launch && *from == url => {
             return stay();
         }
         Shown::Runtime { url: from, .. } if Origin::of(from) == Origin::of(&url) => Step::Reload,
@@ -68,7 +85,9 @@ pub(crate) fn may_open(url: &Url, shown: &Shown, shell: &[Origin]) -> bool {
         },
         _ => url,
     };
-    let Some(origin) = Origin::of(url) else { return false };
+    let Some(origin) = Origin::of(url) else {
+        return false;
+    };
     match shown {
         Shown::Start => shell.contains(&origin),
         Shown::Runtime { url, .. } => Origin::of(url) == Some(origin),

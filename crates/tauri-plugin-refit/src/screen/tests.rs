@@ -32,7 +32,10 @@ const LATE: &str = "2026-06-12T09:00:00Z";
 fn a_runtime_that_became_ready_is_opened_once() {
     let (step, shown) = next(&Shown::Start, &running("1.0.0", 4321, EARLY));
     assert_eq!(step, Step::Open(url("http://127.0.0.1:4321/")));
-    assert_eq!(next(&shown, &running("1.0.0", 4321, EARLY)), (Step::Stay, shown));
+    assert_eq!(
+        next(&shown, &running("1.0.0", 4321, EARLY)),
+        (Step::Stay, shown)
+    );
 }
 
 #[test]
@@ -53,9 +56,18 @@ fn another_port_is_opened_anew() {
 #[test]
 fn a_restart_leaves_the_page_open_and_a_failure_of_everything_leads_back() {
     let (_, shown) = next(&Shown::Start, &running("1.0.0", 4321, EARLY));
-    assert_eq!(next(&shown, &status("restarting", Value::Null)), (Step::Stay, shown.clone()));
-    assert_eq!(next(&shown, &status("failed", Value::Null)), (Step::Back, Shown::Start));
-    assert_eq!(next(&Shown::Start, &status("failed", Value::Null)).0, Step::Stay);
+    assert_eq!(
+        next(&shown, &status("restarting", Value::Null)),
+        (Step::Stay, shown.clone())
+    );
+    assert_eq!(
+        next(&shown, &status("failed", Value::Null)),
+        (Step::Back, Shown::Start)
+    );
+    assert_eq!(
+        next(&Shown::Start, &status("failed", Value::Null)).0,
+        Step::Stay
+    );
 }
 
 #[test]
@@ -63,19 +75,35 @@ fn the_window_is_led_on_only_after_its_own_page_has_loaded() {
     let screen = Screen::default();
     let status = running("1.0.0", 4321, EARLY);
     assert_eq!(screen.advance(&status).0, Step::Stay);
-    assert!(!screen.loaded(&url("http://127.0.0.1:4321/"), &shell()), "not a page of the app");
+    assert!(
+        !screen.loaded(&url("http://127.0.0.1:4321/"), &shell()),
+        "not a page of the app"
+    );
     assert!(screen.loaded(&url("tauri://localhost/"), &shell()));
-    assert!(!screen.loaded(&url("tauri://localhost/"), &shell()), "the first load only");
+    assert!(
+        !screen.loaded(&url("tauri://localhost/"), &shell()),
+        "the first load only"
+    );
     assert_eq!(screen.runtime(), None);
-    assert_eq!(screen.advance(&status).0, Step::Open(url("http://127.0.0.1:4321/")));
+    assert_eq!(
+        screen.advance(&status).0,
+        Step::Open(url("http://127.0.0.1:4321/"))
+    );
     assert_eq!(screen.runtime(), Origin::of(&url("http://127.0.0.1:4321/")));
     screen.reset();
-    assert_eq!(screen.runtime(), None, "a window made anew is nobody's but the app's");
+    assert_eq!(
+        screen.runtime(),
+        None,
+        "a window made anew is nobody's but the app's"
+    );
 }
 
 #[test]
 fn the_runtimes_page_stays_on_its_own_origin() {
-    let shown = Shown::Runtime { url: url("http://127.0.0.1:4321/"), launch: String::new() };
+    let shown = Shown::Runtime {
+        url: url("http://127.0.0.1:4321/"),
+        launch: String::new(),
+    };
     for own in [
         "http://127.0.0.1:4321/other?x#y",
         "about:blank",
@@ -103,8 +131,16 @@ fn the_runtimes_page_stays_on_its_own_origin() {
 
 #[test]
 fn the_apps_own_pages_open_only_one_another() {
-    assert!(may_open(&url("tauri://localhost/index.html"), &Shown::Start, &shell()));
-    for other in ["http://127.0.0.1:4321/", "https://example.org/", "tauri://evil/"] {
+    assert!(may_open(
+        &url("tauri://localhost/index.html"),
+        &Shown::Start,
+        &shell()
+    ));
+    for other in [
+        "http://127.0.0.1:4321/",
+        "https://example.org/",
+        "tauri://evil/",
+    ] {
         assert!(!may_open(&url(other), &Shown::Start, &shell()), "{other}");
     }
 }

@@ -45,7 +45,16 @@ fn a_status_has_the_shape_that_guest_js_types_say() {
 #[test]
 fn what_is_not_known_is_null_and_never_left_out() {
     let mut sparse = full();
-    for key in ["running", "staged", "previous", "lastCheck", "nextCheckAt", "progress", "fellBack", "failure"] {
+    for key in [
+        "running",
+        "staged",
+        "previous",
+        "lastCheck",
+        "nextCheckAt",
+        "progress",
+        "fellBack",
+        "failure",
+    ] {
         sparse[key] = Value::Null;
     }
     let status: Status = serde_json::from_value(sparse.clone()).unwrap();
@@ -58,9 +67,11 @@ fn news_have_their_names_and_payloads() {
     let News::Staged(staged) = DeviceEvent::UpdateStaged { version: version() }.into() else {
         panic!("not staged");
     };
-    let News::RolledBack(back) =
-        (DeviceEvent::RolledBack { version: version(), reason: "It crashed.".to_owned() }).into()
-    else {
+    let News::RolledBack(back) = (DeviceEvent::RolledBack {
+        version: version(),
+        reason: "It crashed.".to_owned(),
+    })
+    .into() else {
         panic!("not rolled back");
     };
     insta::assert_json_snapshot!(json!({ STATUS: "the status", UPDATE_STAGED: staged, ROLLED_BACK: back }), @r#"
@@ -91,7 +102,13 @@ fn an_error_names_its_kind_and_the_next_step() {
 #[test]
 fn a_version_from_a_page_is_a_version_or_a_problem() {
     assert_eq!(commands::parsed(None).unwrap(), None);
-    assert_eq!(commands::parsed(Some("1.2.3".to_owned())).unwrap().unwrap().as_str(), "1.2.3");
+    assert_eq!(
+        commands::parsed(Some("1.2.3".to_owned()))
+            .unwrap()
+            .unwrap()
+            .as_str(),
+        "1.2.3"
+    );
     for wrong in ["", "latest", "^1.0.0", "../1.0.0", "http://x/"] {
         let problem = commands::parsed(Some(wrong.to_owned())).unwrap_err();
         assert_eq!(problem.kind, "version", "{wrong}");
