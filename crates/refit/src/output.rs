@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -108,6 +110,17 @@ pub(crate) fn finish(json: bool, result: Result<Answer, Failure>) -> ExitCode {
             ExitCode::from(if failure.usage { 2 } else { 1 })
         }
     }
+}
+
+/// A table without lines, columns apart by two blanks.
+pub(crate) fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
 }
 
 /// One line of data at once, for commands that go on running after they told it.

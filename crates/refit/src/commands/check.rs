@@ -28,7 +28,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
             "message": found.message,
         });
         Ok(if found.decision == "stage" {
-            Answer::done(json).words(found.message)
+            Answer::done(json).words(format!("{}. `refit stage` fetches it.", found.message))
         } else {
             Answer::nothing_to_do(json, found.message)
         })

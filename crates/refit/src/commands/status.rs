@@ -1,13 +1,12 @@
 //! `refit status`: what runs, what waits, what failed, with or without a running app.
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
-use device::{Device, Local, Request, Source, StagedVersion, Store, ask};
+use device::{Device, LastCheck, Local, Request, Source, StagedVersion, Store, ask};
+use serde::Deserialize;
 
 use super::{block_on, local};
 use crate::args::Globals;
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, table};
 
 /// Show what runs, what waits for a restart, and what failed
 #[derive(Debug, clap::Args)]
@@ -24,7 +23,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
             }
             None => at_rest(local),
         };
-        let table = table(&status);
+        let table = table(rows(&status));
         let words = status.problems.join("\n");
         let answer = Answer::done(status).data(table);
         Ok(if words.is_empty() {
@@ -39,6 +38,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
 fn at_rest(local: Local) -> device::Status {
     let snapshot = local.store().map(Store::snapshot).unwrap_or_default();
     let choice = local.resolve();
+    let last_check = local.store().and_then(last_check);
     let mut status = Device::open(local).status().borrow().as_ref().clone();
     if let Some(pointer) = snapshot.pointer {
         status.staged = (choice.source == Source::Pointer).then(|| StagedVersion {
@@ -47,16 +47,29 @@ fn at_rest(local: Local) -> device::Status {
         });
         status.previous = pointer.previous.map(|previous| previous.version);
     }
+    status.last_check = last_check;
     status.bad = snapshot.bad.into_iter().map(Into::into).collect();
     status.problems.extend(snapshot.problems);
     status
 }
 
-fn table(status: &device::Status) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.add_row([
-        "Running".to_owned(),
+/// `releases.json` has the last check, whoever made it. Read here and not by way of the store,
+/// which would set an unreadable file aside: a status changes nothing.
+fn last_check(store: &Store) -> Option<LastCheck> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Releases {
+        last_check: Option<LastCheck>,
+    }
+    let text = std::fs::read(store.root().join("releases.json")).ok()?;
+    serde_json::from_slice::<Releases>(&text).ok()?.last_check
+}
+
+fn rows(status: &device::Status) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push([name.to_owned(), value]);
+    row(
+        "Running",
         status.running.as_ref().map_or_else(
             || "no app is running".to_owned(),
             |it| {
@@ -64,30 +77,29 @@ fn table(status: &device::Status) -> String {
                 format!("{} at {}{trial}", it.version, it.url)
             },
         ),
-    ]);
+    );
     if let Some(staged) = &status.staged {
-        let row = format!(
-            "{} since {}, waits for a start",
-            staged.version, staged.staged_at
+        let (version, since) = (&staged.version, staged.staged_at);
+        row(
+            "Staged",
+            format!("{version} since {since}, waits for a start"),
         );
-        table.add_row(["Staged".to_owned(), row]);
     }
     if let Some(previous) = &status.previous {
-        table.add_row(["Previous", previous.as_str()]);
+        row("Previous", previous.to_string());
     }
-    table.add_row(["Bundled", status.bundled.version.as_str()]);
+    row("Bundled", status.bundled.version.to_string());
     for bad in &status.bad {
-        let row = format!("{} ({}, {})", bad.version, bad.reason, bad.at);
-        table.add_row(["Bad".to_owned(), row]);
+        row(
+            "Bad",
+            format!("{} ({}, {})", bad.version, bad.reason, bad.at),
+        );
     }
     if let Some(check) = &status.last_check {
-        table.add_row([
-            "Last check".to_owned(),
-            format!("{}: {}", check.at, check.message),
-        ]);
+        row("Last check", format!("{}: {}", check.at, check.message));
     }
     if let Some(failure) = &status.failure {
-        table.add_row(["Failure", failure.message.as_str()]);
+        row("Failure", failure.message.clone());
     }
-    table.trim_fmt()
+    rows
 }

@@ -1,14 +1,12 @@
 //! `refit verify`: are stored versions whole?
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use device::Version;
 use serde_json::json;
 
 use super::local;
 use crate::args::Globals;
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, table};
 
 /// Check that stored versions are whole
 #[derive(Debug, clap::Args)]
@@ -31,18 +29,14 @@ impl Verify {
                 .collect::<Vec<_>>(),
         });
         if verified.is_empty() {
-            let words = self.version.map_or_else(
-                || "No version is stored; only the bundled one runs.".to_owned(),
-                |version| format!("Version {version} is not stored."),
-            );
+            let words = "No version is stored; only the bundled one runs.";
             return Ok(Answer::nothing_to_do(json, words));
         }
-        let mut table = Table::new();
-        table.load_style(NOTHING);
-        for one in &verified {
+        let rows = verified.iter().map(|one| {
             let problem = one.problem.as_deref().unwrap_or("whole");
-            table.add_row([one.version.as_str(), problem]);
-        }
+            [one.version.to_string(), problem.to_owned()]
+        });
+        let data = table(rows);
         let broken = verified.iter().filter(|one| one.problem.is_some()).count();
         let answer = if broken == 0 {
             Answer::done(json)
@@ -52,6 +46,6 @@ impl Verify {
                 format!("{broken} not whole. The next launch passes over them; stage them again."),
             )
         };
-        Ok(answer.data(table.trim_fmt()))
+        Ok(answer.data(data))
     }
 }

@@ -88,7 +88,8 @@ fn a_version_is_found_staged_rolled_back_from_and_forgiven() {
     for later in ["bucket", "delaySeconds", "eligibleAt"] {
         assert_eq!(found.get(later), Some(&Value::Null), "{later}");
     }
-    device.ask(&["stage"]);
+    assert_eq!(device.next(), "bundled 1.0.0", "a check stages nothing");
+    assert_eq!(device.ask(&["stage"]).0, 0);
     assert_eq!(device.next(), "pointer 1.1.0");
 
     let (code, status) = device.ask(&["status"]);
@@ -111,6 +112,7 @@ fn a_version_is_found_staged_rolled_back_from_and_forgiven() {
     let (_, status) = device.ask(&["status"]);
     assert_eq!(status["bad"][0]["version"], "1.1.0");
     assert_eq!(status["bad"][0]["reason"], "rolled-back");
+    assert_eq!(status["lastCheck"]["version"], "1.1.0");
 
     let (code, found) = device.ask(&["check"]);
     assert_eq!(
@@ -271,4 +273,66 @@ fn data_is_on_stdout_and_words_are_on_stderr() {
                 .display()
         ))
         .stderr("Version 1.0.0: bundled with the app\n");
+}
+
+#[test]
+fn a_status_is_a_table_for_people() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    assert_eq!(device.ask(&["check"]).0, 0);
+    refit()
+        .arg("status")
+        .args(device.globals())
+        .assert()
+        .success()
+        .stderr("")
+        .stdout(predicate::str::is_match(
+            r"^Running +no app is running\nBundled +1\.0\.0\nLast check +\S+Z: Version 1\.1\.0 is newer\n$",
+        ).unwrap());
+}
+
+#[test]
+fn a_stored_version_that_lost_a_part_is_told_and_passed_over() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    let entry = device
+        .room
+        .path()
+        .join("data/runtime-store/versions/1.1.0/server.js");
+    fs::remove_file(entry).unwrap();
+    let (code, told) = device.ask(&["verify"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(
+        told["verified"][0]["problem"]
+            .as_str()
+            .unwrap()
+            .contains("server.js"),
+        "{told}"
+    );
+    assert_eq!(device.next(), "bundled 1.0.0");
+    assert_eq!(device.ask(&["verify", "9.9.9"]).0, 1, "it is not stored");
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    let store = device.room.path().join("data/runtime-store");
+    let pointer = store.join("current.json");
+    fs::write(&pointer, "garbage").unwrap();
+    fs::write(store.join("releases.json"), "garbage").unwrap();
+    let (code, told) = device.ask(&["resolve"]);
+    assert_eq!((code, &told["source"]), (0, &json!("bundled")), "{told}");
+    let (_, status) = device.ask(&["status"]);
+    assert!(
+        status["problems"].to_string().contains("current.json"),
+        "{status}"
+    );
+    assert_eq!(fs::read_to_string(&pointer).unwrap(), "garbage");
+    assert_eq!(
+        fs::read_to_string(store.join("releases.json")).unwrap(),
+        "garbage"
+    );
 }
