@@ -54,6 +54,8 @@ mod unpack;
 mod versions;
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod testing;
 
 pub use carry::{Carried, CarryError};

@@ -1,1 +1,180 @@
+use std::fs;
 
+use super::*;
+use crate::failure::How;
+use crate::testing::{Bench, chosen, id, now, v};
+
+fn roll_back(bench: &Bench, order: RollBack) -> Result<RolledBack, StoreError> {
+    bench.store.roll_back(&bench.shell, order, now())
+}
+
+fn to(from: &str, to: &str, source: Source) -> RolledBack {
+    RolledBack::To {
+        from: Some(v(from)),
+        to: v(to),
+        source,
+    }
+}
+
+fn rolled_back(versions: &[&str]) -> Vec<(String, BadReason)> {
+    versions
+        .iter()
+        .map(|version| ((*version).to_owned(), BadReason::RolledBack))
+        .collect()
+}
+
+#[test]
+fn a_person_goes_back_to_the_previous_confirmed_version_and_what_they_left_is_listed() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Previous));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+    let pointer = bench.pointer();
+    assert_eq!((pointer.id(), pointer.trial), (id("1.1.0"), None));
+    assert!(!bench.is_stored("1.2.0"));
+}
+
+#[test]
+fn without_a_previous_version_a_person_goes_back_to_bundled_and_then_no_further() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.1.0", "1.0.0", Source::Bundled));
+    assert!(!bench.path("current.json").exists());
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, RolledBack::Nothing);
+    assert_eq!(bench.bad(), rolled_back(&["1.1.0"]));
+}
+
+#[test]
+fn a_previous_version_that_would_not_run_is_not_gone_back_to() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    fs::remove_file(bench.entry("1.1.0")).unwrap();
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.0.0", Source::Bundled));
+}
+
+#[test]
+fn a_fleets_roll_back_lists_nothing() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    let outcome = roll_back(&bench, RollBack::Fleet).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Previous));
+    assert_eq!(bench.bad(), []);
+    assert!(bench.is_stored("1.2.0"));
+}
+
+#[test]
+fn the_running_version_keeps_its_folder_when_a_person_goes_back_from_it() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    let running = bench.begin();
+    roll_back(&bench, RollBack::Person).unwrap();
+    assert!(running.choice.entry.is_file());
+    assert_eq!(chosen(&bench.begin()).0, "1.0.0");
+}
+
+#[test]
+fn going_back_by_name_to_the_previous_version_runs_it_confirmed() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Pointer));
+    assert_eq!(bench.pointer().trial, None);
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+}
+
+#[test]
+fn going_back_by_name_to_another_stored_version_puts_it_on_trial() {
+    let bench = Bench::new();
+    bench.place("1.1.0");
+    bench.confirm("1.2.0");
+    bench.confirm("1.3.0");
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap();
+    assert_eq!(outcome, to("1.3.0", "1.1.0", Source::Pointer));
+    assert_eq!(bench.attempts_left(), 2);
+    assert_eq!(bench.bad(), rolled_back(&["1.3.0", "1.2.0"]));
+    assert_eq!(bench.pointer().previous, None);
+}
+
+#[test]
+fn a_version_that_is_not_stored_is_asked_for_and_then_what_it_replaced_is_listed() {
+    let bench = Bench::new();
+    bench.confirm("1.2.0");
+    let order = RollBack::PersonTo(v("1.1.0"));
+    let outcome = roll_back(&bench, order.clone()).unwrap();
+    assert_eq!(outcome, RolledBack::NotStored(v("1.1.0")));
+    // The caller stages it, which moves the pointer, and asks again.
+    bench.stage("1.1.0");
+    let outcome = roll_back(&bench, order).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Pointer));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+    assert_eq!(bench.pointer().previous, None);
+    assert_eq!(chosen(&bench.begin()).0, "1.1.0");
+}
+
+#[test]
+fn going_back_by_name_to_bundled_removes_the_pointer() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.stage("1.2.0");
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.0.0"))).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.0.0", Source::Bundled));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0", "1.1.0"]));
+    assert!(!bench.path("current.json").exists());
+}
+
+#[test]
+fn what_would_not_run_is_refused_by_name_with_the_next_step() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    let error = roll_back(&bench, RollBack::PersonTo(v("0.9.0"))).unwrap_err();
+    assert!(error.to_string().contains("bundled version 1.0.0"), "{error}");
+    bench.stage("1.2.0");
+    drop(bench.fall_back(How::Exited));
+    bench.place("1.2.0");
+    let error = roll_back(&bench, RollBack::PersonTo(v("1.2.0"))).unwrap_err();
+    assert!(error.to_string().contains("refit retry"), "{error}");
+    assert_eq!(bench.pointer().id(), id("1.1.0"));
+}
+
+#[test]
+fn nothing_moves_when_the_bad_list_cannot_be_written() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    let before = fs::read(bench.path("current.json")).unwrap();
+    let newer = r#"{"schema":2,"bad":[]}"#;
+    fs::write(bench.path("bad-versions.json"), newer).unwrap();
+    roll_back(&bench, RollBack::Person).unwrap_err();
+    assert_eq!(fs::read(bench.path("current.json")).unwrap(), before);
+    assert!(bench.is_stored("1.1.0"));
+}
+
+#[test]
+fn nothing_moves_under_a_newer_shells_pointer() {
+    let bench = Bench::new();
+    fs::write(bench.path("current.json"), r#"{"schema":2}"#).unwrap();
+    let error = roll_back(&bench, RollBack::Person).unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { schema: 2, .. }));
+}
+
+#[test]
+fn forgiving_drops_every_entry_of_a_version_and_only_those() {
+    let bench = Bench::new();
+    for version in ["1.1.0", "1.2.0"] {
+        bench.stage(version);
+        drop(bench.fall_back(How::Exited));
+    }
+    assert!(bench.store.forgive(&v("1.1.0")).unwrap());
+    assert!(!bench.store.forgive(&v("1.1.0")).unwrap());
+    let left: Vec<_> = bench.bad().into_iter().map(|bad| bad.0).collect();
+    assert_eq!(left, ["1.2.0"]);
+    bench.stage("1.1.0");
+    assert_eq!(chosen(&bench.begin()).0, "1.1.0");
+}

@@ -1,0 +1,236 @@
+//! Whatever happens in whatever order, the next launch has something runnable.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::testing::{Bench, failure, now, v};
+use crate::{AfterCrash, Failure, How, Launch, RollBack, Source, Soak, TakenAttempt};
+
+const VERSIONS: [&str; 5] = ["1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0"];
+const SOAK: Duration = Duration::from_mins(10);
+
+#[derive(Debug, Clone)]
+enum Step {
+    Stage(usize),
+    /// A launch whose choices end like this, in order; what is left over becomes ready.
+    Launch(Vec<How>),
+    /// The shell dies before there is a verdict.
+    KilledLaunch,
+    /// The shell quits before there is a verdict.
+    QuitLaunch,
+    /// Every choice fails, bundled too.
+    HopelessLaunch,
+    Crash,
+    Soak(u64),
+    Close,
+    /// An installer brings a newer bundled runtime.
+    Upgrade(usize),
+    RollBack(bool),
+    RollBackTo(usize),
+    Forgive(usize),
+    LoseEntry(usize),
+    GarblePointer,
+    GarbleBadList,
+    Gc,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let version = 0..VERSIONS.len();
+    let how = prop_oneof![
+        3 => Just(How::Exited),
+        2 => Just(How::TimedOut),
+        1 => Just(How::Killed),
+        1 => Just(How::Environment),
+    ];
+    prop_oneof![
+        6 => version.clone().prop_map(Step::Stage),
+        6 => prop::collection::vec(how, 0..3).prop_map(Step::Launch),
+        2 => Just(Step::KilledLaunch),
+        1 => Just(Step::QuitLaunch),
+        1 => Just(Step::HopelessLaunch),
+        3 => Just(Step::Crash),
+        3 => (1_u64..12).prop_map(Step::Soak),
+        3 => Just(Step::Close),
+        1 => version.clone().prop_map(Step::Upgrade),
+        1 => any::<bool>().prop_map(Step::RollBack),
+        1 => version.clone().prop_map(Step::RollBackTo),
+        1 => version.clone().prop_map(Step::Forgive),
+        1 => version.prop_map(Step::LoseEntry),
+        1 => Just(Step::GarblePointer),
+        1 => Just(Step::GarbleBadList),
+        2 => Just(Step::Gc),
+    ]
+}
+
+struct World {
+    bench: Bench,
+    /// What runs now, ready, oldest first; each in a shell of its own.
+    running: Vec<Launch>,
+}
+
+impl World {
+    fn take(&mut self, step: &Step) {
+        let bench = &mut self.bench;
+        match step {
+            Step::Stage(index) => stage(bench, VERSIONS[*index]),
+            Step::Launch(ends) => {
+                let launch = launch(bench, ends);
+                self.running.extend(launch);
+            }
+            Step::KilledLaunch => drop(bench.begin()),
+            Step::QuitLaunch => {
+                let launch = bench.begin();
+                let taken: Vec<_> = launch.taken.iter().cloned().collect();
+                bench.store.give_back(&taken).unwrap();
+            }
+            Step::HopelessLaunch => assert!(launch(bench, &[How::Exited; 9]).is_none()),
+            Step::Crash => self.crash(),
+            Step::Soak(minutes) => {
+                if let Some(launch) = self.running.last() {
+                    let ran = Duration::from_mins(*minutes);
+                    let soaked = bench.store.soaked(launch, ran, SOAK, now()).unwrap();
+                    assert!(launch.choice.trial.is_some() || soaked == Soak::NotOnTrial);
+                }
+            }
+            Step::Close => drop(self.running.pop()),
+            Step::Upgrade(index) => {
+                let version = v(VERSIONS[*index]);
+                if version.is_newer_than(&bench.shell.bundled.version) {
+                    bench.shell.bundled.version = version;
+                }
+            }
+            Step::RollBack(person) => {
+                let order = if *person { RollBack::Person } else { RollBack::Fleet };
+                bench.store.roll_back(&bench.shell, order, now()).unwrap();
+            }
+            Step::RollBackTo(index) => {
+                let order = RollBack::PersonTo(v(VERSIONS[*index]));
+                // Refusals are as good as any other answer here.
+                let _ = bench.store.roll_back(&bench.shell, order, now());
+            }
+            Step::Forgive(index) => {
+                bench.store.forgive(&v(VERSIONS[*index])).unwrap();
+            }
+            Step::LoseEntry(index) => {
+                let version = v(VERSIONS[*index]);
+                if self.running.iter().all(|it| it.choice.version != version) {
+                    let _ = std::fs::remove_file(bench.entry(VERSIONS[*index]));
+                }
+            }
+            Step::GarblePointer => std::fs::write(bench.path("current.json"), "{").unwrap(),
+            Step::GarbleBadList => std::fs::write(bench.path("bad-versions.json"), "").unwrap(),
+            Step::Gc => drop(bench.store.gc().unwrap()),
+        }
+    }
+
+    fn crash(&mut self) {
+        let Some(crashed) = self.running.pop() else {
+            return;
+        };
+        let after = self.bench.store.crashed(&crashed, now()).unwrap();
+        let mut failures = Vec::new();
+        if after == AfterCrash::Loop {
+            failures.push(failure(&crashed, How::CrashLoop));
+        }
+        drop(crashed);
+        let next = self.bench.begin_after(&failures);
+        self.bench.ready(&next, &failures).unwrap();
+        self.running.push(next);
+    }
+
+    fn holds(&self) -> Result<(), TestCaseError> {
+        let Bench { store, shell, .. } = &self.bench;
+        let choice = store.resolve(shell);
+        prop_assert!(choice.entry.is_file(), "{choice:?} has nothing to run");
+        prop_assert_eq!(
+            choice.source == Source::Bundled,
+            choice.version == shell.bundled.version
+        );
+        if let Some(integrity) = &choice.integrity {
+            prop_assert!(choice.version.is_newer_than(&shell.bundled.version));
+            let bad = store.snapshot().bad;
+            prop_assert!(!bad.iter().any(|bad| bad.is_about(&choice.version, integrity)));
+        }
+        for launch in &self.running {
+            prop_assert!(launch.choice.entry.is_file(), "removed while it runs");
+        }
+        Ok(())
+    }
+}
+
+/// What the updater and staging let through.
+fn stage(bench: &Bench, version: &str) {
+    let id = crate::testing::id(version);
+    let snapshot = bench.store.snapshot();
+    let offered = id.version.is_newer_than(&bench.shell.bundled.version)
+        && !snapshot.bad.iter().any(|bad| bad.is_about(&id.version, &id.integrity))
+        && snapshot.pointer.is_none_or(|pointer| id.version.is_newer_than(&pointer.version));
+    if !offered {
+        return;
+    }
+    if !bench.entry(version).is_file() {
+        bench.place(version);
+    }
+    bench.point_at(&id);
+}
+
+/// None when every choice failed.
+fn launch(bench: &Bench, ends: &[How]) -> Option<Launch> {
+    let mut failures: Vec<Failure> = Vec::new();
+    let mut taken: Vec<TakenAttempt> = Vec::new();
+    let mut ends = ends.iter();
+    loop {
+        let launch = bench.begin_after(&failures);
+        taken.extend(launch.taken.clone());
+        failures.extend(launch.failures.iter().cloned());
+        let Some(how) = ends.next() else {
+            bench.ready(&launch, &failures).unwrap();
+            return Some(launch);
+        };
+        let bundled = launch.choice.source == Source::Bundled;
+        failures.push(Bench::fail(launch, *how));
+        if bundled {
+            bench.store.give_back(&taken).unwrap();
+            return None;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_next_launch_has_something_runnable_that_is_not_bad_and_never_older_than_bundled(
+        steps in prop::collection::vec(step(), 1..40)
+    ) {
+        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        for step in &steps {
+            world.take(step);
+            world.holds()?;
+        }
+        // A passive launch really gets what was promised.
+        let promised = world.bench.store.resolve(&world.bench.shell);
+        let launch = world.bench.begin();
+        prop_assert_eq!(promised.version, launch.choice.version.clone());
+    }
+
+    #[test]
+    fn no_bytes_in_place_of_the_files_panic_or_block(
+        pointer in prop::collection::vec(any::<u8>(), 0..200),
+        bad in prop::collection::vec(any::<u8>(), 0..200),
+        cut in 0_usize..400,
+    ) {
+        let bench = Bench::new();
+        bench.stage("1.1.0");
+        let path = bench.path("current.json");
+        let whole = std::fs::read(&path).unwrap();
+        let torn = &whole[..cut.min(whole.len())];
+        for bytes in [&pointer[..], torn] {
+            std::fs::write(&path, bytes).unwrap();
+            std::fs::write(bench.path("bad-versions.json"), &bad).unwrap();
+            prop_assert!(bench.begin().choice.entry.is_file());
+            bench.store.sweep().unwrap();
+        }
+    }
+}
