@@ -22,7 +22,7 @@ use crate::secret::Secret;
 const MAX_REDIRECTS: usize = 8;
 
 /// A server that asks for more than this is asked again after this all the same.
-pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_secs(6 * 60 * 60);
+pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_hours(6);
 
 /// How long to wait, and how often to try.
 #[derive(Debug, Clone, Copy)]

@@ -25,9 +25,11 @@
 //! * No script of a package is ever run.
 
 mod body;
+mod check;
 mod download;
 mod error;
 mod http;
+mod journal;
 mod npmrc;
 mod packument;
 mod registry;

@@ -157,8 +157,7 @@ mod tests {
 
     #[test]
     fn what_was_cached_for_another_question_does_not_count() {
-        let mut releases = Releases::default();
-        releases.registry = Some(CachedPackument {
+        let cached = CachedPackument {
             url: "http://127.0.0.1/demo".into(),
             channel: "latest".into(),
             etag: "\"1\"".into(),
@@ -167,7 +166,11 @@ mod tests {
                 "integrity": rollout::Integrity::from_digest([0; 64]).to_string(),
             }))
             .unwrap(),
-        });
+        };
+        let releases = Releases {
+            registry: Some(cached),
+            ..Releases::default()
+        };
         assert!(releases.cached("http://127.0.0.1/demo", "latest").is_some());
         assert!(releases.cached("http://127.0.0.1/demo", "next").is_none());
         assert!(

@@ -45,14 +45,14 @@ pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
 mod tests {
     use super::*;
 
-    const EVERY: Duration = Duration::from_secs(30 * 60);
+    const EVERY: Duration = Duration::from_mins(30);
 
     #[test]
     fn a_device_keeps_its_own_rhythm_within_ten_per_cent() {
         let waits: Vec<_> = (0..500)
             .map(|n| next(EVERY, jitter(&format!("device-{n}")), None))
             .collect();
-        let (least, most) = (Duration::from_secs(27 * 60), Duration::from_secs(33 * 60));
+        let (least, most) = (Duration::from_mins(27), Duration::from_mins(33));
         assert!(waits.iter().all(|wait| (least..=most).contains(wait)));
         assert!(
             waits
@@ -62,14 +62,14 @@ mod tests {
         assert!(
             waits
                 .iter()
-                .any(|wait| *wait > most - Duration::from_secs(30))
+                .any(|wait| *wait + Duration::from_secs(30) > most)
         );
         assert_eq!(waits[7], next(EVERY, jitter("device-7"), None));
     }
 
     #[test]
     fn a_registry_that_wants_to_be_left_alone_is_but_not_for_ever() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(next(EVERY, 1.0, Some(hour)), hour);
         assert_eq!(next(EVERY, 1.0, Some(Duration::from_secs(5))), EVERY);
         assert_eq!(next(EVERY, 1.0, Some(hour * 1000)), RETRY_AFTER_CAP);
@@ -79,8 +79,8 @@ mod tests {
     fn a_wish_from_before_the_start_counts_until_its_time() {
         let (now, after) = (Timestamp::UNIX_EPOCH, Duration::from_secs(30));
         assert_eq!(first(after, None, now), after);
-        let wish = later(now, Duration::from_secs(600));
-        assert_eq!(first(after, Some(wish), now), Duration::from_secs(600));
+        let wish = later(now, Duration::from_mins(10));
+        assert_eq!(first(after, Some(wish), now), Duration::from_mins(10));
         assert_eq!(first(after, Some(wish), wish), after);
         assert_eq!(first(after, Some(Timestamp::MAX), now), RETRY_AFTER_CAP);
     }

@@ -24,14 +24,23 @@ impl Request {
     }
 }
 
+/// What a head says about its body's length.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum Length {
+    #[default]
+    Right,
+    Said(usize),
+    Chunked,
+}
+
 /// One answer, wrong in whatever way a test wants.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// Announced instead of the body's own length; `Some(None)`: chunked.
-    length: Option<Option<usize>>,
+    /// What is announced.
+    length: Length,
     /// Sends this many bytes of the body and no more.
     cut: Option<usize>,
     /// Says nothing more after what was sent, and keeps the connection.
@@ -62,12 +71,12 @@ impl Reply {
     }
 
     pub(crate) fn announcing(mut self, length: usize) -> Self {
-        self.length = Some(Some(length));
+        self.length = Length::Said(length);
         self
     }
 
     pub(crate) fn chunked(mut self) -> Self {
-        self.length = Some(None);
+        self.length = Length::Chunked;
         self
     }
 
@@ -92,16 +101,20 @@ impl Reply {
     }
 
     async fn send(&self, stream: &mut TcpStream, sent: &Mutex<u64>) -> std::io::Result<()> {
-        let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", self.status);
-        for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        let chunked = self.length == Some(None);
-        match self.length {
-            None => head += &format!("content-length: {}\r\n", self.body.len() * self.repeat),
-            Some(Some(length)) => head += &format!("content-length: {length}\r\n"),
-            Some(None) => head += "transfer-encoding: chunked\r\n",
-        }
+        let chunked = self.length == Length::Chunked;
+        let length = match self.length {
+            Length::Right => format!("content-length: {}", self.body.len() * self.repeat),
+            Length::Said(length) => format!("content-length: {length}"),
+            Length::Chunked => "transfer-encoding: chunked".to_owned(),
+        };
+        let lines = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"));
+        let lines: Vec<_> = lines
+            .chain([length, "connection: close".to_owned()])
+            .collect();
+        let head = format!("HTTP/1.1 {} x\r\n{}\r\n", self.status, lines.join("\r\n"));
         stream.write_all((head + "\r\n").as_bytes()).await?;
         let body = &self.body[..self.cut.unwrap_or(self.body.len())];
         let (size, pause) = self.dripping.unwrap_or((64 << 10, Duration::ZERO));

@@ -10,18 +10,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
-use rollout::{Candidate, Decision, Facts, Integrity, Version};
-use runtime_store::{Limits, Shell, StagePlan, Store};
-use serde::Serialize;
+use rollout::{Integrity, Version};
+use runtime_store::{Limits, Shell, Store};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::UpdateError;
-use crate::http::shown;
-use crate::registry::{CachedPackument, Registry};
-use crate::releases::{By, ErrorReport, LastCheck, Refused, Releases};
+use crate::registry::Registry;
+use crate::releases::By;
 use crate::schedule;
-use crate::source::{Latest, Source};
+use crate::source::Source;
 use crate::stage::{Origin, Stager, blocking};
 use crate::status::{CheckReport, Outcome, StageReport, UpdateEvent, UpdaterStatus};
 use crate::tarball;
@@ -68,24 +66,24 @@ pub enum Wanted {
 pub struct Updater(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    settings: Settings,
-    source: Arc<dyn Source>,
-    stager: Stager,
-    running: watch::Receiver<Option<Version>>,
-    status: watch::Sender<UpdaterStatus>,
-    events: broadcast::Sender<UpdateEvent>,
-    stop: watch::Sender<bool>,
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) stager: Stager,
+    pub(crate) running: watch::Receiver<Option<Version>>,
+    pub(crate) status: watch::Sender<UpdaterStatus>,
+    pub(crate) events: broadcast::Sender<UpdateEvent>,
+    pub(crate) stop: watch::Sender<bool>,
     /// The check that runs now, for others to join.
-    flight: Mutex<Option<Flight>>,
+    pub(crate) flight: Mutex<Option<Flight>>,
     /// Held by whoever checks or stages.
-    work: tokio::sync::Mutex<()>,
+    pub(crate) work: tokio::sync::Mutex<()>,
     /// `releases.json` is read, changed and written by one at a time.
-    file: Arc<Mutex<()>>,
-    timer: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) file: Arc<Mutex<()>>,
+    pub(crate) timer: Mutex<Option<JoinHandle<()>>>,
 }
 
-type Flight = Shared<BoxFuture<'static, Result<CheckReport, UpdateError>>>;
+pub(crate) type Flight = Shared<BoxFuture<'static, Result<CheckReport, UpdateError>>>;
 
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -267,8 +265,8 @@ impl Updater {
         let inner = &self.0;
         let store = inner.stager.store.clone();
         // Without an id of its own a device still checks, in the rhythm of all that have none.
-        let device = blocking(move || store.device_id().map(|device| device.id)).await;
-        let jitter = schedule::jitter(&device.ok().and_then(Result::ok).unwrap_or_default());
+        let device = blocking(move || store.device_id().ok().map(|device| device.id)).await;
+        let jitter = schedule::jitter(&device.ok().flatten().unwrap_or_default());
         let not_before = inner.load().await.not_before;
         let mut wait = schedule::first(inner.settings.after, not_before, Timestamp::now());
         loop {
@@ -298,317 +296,6 @@ impl Updater {
     }
 }
 
-impl Inner {
-    async fn begin_work(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, UpdateError> {
-        let guard = self.stager.unless_stopped(self.work.lock()).await?;
-        Ok(guard)
-    }
-
-    async fn check(&self, by: By) -> Result<CheckReport, UpdateError> {
-        let _work = self.begin_work().await?;
-        let (mut report, stage) = match self.decided(by).await {
-            Ok(decided) => decided,
-            Err(error) => return self.remember_check(by, None, Err(error)).await,
-        };
-        let Some(candidate) = stage else {
-            return self.remember_check(by, None, Ok(report)).await;
-        };
-        let decided = report.clone();
-        let staged = self.stage(&candidate, &Origin::Source, false).await;
-        if let Err(error) = &staged
-            && error.is_about_verified_content()
-        {
-            let refusal = self.refusal(&candidate, &error.to_string());
-            self.save(move |releases| releases.refused = Some(refusal))
-                .await;
-        }
-        let result = staged.map(|staged| {
-            report.at = Timestamp::now();
-            report.staged = Some(staged);
-            report
-        });
-        self.remember_check(by, Some(&decided), result).await
-    }
-
-    async fn look(&self, by: By) -> Result<CheckReport, UpdateError> {
-        let _work = self.begin_work().await?;
-        let looked = self.decided(by).await.map(|(report, _)| report);
-        self.remember_check(by, None, looked).await
-    }
-
-    async fn decided(&self, by: By) -> Result<(CheckReport, Option<Candidate>), UpdateError> {
-        self.stager.unless_stopped(self.decide(by)).await?
-    }
-
-    /// Question, answer, decision: at most one request where nothing changed.
-    async fn decide(&self, by: By) -> Result<(CheckReport, Option<Candidate>), UpdateError> {
-        let address = self.source.address().await?;
-        let channel = &self.settings.channel;
-        let releases = self.load().await;
-        let cached = releases.cached(&address, channel);
-        let (candidate, etag) = match (self.source.latest(channel, cached).await?, cached) {
-            (Latest::Fresh { candidate, etag }, _) => (*candidate, etag),
-            (Latest::NotModified, Some(cached)) => {
-                (cached.candidate.clone(), Some(cached.etag.clone()))
-            }
-            (Latest::NotModified, None) => {
-                return Err(UpdateError::Internal("304 to an open question".into()));
-            }
-        };
-        let now = Timestamp::now();
-        let cached = etag.map(|etag| CachedPackument {
-            url: address,
-            channel: channel.clone(),
-            etag,
-            candidate: candidate.clone(),
-        });
-        self.save(move |releases| {
-            releases.registry = cached;
-            releases.checked_at = Some(now);
-        })
-        .await;
-        self.status
-            .send_modify(|status| status.checked_at = Some(now));
-        let decision = self.decision(&candidate).await?;
-        let mut report = CheckReport {
-            at: now,
-            decision: decision.kind(),
-            version: decision.version().cloned(),
-            reason: decision.reason().to_owned(),
-            message: decision.to_string(),
-            staged: None,
-        };
-        let mut stage = matches!(decision, Decision::Stage(..)).then_some(candidate);
-        if by == By::Timer
-            && let Some(wanted) = &stage
-            && let Some(refused) = &releases.refused
-            && refused.is_same(&self.refusal(wanted, ""))
-        {
-            // A person's check tries again; a timer would fetch it for nothing every half hour.
-            report.decision = "hold";
-            report.reason = "refused-before".to_owned();
-            report.message.clone_from(&refused.message);
-            stage = None;
-        }
-        self.log(&DecisionLine {
-            at: now,
-            by,
-            decision: report.decision,
-            version: report.version.as_ref(),
-            reason: &report.reason,
-            message: None,
-        });
-        Ok((report, stage))
-    }
-
-    async fn decision(&self, candidate: &Candidate) -> Result<Decision, UpdateError> {
-        let store = self.stager.store.clone();
-        let snapshot = blocking(move || store.snapshot()).await?;
-        let running = self.running.borrow().clone();
-        let pointer = snapshot.pointer.as_ref();
-        Ok(rollout::decide(&Facts {
-            latest: Some(candidate),
-            bundled: &self.stager.shell.bundled.version,
-            running: running.as_ref(),
-            staged: pointer.map(|pointer| (&pointer.version, &pointer.integrity)),
-            bad: &snapshot.bad,
-            host: &self.stager.shell.host,
-        }))
-    }
-
-    fn refusal(&self, candidate: &Candidate, message: &str) -> Refused {
-        Refused {
-            version: candidate.version.clone(),
-            integrity: candidate.integrity.clone(),
-            shell: self.stager.shell.host.shell.clone(),
-            bundled: self.stager.shell.bundled.version.clone(),
-            entry: self.settings.entry.clone(),
-            message: message.to_owned(),
-        }
-    }
-
-    async fn stage(
-        &self,
-        candidate: &Candidate,
-        from: &Origin,
-        older: bool,
-    ) -> Result<StageReport, UpdateError> {
-        let source = match url::Url::parse(&candidate.tarball) {
-            Ok(url) if matches!(from, Origin::Source) => shown(&url),
-            _ => candidate.tarball.clone(),
-        };
-        let plan = StagePlan {
-            entry: self.settings.entry.clone(),
-            carry: self.settings.carry.clone(),
-            limits: self.settings.limits,
-            source,
-            now: Timestamp::now(),
-            older,
-        };
-        let report = self.stager.run(candidate, from, &plan).await?;
-        if report.outcome == Outcome::Staged {
-            // Nobody listening is fine: the status says it too.
-            let _ = self.events.send(UpdateEvent::Staged {
-                version: candidate.version.clone(),
-            });
-        }
-        Ok(report)
-    }
-
-    /// By name, only an ordered roll back leads to an older version.
-    async fn refuse_older(&self, wanted: &Version, older: bool) -> Result<(), UpdateError> {
-        if older {
-            return Ok(());
-        }
-        let running = self.running.borrow().clone();
-        let running = match running {
-            Some(running) => running,
-            // What the next launch would run, where nothing runs that we know of.
-            None => {
-                let (store, shell) = (self.stager.store.clone(), Arc::clone(&self.stager.shell));
-                blocking(move || store.resolve(&shell)).await?.version
-            }
-        };
-        if running.is_newer_than(wanted) {
-            return Err(UpdateError::OlderThanRunning {
-                wanted: Box::new(wanted.clone()),
-                running: Box::new(running),
-            });
-        }
-        Ok(())
-    }
-
-    /// What an earlier run left for the status to show.
-    async fn remember(&self) {
-        let releases = self.load().await;
-        self.status.send_modify(|status| {
-            status.last_check = status.last_check.take().or(releases.last_check);
-            status.checked_at = status.checked_at.or(releases.checked_at);
-        });
-    }
-
-    /// Writes down what became of a check and tells it; `decided` is what staging failed after.
-    async fn remember_check(
-        &self,
-        by: By,
-        decided: Option<&CheckReport>,
-        result: Result<CheckReport, UpdateError>,
-    ) -> Result<CheckReport, UpdateError> {
-        if matches!(result, Err(UpdateError::Stopped)) {
-            return result;
-        }
-        let last = last_check(by, decided, &result);
-        if let Err(error) = &result {
-            self.log(&DecisionLine {
-                at: last.at,
-                by,
-                decision: "error",
-                version: last.version.as_ref(),
-                reason: error.kind(),
-                message: Some(&last.message),
-            });
-        }
-        let wish = result.as_ref().err().and_then(UpdateError::retry_after);
-        let not_before = wish.map(|wait| schedule::later(last.at, wait));
-        let saved = last.clone();
-        self.save(move |releases| {
-            releases.last_check = Some(saved);
-            releases.not_before = not_before;
-        })
-        .await;
-        self.status
-            .send_modify(|status| status.last_check = Some(last.clone()));
-        // Nobody listening is fine: the status says it too.
-        let _ = self.events.send(UpdateEvent::Checked(last));
-        result
-    }
-
-    fn log(&self, line: &DecisionLine<'_>) {
-        self.stager.store.log_decision(line);
-    }
-
-    async fn load(&self) -> Releases {
-        let (store, file) = (self.stager.store.clone(), Arc::clone(&self.file));
-        let loaded = blocking(move || {
-            let _one = lock(&file);
-            store.load_releases::<Releases>()
-        })
-        .await;
-        let loaded = loaded.ok().flatten().unwrap_or_default();
-        if loaded.is_ours() {
-            loaded
-        } else {
-            Releases::default()
-        }
-    }
-
-    /// Best effort: a device whose disk is full still checks.
-    async fn save(&self, change: impl FnOnce(&mut Releases) + Send + 'static) {
-        let (store, file) = (self.stager.store.clone(), Arc::clone(&self.file));
-        let saved = blocking(move || {
-            let _one = lock(&file);
-            let mut releases: Releases = store.load_releases().unwrap_or_default();
-            if !releases.is_ours() {
-                return Ok(());
-            }
-            let before = releases.clone();
-            change(&mut releases);
-            if releases == before {
-                return Ok(());
-            }
-            store.save_releases(&releases)
-        })
-        .await;
-        match saved {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last check could not be written down"),
-            Err(error) => tracing::warn!(%error, "the last check could not be written down"),
-        }
-    }
-}
-
-/// A line of `rollout.log`.
-#[derive(Serialize)]
-struct DecisionLine<'a> {
-    at: Timestamp,
-    by: By,
-    decision: &'a str,
-    version: Option<&'a Version>,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-}
-
-fn last_check(
-    by: By,
-    decided: Option<&CheckReport>,
-    result: &Result<CheckReport, UpdateError>,
-) -> LastCheck {
-    match result {
-        Ok(report) => LastCheck {
-            at: report.at,
-            by,
-            decision: Some(report.decision.to_owned()),
-            version: report.version.clone(),
-            reason: report.reason.clone(),
-            message: match &report.staged {
-                Some(staged) => staged.message.clone(),
-                None => report.message.clone(),
-            },
-            error: None,
-        },
-        Err(error) => LastCheck {
-            at: Timestamp::now(),
-            by,
-            decision: decided.map(|decided| decided.decision.to_owned()),
-            version: decided.and_then(|decided| decided.version.clone()),
-            reason: error.kind().to_owned(),
-            message: error.to_string(),
-            error: Some(ErrorReport::from(error)),
-        },
-    }
-}
-
 /// A check's answer as the answer to a wish to stage.
 fn in_short(check: CheckReport) -> StageReport {
     if let Some(staged) = check.staged {
@@ -630,7 +317,7 @@ fn in_short(check: CheckReport) -> StageReport {
 }
 
 /// A panic elsewhere leaves nothing half done in what these locks guard.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -23,7 +23,7 @@ fn parse(value: &Value) -> Result<Packument, RegistryError> {
     )
 }
 
-fn with(versions: Value) -> Packument {
+fn with(versions: &Value) -> Packument {
     parse(&json!({
         "name": "demo", "dist-tags": { "latest": "1.2.0", "next": "2.0.0-rc.1" },
         "versions": versions,
@@ -33,7 +33,7 @@ fn with(versions: Value) -> Packument {
 
 #[test]
 fn a_tag_leads_to_everything_a_decision_needs() {
-    let candidate = with(json!({ "1.2.0": good("1.2.0") }))
+    let candidate = with(&json!({ "1.2.0": good("1.2.0") }))
         .tagged("latest")
         .unwrap();
     assert_eq!(candidate.version.as_str(), "1.2.0");
@@ -45,7 +45,7 @@ fn a_tag_leads_to_everything_a_decision_needs() {
 
 #[test]
 fn one_odd_version_spoils_only_itself() {
-    let packument = with(json!({
+    let packument = with(&json!({
         "1.2.0": good("1.2.0"), "1.0.0": null, "1.0.1": "x", "1.0.2": { "dist": [] },
         "1.0.3": { "dist": { "tarball": 7 } }, "not a version": good("1.0.4"),
     }));
@@ -163,7 +163,7 @@ fn an_integrity_must_be_there_and_be_sha512() {
             "no integrity",
         ),
     ] {
-        let error = with(json!({ "1.2.0": { "dist": dist } }))
+        let error = with(&json!({ "1.2.0": { "dist": dist } }))
             .tagged("latest")
             .unwrap_err();
         assert!(matches!(error, RegistryError::Integrity { .. }), "{error}");
@@ -176,7 +176,7 @@ fn an_entry_that_names_another_version_or_package_is_refused() {
     let mut other = good("1.2.0");
     other["name"] = json!("other");
     for entry in [good("1.1.0"), other] {
-        let error = with(json!({ "1.2.0": entry }))
+        let error = with(&json!({ "1.2.0": entry }))
             .tagged("latest")
             .unwrap_err();
         assert!(matches!(error, RegistryError::BadEntry { .. }), "{error}");
@@ -205,7 +205,7 @@ fn a_tag_that_is_no_version_or_names_a_missing_one_is_refused() {
 fn exact_versions_tags_and_ranges_are_resolved_as_npm_does() {
     let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0-rc.1"];
     let versions = versions.map(|version| (version.to_owned(), good(version)));
-    let packument = with(Value::Object(versions.into_iter().collect()));
+    let packument = with(&Value::Object(versions.into_iter().collect()));
     for (wanted, version) in [
         ("1.1.0", "1.1.0"),
         ("1.1.0+build", "1.1.0"),
@@ -231,6 +231,6 @@ fn exact_versions_tags_and_ranges_are_resolved_as_npm_does() {
 fn odd_engines_do_not_make_a_version_unusable() {
     let mut entry = good("1.2.0");
     entry["engines"] = json!(["node >= 0.4"]);
-    let candidate = with(json!({ "1.2.0": entry })).tagged("latest").unwrap();
+    let candidate = with(&json!({ "1.2.0": entry })).tagged("latest").unwrap();
     assert_eq!(candidate.engines, Engines::default());
 }

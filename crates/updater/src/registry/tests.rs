@@ -280,7 +280,7 @@ async fn a_wish_to_be_left_alone_is_honoured_before_asking_again() {
 async fn a_wish_longer_than_a_person_waits_ends_the_question_and_is_passed_on() {
     let (server, answer) = always(Reply::new(429, "").with("retry-after", "600")).await;
     let error = answer.unwrap_err();
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(600)));
+    assert_eq!(error.retry_after(), Some(Duration::from_mins(10)));
     assert!(error.hint().contains("600 seconds"), "{}", error.hint());
     assert_eq!(server.seen().len(), 1);
 }
@@ -426,8 +426,8 @@ async fn a_tarball_of_another_host_is_sought_at_the_registry_first() {
 #[tokio::test]
 async fn where_the_registry_has_no_such_tarball_the_named_host_is_asked_without_a_token() {
     let bytes = version("demo", "1.1.0");
-    let served = bytes.clone();
-    let there = Server::start(move |_, _| Reply::new(200, served.clone())).await;
+    let content = bytes.clone();
+    let there = Server::start(move |_, _| Reply::new(200, content.clone())).await;
     let listed = packument("demo", &there.origin, &[("1.1.0", &bytes)]);
     let here = Server::start(move |request, _| match request.line.as_str() {
         "GET /demo" => Reply::json(&listed),
@@ -469,8 +469,8 @@ async fn a_saved_tarball_has_the_promised_bytes_or_is_not_there() {
         ("announced too long", long.clone(), 4095, Some("too-big")),
         ("too long", long.chunked(), 4095, Some("too-big")),
     ] {
-        let served = reply.clone();
-        let server = Server::start(move |_, _| served.clone()).await;
+        let content = reply.clone();
+        let server = Server::start(move |_, _| content.clone()).await;
         let candidate = Candidate {
             package: "demo".parse().unwrap(),
             version: "1.1.0".parse().unwrap(),
