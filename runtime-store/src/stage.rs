@@ -148,7 +148,10 @@ impl Store {
             shell: shell.clone(),
             plan: plan.clone(),
         });
-        self.sweep()?;
+        // What cannot be swept takes room, and no more: it must not hide what is to be said here.
+        if let Err(error) = self.sweep() {
+            tracing::warn!(%error, "leftovers of earlier stagings could not be swept");
+        }
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order.layout, plan.now)?;
         if let Some(refusal) = standing.judge(&order) {
