@@ -474,6 +474,32 @@ async fn stop_drops_a_download_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn stop_lets_a_stage_finish_that_is_past_unpacking() {
+    let device = Device::new();
+    let manifest = json!({ "name": "demo", "version": "1.1.0" }).to_string();
+    // So many files that bringing them to disk takes a while.
+    let names: Vec<_> = (0..400).map(|n| format!("lib/{n}.js")).collect();
+    let mut files = vec![("package.json", manifest.as_str()), ("cli.js", "")];
+    files.extend(names.iter().map(|name| (name.as_str(), "// part")));
+    let (server, _) = offering("1.1.0", &tarball(&files)).await;
+    let updater = device.updater(&server.origin);
+    let staging = {
+        let updater = updater.clone();
+        tokio::spawn(async move { updater.check(By::Timer).await })
+    };
+    let past = |status: &UpdaterStatus| {
+        let phase = status.progress.as_ref().map(|progress| progress.phase);
+        status.last_check.is_some() || phase.is_some_and(|phase| phase != Phase::Downloading)
+    };
+    updater.status().wait_for(past).await.unwrap();
+    updater.stop().await;
+    // Not later than `stop` returns.
+    assert_eq!(device.state().pointer.unwrap().version.as_str(), "1.1.0");
+    let report = staging.await.unwrap().unwrap();
+    assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
+}
+
+#[tokio::test]
 async fn a_version_that_failed_here_is_not_fetched_again() {
     let (device, bytes) = (Device::new(), version("demo", "1.1.0"));
     let (server, _) = offering("1.1.0", &bytes).await;
