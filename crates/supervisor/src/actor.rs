@@ -77,6 +77,15 @@ impl Orders {
     pub(crate) async fn next(&mut self) -> Option<Order> {
         self.0.recv().await
     }
+
+    /// An order that has come already; the outer option says whether one has.
+    pub(crate) fn waiting(&mut self) -> Option<Option<Order>> {
+        match self.0.try_recv() {
+            Ok(order) => Some(Some(order)),
+            Err(mpsc::error::TryRecvError::Empty) => None,
+            Err(mpsc::error::TryRecvError::Disconnected) => Some(None),
+        }
+    }
 }
 
 /// What an order makes of a launch that others wait for.

@@ -67,6 +67,11 @@ impl Actor {
             ..Round::default()
         };
         while !verdict::exhausted(&round.failures) {
+            // It came while the last choice was being ended: no other is started first.
+            if let Some(order) = orders.waiting() {
+                self.books.give_back(round.taken).await;
+                return obey(order, request.waiting);
+            }
             let port = match self.port(round.avoid).await {
                 Ok(port) => port,
                 Err(error) => {

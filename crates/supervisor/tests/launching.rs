@@ -148,7 +148,7 @@ async fn when_bundled_fails_too_nothing_is_bad_and_the_first_error_is_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn running_out_of_time_condemns_only_with_the_last_attempt() {
     let mut shelf = Shelf::new("serve");
-    ready_within(&mut shelf, Duration::from_secs(2));
+    ready_within(&mut shelf, Duration::from_secs(3));
     shelf.put("1.1.0", "hang");
     shelf.on_trial("1.1.0", 2, None);
     let supervisor = shelf.start();
@@ -372,6 +372,67 @@ async fn with_updates_off_only_a_person_launches_a_trial() {
         .expect("ready");
     assert_eq!(runs(&supervisor).await.0, "1.1.0");
     in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_whose_launches_all_died_without_a_word_has_failed() {
+    let shelf = Shelf::new("serve");
+    shelf.put("1.1.0", "serve");
+    shelf.on_trial("1.1.0", 0, None);
+    let supervisor = shelf.start();
+    let mut events = supervisor.events();
+    assert_eq!(
+        fallback(&mut events).await,
+        says("1.1.0", "1.0.0", How::NoVerdict, true)
+    );
+    assert_eq!(shelf.bad(), [("1.1.0".to_owned(), BadReason::NoVerdict)]);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_another_shell_is_starting_is_neither_started_nor_judged() {
+    let mut shelf = Shelf::new("serve");
+    let (pid, go) = (shelf.path("pid"), shelf.path("go"));
+    let script = format!("pid {}\nwait-for {}\nserve", pid.display(), go.display());
+    shelf.put("1.1.0", "serve");
+    shelf.put("1.2.0", &script);
+    shelf.on_trial("1.2.0", 2, Some("1.1.0"));
+    let first = shelf.start();
+    pids(&pid, 1).await;
+    shelf.bench.spec.port_file = shelf.path("ports/other");
+    let second = shelf.start();
+    assert_eq!(runs(&second).await.0, "1.1.0");
+    assert_eq!(shelf.attempts_left(), 1, "the first shell's, and no other");
+    assert_eq!(pids(&pid, 1).await.len(), 1);
+    in_time("stop", second.stop()).await;
+    touch(&go);
+    assert_eq!(runs(&first).await.0, "1.2.0");
+    assert_eq!(shelf.bad(), []);
+    in_time("stop", first.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quit_while_a_failed_choice_is_being_ended_starts_no_other() {
+    let mut shelf = Shelf::new("");
+    ready_within(&mut shelf, Duration::from_secs(2));
+    let (pid, stamp) = (shelf.path("pid"), shelf.path("stamp"));
+    support::write(
+        &shelf.bench.shell.bundled.entry,
+        &format!("stamp {}\nserve", stamp.display()),
+    );
+    // Out of time soon, and then slow to go: the quit comes meanwhile.
+    shelf.bench.spec.grace = Duration::from_secs(3);
+    shelf.put(
+        "1.1.0",
+        &format!("ignore-term\npid {}\nhang", pid.display()),
+    );
+    shelf.on_trial("1.1.0", 2, None);
+    let supervisor = shelf.start();
+    pids(&pid, 1).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    in_time("stop", supervisor.stop()).await;
+    assert!(!stamp.exists(), "bundled was started all the same");
+    assert_eq!(shelf.attempts_left(), 2);
 }
 
 #[cfg(target_os = "linux")]
