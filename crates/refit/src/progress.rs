@@ -5,9 +5,14 @@ use std::time::Duration;
 use device::{Device, Progress, ProgressPhase};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Runs `work`, showing what the device fetches meanwhile.
-pub(crate) async fn show<T>(device: &Device, work: impl Future<Output = T>) -> T {
+/// Runs `work`, which is `doing` something, showing what the device fetches meanwhile.
+pub(crate) async fn show<T>(
+    device: &Device,
+    doing: &'static str,
+    work: impl Future<Output = T>,
+) -> T {
     let bar = bar();
+    bar.set_message(doing);
     let mut changes = device.status();
     tokio::pin!(work);
     let result = loop {

@@ -22,7 +22,8 @@ impl Retry {
         let local = local::open(globals)?;
         block_on(async {
             let device = Device::open(local);
-            let retried = progress::show(&device, device.retry(Some(self.version))).await?;
+            let retried =
+                progress::show(&device, "staging", device.retry(Some(self.version))).await?;
             local::tell_owner(device.local().data_dir()).await;
             Ok(outcome(&retried))
         })

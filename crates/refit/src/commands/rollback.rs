@@ -31,7 +31,8 @@ impl Rollback {
                 return applied(answer);
             }
             let device = Device::open(local);
-            let rolled_back = progress::show(&device, device.roll_back(self.to)).await?;
+            let rolled_back =
+                progress::show(&device, "rolling back", device.roll_back(self.to)).await?;
             Ok(outcome(&rolled_back))
         })
     }

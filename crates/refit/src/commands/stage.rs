@@ -38,7 +38,7 @@ impl Stage {
         let local = local::open(globals)?;
         block_on(async {
             let device = Device::open(local);
-            let report = progress::show(&device, device.stage(wanted)).await?;
+            let report = progress::show(&device, "staging", device.stage(wanted)).await?;
             local::tell_owner(device.local().data_dir()).await;
             let json = json!({
                 "outcome": report.outcome,

@@ -225,3 +225,13 @@ fn what_is_not_there_is_named() {
         .assert()
         .code(2);
 }
+
+#[test]
+fn a_placeholder_in_version_control_does_not_stand_in_the_way() {
+    let (room, served) = stocked();
+    let dir = room.path().join("runtime");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join(".gitignore"), "*").unwrap();
+    assert_eq!(bundle(&room, &served, &["board@1.0.0"]).0, 0);
+    assert_eq!(read(&dir.join("dist/cli.js")), "board 1.0.0");
+}

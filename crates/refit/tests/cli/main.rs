@@ -4,6 +4,7 @@
 mod bundle;
 mod device;
 mod publish;
+#[cfg(unix)]
 mod run;
 mod serve;
 mod support;

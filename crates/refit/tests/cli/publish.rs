@@ -235,3 +235,30 @@ fn publishers_at_the_same_time_lose_nothing() {
         6
     );
 }
+
+#[test]
+fn a_tarball_that_a_stopped_publisher_left_is_no_version_yet() {
+    let room = Room::new();
+    let left = room.site().join("demo/-/demo-1.0.0.tgz");
+    fs::create_dir_all(left.parent().unwrap()).unwrap();
+    fs::write(&left, "half").unwrap();
+    fs::write(room.site().join(".refit-left.tmp"), "half").unwrap();
+    let package = Package::new("demo", "1.0.0");
+    room.publish(std::slice::from_ref(&package));
+    assert_eq!(fs::read(left).unwrap(), package.pack());
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_serves_the_folder_may_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    for file in ["demo/index.json", "demo/-/demo-1.0.0.tgz"] {
+        let mode = fs::metadata(room.site().join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o444, 0o444, "{file}");
+    }
+}

@@ -90,7 +90,6 @@ impl Drop for Running {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn it_runs_takes_a_version_when_told_to_and_ends_in_order() {
     let device = device(&server("1.0.0"));
@@ -126,7 +125,6 @@ fn it_runs_takes_a_version_when_told_to_and_ends_in_order() {
     assert_eq!(device.ask(&["status"]).1["running"], Value::Null);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_version_that_fails_is_told_and_the_last_good_one_serves() {
     let device = device(&server("1.0.0"));

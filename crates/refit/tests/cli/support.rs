@@ -217,10 +217,12 @@ impl Served {
         Answer::parse(&bytes)
     }
 
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
+    #[cfg(unix)]
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
