@@ -8,7 +8,7 @@ import {
   historyWords,
   progressWords,
   reasonWords,
-  rollBackTarget,
+  rollBack,
   runningNote,
   startingVersion,
   updatesOff,
@@ -23,16 +23,17 @@ const pointer = (version: string): Status['running'] => ({
 })
 
 test('a roll back leads to the version before, else to the bundled one, else nowhere', () => {
-  expect(rollBackTarget(aStatus({ running: pointer('1.2.0'), previous: '1.1.0' }))).toBe('1.1.0')
-  expect(rollBackTarget(aStatus({ running: pointer('1.2.0') }))).toBe('1.0.0')
-  expect(rollBackTarget(aStatus())).toBeNull()
-  expect(rollBackTarget(aStatus({ running: null }))).toBeNull()
-  expect(rollBackTarget(aStatus({ updates: 'development-build' }))).toBeNull()
+  const running = pointer('1.2.0')
+  expect(rollBack(aStatus({ running, previous: '1.1.0' }))).toEqual({ from: '1.2.0', to: '1.1.0' })
+  expect(rollBack(aStatus({ running }))).toEqual({ from: '1.2.0', to: '1.0.0' })
+  expect(rollBack(aStatus())).toBeNull()
+  expect(rollBack(aStatus({ running: null }))).toBeNull()
+  expect(rollBack(aStatus({ running, updates: 'development-build' }))).toBeNull()
 })
 
-test('a version that only waits can be rolled back from too', () => {
+test('a version that waits is what a roll back leaves', () => {
   const staged = { version: '1.1.0', stagedAt: '2026-06-12T08:00:00Z' }
-  expect(rollBackTarget(aStatus({ staged }))).toBe('1.0.0')
+  expect(rollBack(aStatus({ staged }))).toEqual({ from: '1.1.0', to: '1.0.0' })
 })
 
 test('the starting version is the one that waits, else the bundled one', () => {

@@ -84,12 +84,15 @@ export function reasonWords(code: string): string {
   return REASONS[code] ?? code
 }
 
-/** Where a roll back would lead; null when there is nothing before what runs. */
-export function rollBackTarget(status: Status): string | null {
-  const { running, previous, bundled, staged } = status
-  if (running === null || status.updates === 'development-build') return null
-  if (running.source === 'bundled') return staged === null ? null : bundled.version
-  return previous !== null && previous !== running.version ? previous : bundled.version
+/**
+ * What a roll back leaves, and where it leads: from the version that the next start would run to the
+ * confirmed one before it, else to the bundled one. Null when there is nothing to leave.
+ */
+export function rollBack(status: Status): { from: string; to: string } | null {
+  const { running, previous, bundled, staged, updates } = status
+  if (running === null || updates === 'development-build') return null
+  if (staged === null && running.source === 'bundled') return null
+  return { from: staged?.version ?? running.version, to: previous ?? bundled.version }
 }
 
 /** The version that is on its way up, as far as one can tell before it is there. */

@@ -116,6 +116,7 @@ export class Surface {
     this.#card.dataset.kind = card?.kind ?? 'none'
     this.#title.textContent = card?.title ?? ''
     this.#detail.textContent = card?.detail ?? ''
+    this.#detail.hidden = card?.detail == null
     this.#notes.textContent = card?.notes ?? ''
     this.#notes.hidden = true
     this.#escape = card?.escape ?? null

@@ -67,11 +67,18 @@ test('a fallback that was dismissed stays away, another one does not', () => {
 test('a newer version that waits comes before the fallback of another', () => {
   const newer = { ...STAGED, version: '1.3.0' }
   expect(shown({ fellBack: FELL_BACK, staged: newer }).card?.title).toBe('Version 1.3.0 is ready.')
+})
+
+test('a version that failed and is fetched again is offered again', () => {
   const same = { ...STAGED, version: FELL_BACK.from }
-  expect(shown({ fellBack: FELL_BACK, staged: same }).card?.kind).toBe('fell-back')
-  expect(
-    shown({ fellBack: FELL_BACK, staged: same }, { dismissed: FELL_BACK.at }).card?.kind,
-  ).toBe('staged')
+  expect(shown({ fellBack: FELL_BACK, staged: same }).card?.title).toBe('Version 1.2.0 is ready.')
+})
+
+test('a version that was passed over for one launch is told as a fallback until dismissed', () => {
+  const staged = { ...STAGED, version: FELL_BACK.from }
+  const fellBack = { ...FELL_BACK, condemned: false }
+  expect(shown({ fellBack, staged }).card?.kind).toBe('fell-back')
+  expect(shown({ fellBack, staged }, { dismissed: FELL_BACK.at }).card?.kind).toBe('staged')
 })
 
 test('while something is on its way there is nothing to press', () => {

@@ -72,8 +72,10 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
     }
   }
   const fallback = fellBack !== null && fellBack.at !== own.dismissed ? fellBack : null
-  // A version that waits is newer news than the fallback of another one.
-  if (staged !== null && staged.version !== own.later && staged.version !== fallback?.from) {
+  // A version that waits is newer news than the fallback of another one. The same one waits again
+  // once it has been forgiven; one that was passed over for this launch only is no news.
+  const passedOver = fallback !== null && !fallback.condemned && fallback.from === staged?.version
+  if (staged !== null && staged.version !== own.later && !passedOver) {
     const now = running === null ? '' : ` Version ${running.version} is running.`
     return {
       kind: 'staged',
