@@ -283,7 +283,10 @@ fn no_attempts_left_at_this_point_is_a_failure_without_a_verdict() {
     assert_eq!(case.picks(), picked("1.1.0", Source::Previous, false));
     assert_eq!(case.whys(), [WhyNot::NoVerdict]);
     let pick = case.choose();
-    assert_eq!(pick.clear, None, "condemning does that, once 1.1.0 is ready");
+    assert_eq!(
+        pick.clear, None,
+        "condemning does that, once 1.1.0 is ready"
+    );
     let failure = pick.failure.unwrap();
     assert_eq!(failure.how, How::NoVerdict);
     assert!(failure.is_about(&v("1.2.0"), &id("1.2.0").integrity) && failure.trial);
@@ -311,10 +314,7 @@ fn a_trial_whose_attempt_cannot_be_written_is_not_launched() {
     let mut case = Case::of(trial());
     case.cannot_write = Some("disk full".to_owned());
     assert_eq!(case.picks(), picked("1.1.0", Source::Previous, false));
-    assert_eq!(
-        case.whys(),
-        [WhyNot::CannotWrite("disk full".to_owned())]
-    );
+    assert_eq!(case.whys(), [WhyNot::CannotWrite("disk full".to_owned())]);
     case.named = Named::Stored(Box::new(confirmed()));
     assert_eq!(case.picks(), picked("1.2.0", Source::Pointer, false));
 }

@@ -135,7 +135,10 @@ fn what_would_not_run_is_refused_by_name_with_the_next_step() {
     let bench = Bench::new();
     bench.confirm("1.1.0");
     let error = roll_back(&bench, RollBack::PersonTo(v("0.9.0"))).unwrap_err();
-    assert!(error.to_string().contains("bundled version 1.0.0"), "{error}");
+    assert!(
+        error.to_string().contains("bundled version 1.0.0"),
+        "{error}"
+    );
     bench.stage("1.2.0");
     drop(bench.fall_back(How::Exited));
     bench.place("1.2.0");
