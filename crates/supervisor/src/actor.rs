@@ -16,8 +16,15 @@ use crate::{Spec, port};
 
 #[derive(Debug)]
 pub(crate) enum Order {
-    Restart { asked: Asked, reply: Waiting },
-    Stop { reply: oneshot::Sender<()> },
+    Restart {
+        asked: Asked,
+        reply: Waiting,
+    },
+    Stop {
+        reply: oneshot::Sender<()>,
+    },
+    /// Every handle was dropped: nobody is left to ask for anything else.
+    Abandoned,
 }
 
 /// Somebody who asked for a restart.
@@ -69,39 +76,39 @@ impl Request {
     }
 }
 
-/// The orders that come in, with "every handle was dropped" as one more way to stop.
+/// The orders that come in.
 pub(crate) struct Orders(mpsc::Receiver<Order>);
 
 impl Orders {
     /// Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Option<Order> {
-        self.0.recv().await
+    pub(crate) async fn next(&mut self) -> Order {
+        self.0.recv().await.unwrap_or(Order::Abandoned)
     }
 
-    /// An order that has come already; the outer option says whether one has.
-    pub(crate) fn waiting(&mut self) -> Option<Option<Order>> {
+    /// An order that has come already.
+    pub(crate) fn waiting(&mut self) -> Option<Order> {
         match self.0.try_recv() {
-            Ok(order) => Some(Some(order)),
+            Ok(order) => Some(order),
             Err(mpsc::error::TryRecvError::Empty) => None,
-            Err(mpsc::error::TryRecvError::Disconnected) => Some(None),
+            Err(mpsc::error::TryRecvError::Disconnected) => Some(Order::Abandoned),
         }
     }
 }
 
 /// What an order makes of a launch that others wait for.
-pub(crate) fn obey(order: Option<Order>, waiting: Vec<Waiting>) -> Step {
+pub(crate) fn obey(order: Order, waiting: Vec<Waiting>) -> Step {
     match order {
-        Some(Order::Restart { asked, reply }) => {
+        Order::Restart { asked, reply } => {
             let mut request = Request::new(asked);
             request.waiting = waiting;
             request.waiting.push(reply);
             Step::Launch(request)
         }
-        Some(Order::Stop { reply }) => {
+        Order::Stop { reply } => {
             drop(waiting);
             Step::End(Some(reply))
         }
-        None => Step::End(None),
+        Order::Abandoned => Step::End(None),
     }
 }
 
@@ -141,8 +148,8 @@ impl Actor {
                 },
                 Step::Watch(session) => self.watch(session, &mut orders).await,
                 Step::Idle => match orders.next().await {
-                    Some(Order::Restart { asked, reply }) => match self.spec.check() {
-                        Ok(()) => obey(Some(Order::Restart { asked, reply }), Vec::new()),
+                    Order::Restart { asked, reply } => match self.spec.check() {
+                        Ok(()) => obey(Order::Restart { asked, reply }, Vec::new()),
                         Err(error) => {
                             let mut request = Request::new(asked);
                             request.waiting.push(reply);

@@ -29,7 +29,7 @@ struct Round {
 enum Came {
     Ready,
     Ended(End),
-    Ordered(Option<Order>),
+    Ordered(Order),
 }
 
 impl Round {

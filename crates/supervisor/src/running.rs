@@ -127,8 +127,8 @@ impl Actor {
         step
     }
 
-    async fn end_in_order(&mut self, mut session: Session, order: Option<Order>) -> Step {
-        if let Some(Order::Restart { .. }) = &order {
+    async fn end_in_order(&mut self, mut session: Session, order: Order) -> Step {
+        if let Order::Restart { .. } = &order {
             let choice = &session.launch.choice;
             self.set(State::Restarting {
                 version: choice.version.clone(),
