@@ -49,6 +49,20 @@ impl Board {
         }
     }
 
+    /// The version that a restart would try, even one that has just failed.
+    pub(crate) fn waiting(&self) -> Option<Version> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = running(&facts.state, &self.local, &facts.snapshot);
+        let Snapshot { pointer, bad, .. } = &facts.snapshot;
+        let waiting = waiting(
+            pointer.as_ref(),
+            running.as_ref(),
+            &self.local.bundled.version,
+            bad,
+        );
+        waiting.map(|waiting| waiting.version)
+    }
+
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Status>> {
         self.sender.subscribe()
     }
@@ -78,12 +92,15 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         problems,
     } = facts;
     let running = running(state, local, snapshot);
-    let staged = waiting(
+    let waiting = waiting(
         snapshot.pointer.as_ref(),
         running.as_ref(),
         &local.bundled.version,
         &snapshot.bad,
     );
+    // One that has just failed is told of as such, with "Try again", and not as news.
+    let just_failed = fell_back.as_ref().map(|fallback| &fallback.from);
+    let staged = waiting.filter(|waiting| Some(&waiting.version) != just_failed);
     Status {
         seq,
         updates: local.switches.updates,

@@ -116,11 +116,10 @@ impl Device {
     pub async fn apply(&self) -> Result<Applied, Problem> {
         let _order = self.0.orders.lock().await;
         self.refresh().await;
-        let Some(waiting) = self.status().borrow().staged.clone() else {
+        let Some(waiting) = self.0.board.waiting() else {
             return Ok(self.nothing("No version waits for a restart."));
         };
-        self.restart_into(&waiting.version, AppliedOutcome::Applied)
-            .await
+        self.restart_into(&waiting, AppliedOutcome::Applied).await
     }
 
     /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
@@ -139,11 +138,7 @@ impl Device {
         else {
             return Ok(self.nothing("No version failed here."));
         };
-        if status
-            .staged
-            .as_ref()
-            .is_some_and(|staged| staged.version == version)
-        {
+        if self.0.board.waiting().as_ref() == Some(&version) {
             return self.apply().await;
         }
         let forgotten = version.clone();

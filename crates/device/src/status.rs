@@ -175,8 +175,7 @@ pub struct Failure {
 
 /// The version that the pointer names, when a restart would change what runs.
 ///
-/// A pointer that names what runs already is not news, nor is one that was passed over in this very
-/// launch: it would only be passed over again. One that an automatic launch may not try
+/// A pointer that names what runs already is not news. One that an automatic launch may not try
 /// (`REFIT_NO_AUTO_UPDATE`) still is, since a person's restart tries it.
 pub(crate) fn waiting(
     pointer: Option<&runtime_store::Pointer>,
@@ -196,4 +195,74 @@ pub(crate) fn waiting(
         version: pointer.version.clone(),
         staged_at: pointer.staged_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollout::BadReason;
+
+    fn pointer(version: &str) -> runtime_store::Pointer {
+        serde_json::from_value(serde_json::json!({
+            "schema": 1, "version": version, "integrity": content(1),
+            "entry": "/data/runtime-store/versions/x/cli.js",
+            "stagedAt": "2026-06-12T08:00:00Z",
+            "trial": { "attemptsLeft": 2, "readyAt": null, "crashes": 0 }, "previous": null
+        }))
+        .unwrap()
+    }
+
+    fn content(byte: u8) -> Integrity {
+        Integrity::from_digest([byte; 64])
+    }
+
+    fn running(version: &str, integrity: Option<Integrity>) -> Running {
+        Running {
+            version: version.parse().unwrap(),
+            source: RunningSource::Pointer,
+            url: "http://127.0.0.1:1/".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+            trial: false,
+            integrity,
+        }
+    }
+
+    fn waits(
+        pointer: &runtime_store::Pointer,
+        running: Option<&Running>,
+        bad: &[BadEntry],
+    ) -> bool {
+        waiting(Some(pointer), running, &"1.0.0".parse().unwrap(), bad).is_some()
+    }
+
+    #[test]
+    fn a_staged_version_waits_until_it_runs() {
+        let staged = pointer("1.1.0");
+        assert!(waits(&staged, None, &[]));
+        assert!(waits(&staged, Some(&running("1.0.0", None)), &[]));
+        assert!(!waits(
+            &staged,
+            Some(&running("1.1.0", Some(content(1)))),
+            &[]
+        ));
+        // The same version with other content is another one.
+        assert!(waits(
+            &staged,
+            Some(&running("1.1.0", Some(content(2)))),
+            &[]
+        ));
+    }
+
+    #[test]
+    fn what_would_not_be_launched_does_not_wait() {
+        assert!(!waits(&pointer("1.0.0"), None, &[]), "as old as bundled");
+        let bad = BadEntry {
+            version: "1.1.0".parse().unwrap(),
+            integrity: content(1),
+            reason: BadReason::CrashLoop,
+            detail: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        assert!(!waits(&pointer("1.1.0"), None, &[bad]));
+    }
 }
