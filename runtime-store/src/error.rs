@@ -79,15 +79,15 @@ pub enum StoreError {
     )]
     OlderThanBundled {
         /// What was asked for.
-        version: Version,
+        version: Box<Version>,
         /// What the installer brought along.
-        bundled: Version,
+        bundled: Box<Version>,
     },
     /// A version asked for by name would not run here.
     #[error("version {version} cannot run here: {why}. {next}")]
     CannotRun {
         /// What was asked for.
-        version: Version,
+        version: Box<Version>,
         /// Why not.
         why: String,
         /// What a person can do.

@@ -91,14 +91,12 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
 pub(crate) fn set_aside(path: &Path, why: &str, now: Timestamp) -> Result<PathBuf, StoreError> {
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = (1..)
-        .map(|copy| match copy {
-            1 => format!("{name}{INVALID}{stamp}"),
-            _ => format!("{name}{INVALID}{stamp}-{copy}"),
-        })
-        .map(|name| path.with_file_name(name))
-        .find(|aside| fs::symlink_metadata(aside).is_err())
-        .unwrap_or_else(|| path.with_file_name(format!("{name}{INVALID}{stamp}")));
+    let mut aside = path.with_file_name(format!("{name}{INVALID}{stamp}"));
+    let mut copy = 1_u64;
+    while fs::symlink_metadata(&aside).is_ok() {
+        copy += 1;
+        aside = path.with_file_name(format!("{name}{INVALID}{stamp}-{copy}"));
+    }
     durable::rename(path, &aside)?;
     tracing::warn!(file = %path.display(), aside = %aside.display(), why, "set aside what could not be read");
     Ok(aside)
@@ -158,7 +156,7 @@ mod tests {
             b"{\"schema\":-1}",
             b"{\"schema\":\"1\"}",
             b"{\"schema\":1.5}",
-            &[b'['; 100_000],
+            &vec![b'['; 100_000],
         ] {
             assert!(matches!(found(bytes), Found::Invalid(_)), "{bytes:?}");
         }

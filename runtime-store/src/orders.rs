@@ -127,8 +127,8 @@ impl Store {
         }
         if !version.is_newer_than(&shell.bundled.version) {
             return Err(StoreError::OlderThanBundled {
-                version,
-                bundled: shell.bundled.version.clone(),
+                version: Box::new(version),
+                bundled: Box::new(shell.bundled.version.clone()),
             });
         }
         let Some(record) = Record::load(self.layout(), &version)? else {
@@ -256,7 +256,11 @@ fn refused(version: Version, why: &WhyNot) -> StoreError {
         WhyNot::CannotRead(why) => (why.clone(), "Then try again"),
         other => (format!("{other:?}"), "Choose another version"),
     };
-    StoreError::CannotRun { version, why, next }
+    StoreError::CannotRun {
+        version: Box::new(version),
+        why,
+        next,
+    }
 }
 
 #[cfg(test)]
