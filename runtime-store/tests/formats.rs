@@ -1,5 +1,9 @@
 //! Files as shells have written them, and files that nobody should have written: old samples are
 //! read for ever, hostile ones are set aside and never stand in the way of a launch.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of a test may end it where they stand"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
