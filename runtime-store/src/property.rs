@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::testing::{Bench, failure, now, v};
-use crate::{AfterCrash, Failure, How, Launch, RollBack, Source, Soak, TakenAttempt};
+use crate::{AfterCrash, Failure, How, Launch, RollBack, Soak, Source, TakenAttempt};
 
 const VERSIONS: [&str; 5] = ["1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0"];
 const SOAK: Duration = Duration::from_mins(10);
@@ -101,7 +101,11 @@ impl World {
                 }
             }
             Step::RollBack(person) => {
-                let order = if *person { RollBack::Person } else { RollBack::Fleet };
+                let order = if *person {
+                    RollBack::Person
+                } else {
+                    RollBack::Fleet
+                };
                 bench.store.roll_back(&bench.shell, order, now()).unwrap();
             }
             Step::RollBackTo(index) => {
@@ -150,7 +154,10 @@ impl World {
         if let Some(integrity) = &choice.integrity {
             prop_assert!(choice.version.is_newer_than(&shell.bundled.version));
             let bad = store.snapshot().bad;
-            prop_assert!(!bad.iter().any(|bad| bad.is_about(&choice.version, integrity)));
+            prop_assert!(
+                !bad.iter()
+                    .any(|bad| bad.is_about(&choice.version, integrity))
+            );
         }
         for launch in &self.running {
             prop_assert!(launch.choice.entry.is_file(), "removed while it runs");
@@ -164,8 +171,13 @@ fn stage(bench: &Bench, version: &str) {
     let id = crate::testing::id(version);
     let snapshot = bench.store.snapshot();
     let offered = id.version.is_newer_than(&bench.shell.bundled.version)
-        && !snapshot.bad.iter().any(|bad| bad.is_about(&id.version, &id.integrity))
-        && snapshot.pointer.is_none_or(|pointer| id.version.is_newer_than(&pointer.version));
+        && !snapshot
+            .bad
+            .iter()
+            .any(|bad| bad.is_about(&id.version, &id.integrity))
+        && snapshot
+            .pointer
+            .is_none_or(|pointer| id.version.is_newer_than(&pointer.version));
     if !offered {
         return;
     }
