@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::{log, menu, windows};
 
 /// Runs the app until its main window is closed.
-pub(crate) fn run(options: Options) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut context = tauri::generate_context!();
     let own = context.config().identifier.clone();
     context.config_mut().identifier = options.identifier(&own);

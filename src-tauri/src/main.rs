@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     tauri_plugin_refit::run_guard_if_asked();
-    match options::Options::read().and_then(app::run) {
+    match options::Options::read().and_then(|options| app::run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "there is no window yet to say it in")]

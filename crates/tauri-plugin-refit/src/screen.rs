@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use device::{Phase, Status};
+use jiff::{SignedDuration, Timestamp};
 use tauri::Url;
 
 use crate::caller::Origin;
@@ -14,9 +15,12 @@ pub(crate) enum Shown {
     /// A page of the app's own.
     #[default]
     Start,
-    /// The page of one launch of the runtime.
-    Runtime { url: Url, launch: String },
+    /// The page of one launch of the runtime, which has been ready since then.
+    Runtime { url: Url, since: Timestamp },
 }
+
+/// A launch that was over sooner than this may have been ended by the very page that was open.
+const SOON: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the main window must do to show what it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub(crate) enum Step {
     Stay,
     /// Open this page of the runtime.
     Open(Url),
-    /// The same origin serves another launch: load the page that is open again.
+    /// The same origin serves another launch: load the page that is open once more.
     Reload,
     /// Nothing runs any more: back to the start page, which says why.
     Back,
@@ -54,18 +58,23 @@ pub(crate) fn next(shown: &Shown, status: &Status) -> (Step, Shown) {
     let Ok(url) = Url::parse(&running.url) else {
         return stay();
     };
-    let launch = format!("{} {}", running.version, running.since);
+    let since = running.since;
     let step = match shown {
         Shown::Runtime {
-            launch: seen,
             url: from,
-        } if *seen == launch && *from == url => {
+            since: seen,
+        } if *seen == since && *from == url => {
             return stay();
         }
-        Shown::Runtime { url: from, .. } if Origin::of(from) == Origin::of(&url) => Step::Reload,
+        Shown::Runtime {
+            url: from,
+            since: seen,
+        } if Origin::of(from) == Origin::of(&url) && since.duration_since(*seen) >= SOON => {
+            Step::Reload
+        }
         _ => Step::Open(url.clone()),
     };
-    (step, Shown::Runtime { url, launch })
+    (step, Shown::Runtime { url, since })
 }
 
 /// Whether the main window, or a frame in it, may open a URL.

@@ -47,6 +47,18 @@ fn another_launch_on_the_same_port_loads_the_open_page_again() {
 }
 
 #[test]
+fn a_page_that_ends_its_runtime_is_not_loaded_over_and_over() {
+    let (_, shown) = next(&Shown::Start, &running("1.0.0", 4321, EARLY));
+    let (step, shown) = next(&shown, &running("1.0.0", 4321, "2026-06-12T08:00:09Z"));
+    assert_eq!(
+        step,
+        Step::Open(url("http://127.0.0.1:4321/")),
+        "the runtime's first page"
+    );
+    assert_eq!(next(&shown, &running("1.0.0", 4321, LATE)).0, Step::Reload);
+}
+
+#[test]
 fn another_port_is_opened_anew() {
     let (_, shown) = next(&Shown::Start, &running("1.0.0", 4321, EARLY));
     let (step, _) = next(&shown, &running("1.1.0", 4322, LATE));
