@@ -7,7 +7,9 @@ use runtime_store::{Asked, HistoryEntry, HistoryEvent, RollBack, RolledBack, Sto
 use supervisor::Supervisor;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use updater::{By, CheckReport, Outcome as StageOutcome, StageReport, Updater, Wanted};
+use updater::{
+    By, CheckReport, Outcome as StageOutcome, StageReport, Updater, UpdaterStatus, Wanted,
+};
 
 use crate::board::Board;
 use crate::history;
@@ -30,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) running: watch::Sender<Option<Version>>,
     supervisor: Mutex<Option<Supervisor>>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// One note of history at a time: see [`history::write_once`].
+    pub(crate) notes: tokio::sync::Mutex<()>,
     /// One order at a time: an apply must not meet a roll back half-way.
     orders: tokio::sync::Mutex<()>,
 }
@@ -64,6 +68,7 @@ impl Device {
             running,
             supervisor: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
+            notes: tokio::sync::Mutex::new(()),
             orders: tokio::sync::Mutex::new(()),
             local,
         }))
@@ -93,8 +98,14 @@ impl Device {
     /// A person's check: looks now, or joins the check on its way, and stages what it finds.
     pub async fn check(&self) -> Result<CheckReport, Problem> {
         let report = self.updater(false)?.check(By::Person).await;
+        let report = report.map_err(|error| Problem::from(&error));
+        let staged = report
+            .as_ref()
+            .ok()
+            .and_then(|report| report.staged.as_ref());
+        self.note_staged(staged).await;
         self.refresh().await;
-        report.map_err(|error| Problem::from(&error))
+        report
     }
 
     /// A person's look: decides, and stages nothing.
@@ -108,8 +119,26 @@ impl Device {
     /// A person's stage of one version, of the newest, or of a file.
     pub async fn stage(&self, wanted: Wanted) -> Result<StageReport, Problem> {
         let report = self.updater(false)?.stage(wanted, false).await;
+        let report = report.map_err(|error| Problem::from(&error));
+        self.note_staged(report.as_ref().ok()).await;
         self.refresh().await;
-        report.map_err(|error| Problem::from(&error))
+        report
+    }
+
+    /// The progress of what is being staged.
+    pub fn progress(&self) -> Option<watch::Receiver<UpdaterStatus>> {
+        self.updater(false).ok().map(Updater::status)
+    }
+
+    async fn note_staged(&self, report: Option<&StageReport>) {
+        if let Some(StageReport {
+            outcome: StageOutcome::Staged,
+            version: Some(version),
+            ..
+        }) = report
+        {
+            history::write_once(self, HistoryEvent::Staged, version).await;
+        }
     }
 
     /// Restarts the runtime into the version that waits.

@@ -52,5 +52,5 @@ pub use rollout::{Integrity, Version};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
 pub use updater::{
     CheckReport, LastCheck, Outcome as StageOutcome, Phase as ProgressPhase, Progress, StageReport,
-    Wanted,
+    UpdaterStatus, Wanted,
 };

@@ -218,7 +218,10 @@ async fn on_launch_event(device: &Device, event: Event) {
     let store = device.0.local.store();
     match event {
         Event::Ready(running) => {
-            note_first_readiness(device, &running).await;
+            // The first time that a staged version is ready is when it was applied.
+            if running.source == runtime_store::Source::Pointer {
+                history::write_once(device, HistoryEvent::Applied, &running.version).await;
+            }
             device.0.board.update(|facts| {
                 let past = facts.fell_back.as_ref().is_some_and(|fallback| {
                     running.version == fallback.from
@@ -282,28 +285,6 @@ async fn on_launch_event(device: &Device, event: Event) {
     }
 }
 
-/// The first time that a staged version is ready is when it was applied.
-async fn note_first_readiness(device: &Device, running: &supervisor::Running) {
-    if running.source != runtime_store::Source::Pointer {
-        return;
-    }
-    let version = running.version.clone();
-    let noted = device.on_store(move |store| {
-        let staged_at = store.snapshot().pointer.map(|pointer| pointer.staged_at);
-        let applied = store.history().into_iter().any(|entry| {
-            entry.event == HistoryEvent::Applied
-                && entry.version == version
-                && staged_at.is_none_or(|staged_at| entry.at >= staged_at)
-        });
-        if !applied {
-            history::write(Some(store), HistoryEvent::Applied, &version, None, None);
-        }
-    });
-    if let Err(problem) = noted.await {
-        tracing::warn!(%problem, "history is not written");
-    }
-}
-
 /// Removes what nothing names any more.
 async fn collect(device: &Device) {
     match device.on_store(runtime_store::Store::gc).await {
@@ -323,8 +304,7 @@ async fn follow_updater(device: Device, updater: Updater) {
             changed = status.changed() => if changed.is_err() { return },
             event = events.recv() => match event {
                 Ok(UpdateEvent::Staged { version }) => {
-                    let store = device.0.local.store();
-                    history::write(store, HistoryEvent::Staged, &version, None, None);
+                    history::write_once(&device, HistoryEvent::Staged, &version).await;
                     device.refresh().await;
                     device.tell(DeviceEvent::UpdateStaged { version });
                 }

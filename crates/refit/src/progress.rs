@@ -13,7 +13,9 @@ pub(crate) async fn show<T>(
 ) -> T {
     let bar = bar();
     bar.set_message(doing);
-    let mut changes = device.status();
+    let Some(mut changes) = device.progress() else {
+        return work.await;
+    };
     tokio::pin!(work);
     let result = loop {
         let progress = changes.borrow_and_update().progress.clone();
