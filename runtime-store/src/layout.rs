@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rollout::Version;
 
-use crate::StoreError;
+use crate::{StoreError, durable};
 
 /// The paths of one store. Below `root` the layout is fixed and holds no link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +154,12 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
 
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let made = fs::create_dir(path);
+    if made.is_ok()
+        && let Some(parent) = path.parent()
+    {
+        // Else a power cut could take the folder away with everything that is durable in it.
+        durable::sync_folder(parent)?;
+    }
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(StoreError::NotAFolder {
