@@ -114,7 +114,7 @@ fn the_window_is_led_on_only_after_its_own_page_has_loaded() {
 fn the_runtimes_page_stays_on_its_own_origin() {
     let shown = Shown::Runtime {
         url: url("http://127.0.0.1:4321/"),
-        launch: String::new(),
+        since: Timestamp::UNIX_EPOCH,
     };
     for own in [
         "http://127.0.0.1:4321/other?x#y",
