@@ -97,4 +97,49 @@ mod tests {
             assert!(!own(other), "{other}");
         }
     }
+
+    fn capability(text: &str) -> serde_json::Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_runtimes_page_gets_four_commands_and_hears_events_and_no_more() {
+        let page = capability(include_str!("../capabilities/runtime-page.json"));
+        assert_eq!(page["local"], false);
+        assert_eq!(page["windows"], serde_json::json!([MAIN]));
+        assert_eq!(
+            page["remote"]["urls"],
+            serde_json::json!(["http://127.0.0.1:*"])
+        );
+        assert_eq!(
+            page["permissions"],
+            serde_json::json!([
+                // status, check, apply, retry
+                "refit:default",
+                "core:event:allow-listen",
+                "core:event:allow-unlisten",
+            ])
+        );
+    }
+
+    #[test]
+    fn the_shells_own_pages_are_local_only() {
+        let pages = capability(include_str!("../capabilities/shell.json"));
+        assert!(pages.get("remote").is_none() && pages.get("local").is_none());
+        assert_eq!(pages["windows"], serde_json::json!([MAIN, RUNTIME]));
+    }
+
+    #[test]
+    fn only_these_capabilities_are_in_the_app() {
+        let config: serde_json::Value =
+            serde_json::from_str(include_str!("../tauri.conf.json")).unwrap();
+        let security = &config["app"]["security"];
+        assert_eq!(
+            security["capabilities"],
+            serde_json::json!(["shell", "runtime-page"])
+        );
+        let csp = &security["csp"];
+        assert_eq!(csp["script-src"], "'self'");
+        assert_eq!(csp["frame-ancestors"], "'none'");
+    }
 }

@@ -155,4 +155,26 @@ mod tests {
             assert!(!command.is_for(Caller::Runtime) && command.is_for(Caller::Shell));
         }
     }
+
+    #[test]
+    fn the_permission_sets_and_the_commands_own_check_agree() {
+        use Command::{Apply, Check, History, Logs, Retry, Rollback, Status};
+        let (default, shell) = include_str!("../permissions/default.toml")
+            .split_once("[[set]]")
+            .unwrap();
+        for (name, command) in [
+            ("status", Status),
+            ("check", Check),
+            ("apply", Apply),
+            ("retry", Retry),
+            ("rollback", Rollback),
+            ("history", History),
+            ("logs", Logs),
+        ] {
+            let permission = format!("\"allow-{name}\"");
+            let for_runtime = command.is_for(Caller::Runtime);
+            assert_eq!(default.contains(&permission), for_runtime, "{name}");
+            assert_eq!(shell.contains(&permission), !for_runtime, "{name}");
+        }
+    }
 }
