@@ -5,6 +5,7 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 TOOLS="$ROOT/target/tools"
 NODE_TOOLS="$ROOT/scripts/tools/node_modules"
 PARTS="$ROOT/target/parts"
+export RUST_LIB_BACKTRACE=0
 export PATH="$TOOLS/bin:$NODE_TOOLS/.bin:$PATH"
 cd "$ROOT"
 

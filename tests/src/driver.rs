@@ -21,8 +21,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts one; what it starts gets this environment on top of ours.
-    pub async fn start(env: &BTreeMap<OsString, OsString>) -> Result<Self> {
+    /// Starts one; what it starts gets this environment on top of ours, and writes to `log`.
+    pub async fn start(env: &BTreeMap<OsString, OsString>, log: &Path) -> Result<Self> {
         let driver = parts::on_path("tauri-driver")
             .or_else(|| Some(parts::root().join("target/tools/bin/tauri-driver")))
             .filter(|path| path.is_file())
@@ -42,6 +42,12 @@ impl Driver {
             .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(log)?,
+            )
             .kill_on_drop(true)
             .spawn()
             .context("cannot start tauri-driver")?;

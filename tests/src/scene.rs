@@ -114,6 +114,11 @@ impl Scene {
         dir.clone_into(&mut self.bundled);
     }
 
+    /// What the shells of this story wrote.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("shell.out")
+    }
+
     /// The shell that plays here.
     pub fn program(&self) -> &Path {
         &self.program
@@ -250,12 +255,18 @@ impl Scene {
 
     /// Starts the shell in the story's display, without a driver.
     pub fn shell(&self) -> Result<Child> {
+        self.shell_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn shell_with(&self, more: &[&str]) -> Result<Child> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.root.join("shell.out"))?;
+            .open(self.log())?;
         Ok(Command::new(&self.program)
             .args(self.options()?)
+            .args(more)
             .envs(&self.env)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -297,6 +308,10 @@ impl Drop for Scene {
         if self.dir.is_some() {
             for process in self.processes() {
                 let _ = processes::kill(process.pid);
+            }
+            // For whoever looks for the cause: logs, store and all.
+            if std::env::var_os("REFIT_KEEP_STORIES").is_some() {
+                self.dir.take().map(TempDir::keep);
             }
         }
     }

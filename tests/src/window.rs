@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, Locator};
@@ -15,11 +14,6 @@ use crate::{Driver, Scene, wait};
 
 /// The element that the banner's shadow root hangs on.
 const BANNER: &str = "refit-banner";
-/// With Control and Shift, opens the runtime page.
-const RUNTIME_PAGE: char = 'u';
-/// `WebDriver`'s names of the keys.
-const CONTROL: char = '\u{e009}';
-const SHIFT: char = '\u{e008}';
 
 /// A session with the shell in it.
 #[derive(Debug)]
@@ -42,7 +36,7 @@ impl Window {
     }
 
     async fn with(scene: &Scene, program: &Path, args: &[OsString]) -> Result<Self> {
-        let driver = Driver::start(&scene.env).await?;
+        let driver = Driver::start(&scene.env, &scene.log()).await?;
         let client = driver.session(program, args).await?;
         let main = client.window().await?;
         Ok(Self {
@@ -179,21 +173,11 @@ impl Window {
         .await
     }
 
-    /// Opens the runtime page as a person would, by its shortcut, and goes there.
-    pub async fn open_runtime_page(&self) -> Result<()> {
-        self.shortcut(RUNTIME_PAGE).await?;
+    /// Opens the runtime page, by asking the running app as its menu would, and goes there.
+    pub async fn open_runtime_page(&self, scene: &Scene) -> Result<()> {
+        let asked = scene.shell_with(&["--runtime-page"])?.wait().await?;
+        ensure!(asked.success(), "the second instance ended with {asked}");
         self.other().await
-    }
-
-    async fn shortcut(&self, key: char) -> Result<()> {
-        let keys = KeyActions::new("keys".to_owned())
-            .then(KeyAction::Down { value: CONTROL })
-            .then(KeyAction::Down { value: SHIFT })
-            .then(KeyAction::Down { value: key })
-            .then(KeyAction::Up { value: key })
-            .then(KeyAction::Up { value: SHIFT })
-            .then(KeyAction::Up { value: CONTROL });
-        Ok(self.client.perform_actions(keys).await?)
     }
 
     /// Back to the main window.

@@ -169,7 +169,7 @@ async fn a_person_rolls_back_from_the_runtime_page_and_the_version_stays_away() 
     window.press("Restart to apply").await?;
     window.shows("#version", "1.1.0").await?;
 
-    window.open_runtime_page().await?;
+    window.open_runtime_page(&scene).await?;
     window.shows("main", "1.1.0").await?;
     window.shows("main", "1.0.0").await?;
     window.press_in_page("Roll back…").await?;
@@ -212,7 +212,7 @@ async fn a_second_instance_ends_and_brings_the_first_to_the_front() -> Result<()
     let scene = Scene::new()?;
     let window = Window::open(&scene).await?;
     window.shows("#version", "1.0.0").await?;
-    window.open_runtime_page().await?;
+    window.open_runtime_page(&scene).await?;
     let runtimes = scene.runtimes().len();
 
     let mut second = scene.shell()?;
