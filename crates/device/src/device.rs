@@ -13,7 +13,7 @@ use updater::{
 
 use crate::board::Board;
 use crate::history;
-use crate::local::{Local, now};
+use crate::local::Local;
 use crate::status::Status;
 use crate::wiring;
 use crate::{Applied, AppliedOutcome, Problem};
@@ -319,7 +319,7 @@ impl Device {
 
     async fn roll_back_pointer(&self, order: RollBack) -> Result<RolledBack, Problem> {
         let local = Arc::clone(&self.0.local);
-        self.on_store(move |store| store.roll_back(local.shell(), order, now()))
+        self.on_store(move |store| store.roll_back(local.shell(), order, runtime_store::now()))
             .await?
             .map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))
     }

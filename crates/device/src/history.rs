@@ -4,7 +4,6 @@ use rollout::Version;
 use runtime_store::{HistoryEntry, HistoryEvent, Store};
 
 use crate::Device;
-use crate::local::now;
 
 /// Writes one line down. Best effort: history never stands in the way of what it tells of.
 pub(crate) fn write(
@@ -16,7 +15,7 @@ pub(crate) fn write(
 ) {
     if let Some(store) = store {
         store.record_history(&HistoryEntry {
-            at: now(),
+            at: runtime_store::now(),
             event,
             version: version.clone(),
             from: from.cloned(),

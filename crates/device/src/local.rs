@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use rollout::{Host, Version};
 use runtime_store::{Choice, Shell, Source, Store};
 
@@ -166,9 +165,4 @@ fn open_store(options: &DeviceOptions, problems: &mut Vec<String>) -> Option<Sto
 /// `bin/` is sought in the installed folder even where `REFIT_RUNTIME` names another entry.
 fn found_dir(options: &DeviceOptions) -> PathBuf {
     std::path::absolute(&options.bundled_dir).unwrap_or_else(|_| options.bundled_dir.clone())
-}
-
-/// The moment, in whole seconds, as every file of the store has it.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -12,7 +12,7 @@ use updater::{NpmSettings, Registry, Timeouts, UpdateEvent, Updater, UpdaterSpec
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
-use crate::local::{Local, now};
+use crate::local::Local;
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
 use crate::{Problem, Updates};
@@ -160,7 +160,7 @@ async fn tidy_up(device: &Device) {
     }
     let local = Arc::clone(&device.0.local);
     let done = device.on_store(move |store| {
-        if let Err(error) = store.sweep() {
+        if let Err(error) = store.gc() {
             tracing::warn!(%error, "the store is not swept");
         }
         if let Err(error) = store.recarry(local.shell(), &local.config().carry) {
@@ -245,7 +245,7 @@ async fn on_launch_event(device: &Device, event: Event) {
             tracing::warn!(%from, %to, reason = code, %detail, condemned, "fell back");
             history::write(store, HistoryEvent::FellBack, &to, Some(&from), Some(code));
             let message = format!("Version {from} {words}. Version {to} is running.");
-            let at = now();
+            let at = runtime_store::now();
             device.refresh().await;
             device.0.board.update(|facts| {
                 facts.fell_back = Some(FellBack {

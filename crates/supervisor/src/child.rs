@@ -81,7 +81,7 @@ impl Child {
         };
         let heading = format!(
             "[{} launch {} of {} on port {port}]\n",
-            jiff::Timestamp::now(),
+            runtime_store::now(),
             launch.id,
             launch.choice.version
         );

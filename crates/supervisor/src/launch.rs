@@ -230,7 +230,7 @@ impl Actor {
             url: format!("http://127.0.0.1:{port}/"),
             port,
             launch_id: launch.id.clone(),
-            since: jiff::Timestamp::now(),
+            since: runtime_store::now(),
             trial: launch.choice.trial.is_some(),
         };
         tracing::info!(version = %running.version, port, "ready");

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rollout::BadEntry;
 use runtime_store::{
     AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt,
@@ -25,7 +24,9 @@ impl Books {
         let shell = Arc::clone(&self.shell);
         let failures = failures.to_vec();
         let begun = self
-            .call(move |store| Ok(store.begin_launch(&shell, asked, &failures, Timestamp::now())))
+            .call(move |store| {
+                Ok(store.begin_launch(&shell, asked, &failures, runtime_store::now()))
+            })
             .await;
         Arc::new(begun.unwrap_or_else(|| bundled(&self.shell)))
     }
@@ -34,7 +35,7 @@ impl Books {
     pub(crate) async fn ready(&self, launch: &Arc<Launch>, failures: &[Failure]) -> Vec<BadEntry> {
         let launch = Arc::clone(launch);
         let failures = failures.to_vec();
-        self.call(move |store| store.ready(&launch, &failures, Timestamp::now()))
+        self.call(move |store| store.ready(&launch, &failures, runtime_store::now()))
             .await
             .unwrap_or_default()
     }
@@ -48,7 +49,7 @@ impl Books {
     /// What follows a crash; a store that cannot say restarts it.
     pub(crate) async fn crashed(&self, launch: &Arc<Launch>) -> AfterCrash {
         let launch = Arc::clone(launch);
-        self.call(move |store| store.crashed(&launch, Timestamp::now()))
+        self.call(move |store| store.crashed(&launch, runtime_store::now()))
             .await
             .unwrap_or(AfterCrash::Restart { crashes: 0 })
     }
@@ -61,7 +62,7 @@ impl Books {
         soak: Duration,
     ) -> Option<Soak> {
         let launch = Arc::clone(launch);
-        self.call(move |store| store.soaked(&launch, ran, soak, Timestamp::now()))
+        self.call(move |store| store.soaked(&launch, ran, soak, runtime_store::now()))
             .await
     }
 

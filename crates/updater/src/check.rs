@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rollout::{Candidate, Decision, Facts, Version};
 use runtime_store::StagePlan;
 
@@ -41,7 +40,7 @@ impl Inner {
                 .await;
         }
         let result = staged.map(|staged| {
-            report.at = Timestamp::now();
+            report.at = runtime_store::now();
             report.staged = Some(staged);
             report
         });
@@ -73,7 +72,7 @@ impl Inner {
                 return Err(UpdateError::Internal("304 to an open question".into()));
             }
         };
-        let now = Timestamp::now();
+        let now = runtime_store::now();
         let cached = etag.map(|etag| CachedPackument {
             url: address,
             channel: channel.clone(),
@@ -160,7 +159,7 @@ impl Inner {
             carry: self.settings.carry.clone(),
             limits: self.settings.limits,
             source,
-            now: Timestamp::now(),
+            now: runtime_store::now(),
             older,
         };
         let report = self.stager.run(candidate, from, &plan).await?;

@@ -132,7 +132,7 @@ fn last_check(
             error: None,
         },
         Err(error) => LastCheck {
-            at: Timestamp::now(),
+            at: runtime_store::now(),
             by,
             decision: decided.map(|decided| decided.decision.to_owned()),
             version: decided.and_then(|decided| decided.version.clone()),
