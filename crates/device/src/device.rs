@@ -14,7 +14,7 @@ use updater::{
 use crate::board::Board;
 use crate::history;
 use crate::local::Local;
-use crate::status::Status;
+use crate::status::{Phase, Status};
 use crate::wiring;
 use crate::{Applied, AppliedOutcome, Problem};
 
@@ -152,10 +152,14 @@ impl Device {
     }
 
     /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
-    /// restart; one that is still staged is started at once. `None` is the one that failed last.
+    /// restart; one that is still staged is started at once. `None` is the one that failed last, and,
+    /// where nothing runs at all, one more launch of whatever comes first.
     pub async fn retry(&self, version: Option<Version>) -> Result<Applied, Problem> {
         self.refresh().await;
         let status = self.status().borrow().clone();
+        if version.is_none() && status.phase == Phase::Failed {
+            return self.start_again().await;
+        }
         let Some(version) = version
             .or_else(|| {
                 status
@@ -194,6 +198,18 @@ impl Device {
             version: staged.version,
             reason: staged.message,
         })
+    }
+
+    /// Launches once more after a launch in which every choice failed: the machine was at fault,
+    /// and may be so no longer.
+    async fn start_again(&self) -> Result<Applied, Problem> {
+        let _order = self.0.orders.lock().await;
+        let local = Arc::clone(&self.0.local);
+        let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
+        let choice = choice
+            .map_err(|error| Problem::from_error("internal", &error, "Please report this."))?;
+        self.restart_into(&choice.version, AppliedOutcome::Applied)
+            .await
     }
 
     /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
