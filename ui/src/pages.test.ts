@@ -80,6 +80,10 @@ test('the start page says what went wrong and what to do, and tries again', asyn
   button('Try again').click()
   await vi.waitFor(() => expect(text()).toContain('It runs.'))
   expect(api.retry).toHaveBeenCalledWith()
+  api.retry.mockRejectedValue({ kind: 'restart', message: 'node was not found.', hint: '' })
+  button('Try again').click()
+  await vi.waitFor(() => expect(text()).toContain('It did not start this time either.'))
+  expect(text().match(/node was not found/g)).toHaveLength(1)
 })
 
 test('a development build says that updates are off', () => {
