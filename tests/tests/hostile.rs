@@ -32,13 +32,13 @@ async fn a_hostile_runtime_page_reaches_four_commands_and_nothing_else() -> Resu
         "{results:?}"
     );
     let allowed = ["plugin:refit|status", "plugin:event|listen"];
+    // Tauri gives a caller without the page's key no answer at all.
+    let unanswered = ["fetch ipc with a made-up key"];
     for (tried, result) in &results {
         if !allowed.contains(&tried.as_str()) {
             ensure!(result.get("got").is_none(), "{tried} gave {result}");
-            ensure!(
-                result.get("refused").is_some(),
-                "{tried} was not answered: {result}"
-            );
+            let refused = result.get("refused").is_some() || unanswered.contains(&tried.as_str());
+            ensure!(refused, "{tried} was not answered: {result}");
         }
     }
     ensure!(results.len() > 40, "only {} ways were tried", results.len());
