@@ -20,7 +20,7 @@ in_session() {
   if [ "$(id -u)" = 0 ]; then export WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS=1; fi
   # No accessibility bus, no session services: nothing of this machine's desktop is in the picture.
   env -u WAYLAND_DISPLAY NO_AT_BRIDGE=1 GTK_A11Y=none GDK_BACKEND=x11 LC_ALL=C.UTF-8 \
-    xvfb-run -a -s "-screen 0 1280x900x24" dbus-run-session -- "$@"
+    xvfb-run -a -s "-screen 0 1280x900x24" dbus-run-session --config-file="$ROOT/scripts/session.conf" -- "$@"
 }
 
 # The first Node that can run Verdaccio: the one on PATH, else the one from npm.
