@@ -79,8 +79,12 @@ test('a request that fails is told, and can be put away', async () => {
 
 test('"Try again" asks for the version that failed', async () => {
   const shell = await open(aStatus({ fellBack: FELL_BACK }))
+  shell.retry.mockResolvedValue({ outcome: 'staged', version: '1.2.0', reason: '' })
   button('retry').click()
   expect(shell.retry).toHaveBeenCalledWith('1.2.0')
+  await vi.waitFor(() => expect(words()).toBe('Version 1.2.0 is ready.'))
+  button('apply').click()
+  expect(shell.apply).toHaveBeenCalledTimes(1)
 })
 
 test('Escape in the banner means "Later" and gives the focus back', async () => {

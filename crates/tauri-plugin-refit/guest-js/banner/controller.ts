@@ -5,7 +5,7 @@ import type { Bridge } from './bridge'
 import { Memory } from './memory'
 import type { Surface } from './surface'
 import type { Action, Own } from './view'
-import { noteOf, view } from './view'
+import { noteOf, view, waiting } from './view'
 
 export class Controller {
   readonly #bridge: Pick<Bridge, 'status' | 'listen' | 'apply' | 'retry'>
@@ -13,6 +13,7 @@ export class Controller {
   readonly #memory: Memory
   #status: Status | null = null
   #busy: Own['busy'] = null
+  #fetched: Own['fetched'] = null
   #note: Own['note'] = null
 
   constructor(
@@ -44,12 +45,17 @@ export class Controller {
   }
 
   #draw(): void {
-    const own: Own = { ...this.#memory.kept, busy: this.#busy, note: this.#note }
+    const own: Own = { ...this.#memory.kept, ...this.#own() }
     this.#surface.draw(view(this.#status, own, moment))
   }
 
+  #own(): Pick<Own, 'busy' | 'fetched' | 'note'> {
+    return { busy: this.#busy, fetched: this.#fetched, note: this.#note }
+  }
+
   async #act(action: Action): Promise<void> {
-    const { staged, fellBack } = this.#status ?? { staged: null, fellBack: null }
+    const fellBack = this.#status?.fellBack ?? null
+    const staged = this.#status === null ? null : waiting(this.#status, this.#own())
     if (action === 'later' && staged !== null) this.#memory.keep({ later: staged.version })
     if (action === 'dismiss' && fellBack !== null) this.#memory.keep({ dismissed: fellBack.at })
     if (action === 'close') this.#note = null
@@ -67,6 +73,7 @@ export class Controller {
     this.#draw()
     try {
       const applied = await (what === 'apply' ? this.#bridge.apply() : this.#bridge.retry(version))
+      this.#fetched = what === 'retry' && applied.outcome === 'staged' ? version : null
       if (applied.outcome === 'nothing') {
         this.#note = { title: applied.reason, detail: null }
       }

@@ -4,7 +4,7 @@ import { FELL_BACK, STAGED, aStatus } from './fixture'
 import type { Own } from './view'
 import { noteOf, view } from './view'
 
-const NOTHING: Own = { busy: null, note: null }
+const NOTHING: Own = { busy: null, fetched: null, note: null }
 
 function shown(news: Partial<Status>, own: Partial<Own> = {}) {
   return view(aStatus(news), { ...NOTHING, ...own }, (time) => `at ${time}`)
@@ -72,6 +72,13 @@ test('a newer version that waits comes before the fallback of another', () => {
 test('a version that failed and is fetched again is offered again', () => {
   const same = { ...STAGED, version: FELL_BACK.from }
   expect(shown({ fellBack: FELL_BACK, staged: same }).card?.title).toBe('Version 1.2.0 is ready.')
+})
+
+test('a version that was fetched again on request is offered, whatever the status leaves out', () => {
+  const { card } = shown({ fellBack: FELL_BACK }, { fetched: '1.2.0' })
+  expect(card?.title).toBe('Version 1.2.0 is ready.')
+  const running = { ...aStatus().running, version: '1.2.0' } as Status['running']
+  expect(shown({ running }, { fetched: '1.2.0' }).card).toBeNull()
 })
 
 test('a version that was passed over for one launch is told as a fallback until dismissed', () => {

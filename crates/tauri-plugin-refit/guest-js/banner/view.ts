@@ -37,6 +37,8 @@ export interface Own {
   dismissed?: string
   /** What this banner has asked for and not heard of yet. */
   busy: { what: 'apply' | 'retry'; version: string } | null
+  /** A version that was fetched again because the user asked: it waits, whatever failed before. */
+  fetched: string | null
   /** What came of the last request, when that needs telling. */
   note: { title: string; detail: string | null } | null
 }
@@ -54,7 +56,8 @@ export function noteOf(problem: Problem): NonNullable<Own['note']> {
 }
 
 function card(status: Status, own: Own, when: (time: string) => string): Card | null {
-  const { staged, fellBack, running } = status
+  const { fellBack, running } = status
+  const staged = waiting(status, own)
   if (own.busy?.what === 'apply') {
     return busy(`Restarting with version ${own.busy.version}…`)
   }
@@ -74,8 +77,13 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
   const fallback = fellBack !== null && fellBack.at !== own.dismissed ? fellBack : null
   // A version that waits is newer news than the fallback of another one. The same one waits again
   // once it has been forgiven; one that was passed over for this launch only is no news.
-  const passedOver = fallback !== null && !fallback.condemned && fallback.from === staged?.version
+  const passedOver =
+    fallback !== null &&
+    !fallback.condemned &&
+    fallback.from === staged?.version &&
+    fallback.from !== own.fetched
   if (staged !== null && staged.version !== own.later && !passedOver) {
+    const fetched = staged.stagedAt === null ? '' : ` ${when(staged.stagedAt)}`
     const now = running === null ? '' : ` Version ${running.version} is running.`
     return {
       kind: 'staged',
@@ -87,8 +95,7 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
         { action: 'notes', label: "What's new" },
       ],
       notes:
-        staged.notes ||
-        `Version ${staged.version} was fetched and verified ${when(staged.stagedAt)}.${now}`,
+        staged.notes || `Version ${staged.version} was fetched and verified${fetched}.${now}`,
       escape: 'later',
     }
   }
@@ -110,6 +117,17 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
     }
   }
   return null
+}
+
+/** The version that a restart would apply. */
+export function waiting(
+  { staged, running }: Status,
+  { fetched }: Pick<Own, 'fetched'>,
+): { version: string; stagedAt: string | null; notes?: string | null } | null {
+  if (staged !== null) return staged
+  return fetched === null || fetched === running?.version
+    ? null
+    : { version: fetched, stagedAt: null }
 }
 
 function busy(title: string): Card {
