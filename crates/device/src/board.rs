@@ -98,9 +98,12 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         &local.bundled.version,
         &snapshot.bad,
     );
-    // One that has just failed is told of as such, with "Try again", and not as news.
-    let just_failed = fell_back.as_ref().map(|fallback| &fallback.from);
-    let staged = waiting.filter(|waiting| Some(&waiting.version) != just_failed);
+    // One that has failed since it was staged is told of as such, with "Try again", not as news.
+    let staged = waiting.filter(|waiting| {
+        !fell_back.as_ref().is_some_and(|fallback| {
+            fallback.from == waiting.version && fallback.at >= waiting.staged_at
+        })
+    });
     Status {
         seq,
         updates: local.switches.updates,
@@ -110,6 +113,10 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             (_, State::Running { .. }) => Phase::Running,
             (_, State::Restarting { .. }) => Phase::Restarting,
             (_, State::Stopped) => Phase::Stopped,
+        },
+        starting: match state {
+            State::Starting { version, .. } => Some(version.clone()),
+            _ => None,
         },
         running,
         staged,

@@ -14,7 +14,7 @@ use updater::{
 use crate::board::Board;
 use crate::history;
 use crate::local::Local;
-use crate::status::{Phase, Status};
+use crate::status::{FellBack, Phase, Status};
 use crate::wiring;
 use crate::{Applied, AppliedOutcome, Problem};
 
@@ -188,7 +188,14 @@ impl Device {
             None,
             None,
         );
-        let staged = self.stage(Wanted::Version(version)).await?;
+        let staged = self.stage(Wanted::Version(version.clone())).await?;
+        // It waits like any other now: what happened before is forgiven.
+        self.0.board.update(|facts| {
+            let about = |told: &FellBack| told.from == version;
+            if facts.fell_back.as_ref().is_some_and(about) {
+                facts.fell_back = None;
+            }
+        });
         let outcome = match staged.outcome {
             StageOutcome::Staged | StageOutcome::AlreadyStaged => AppliedOutcome::Staged,
             _ => AppliedOutcome::Nothing,

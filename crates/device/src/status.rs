@@ -19,6 +19,8 @@ pub struct Status {
     pub updates: Updates,
     /// What the runtime is doing.
     pub phase: Phase,
+    /// What is on its way up.
+    pub starting: Option<Version>,
     /// What serves now.
     pub running: Option<Running>,
     /// What waits for a restart.

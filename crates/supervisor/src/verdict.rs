@@ -151,7 +151,7 @@ pub(crate) fn report(failures: &[Failure]) -> FailureReport {
     let (message, hint) = match first.how {
         How::Environment => (
             format!("The runtime {version} could not be started: {seen}"),
-            "See to that, then try again.".to_owned(),
+            "Install the program if it is missing, or free some room, then try again.".to_owned(),
         ),
         How::TimedOut => (
             format!("The runtime {version} was not ready in time"),

@@ -36,9 +36,9 @@ test('a version that waits is what a roll back leaves', () => {
   expect(rollBack(aStatus({ staged }))).toEqual({ from: '1.1.0', to: '1.0.0' })
 })
 
-test('the starting version is the one that waits, else the bundled one', () => {
-  const staged = { version: '1.1.0', stagedAt: '2026-06-12T08:00:00Z' }
-  expect(startingVersion(aStatus({ phase: 'starting', running: null, staged }))).toBe('1.1.0')
+test('the starting version is the one on its way up, before that the bundled one', () => {
+  const starting = aStatus({ phase: 'starting', running: null, starting: '1.1.0' })
+  expect(startingVersion(starting)).toBe('1.1.0')
   expect(startingVersion(aStatus({ phase: 'starting', running: null }))).toBe('1.0.0')
 })
 

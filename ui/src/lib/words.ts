@@ -95,9 +95,9 @@ export function rollBack(status: Status): { from: string; to: string } | null {
   return { from: staged?.version ?? running.version, to: previous ?? bundled.version }
 }
 
-/** The version that is on its way up, as far as one can tell before it is there. */
+/** The version that is on its way up. */
 export function startingVersion(status: Status): string {
-  return status.staged?.version ?? status.bundled.version
+  return status.starting ?? status.bundled.version
 }
 
 /** Changes when the history has something to add. */

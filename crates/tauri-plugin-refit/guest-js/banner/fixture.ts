@@ -6,6 +6,7 @@ export function aStatus(news: Partial<Status> = {}): Status {
     seq: 1,
     updates: 'on',
     phase: 'running',
+    starting: null,
     running: {
       version: '1.0.0',
       source: 'bundled',

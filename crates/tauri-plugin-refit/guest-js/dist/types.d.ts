@@ -4,6 +4,8 @@ export interface Status {
     seq: number;
     updates: 'on' | 'development-build' | 'no-auto-update';
     phase: 'starting' | 'running' | 'restarting' | 'failed' | 'stopped';
+    /** The version that is on its way up. */
+    starting: string | null;
     /** What serves now. */
     running: Running | null;
     /** A version that waits for a restart. */

@@ -10,6 +10,7 @@ pub(crate) fn full() -> Value {
         "seq": 7,
         "updates": "on",
         "phase": "running",
+        "starting": "1.1.0",
         "running": {
             "version": "1.1.0", "source": "pointer", "url": "http://127.0.0.1:4321/",
             "since": "2026-06-12T08:00:00Z", "trial": true
@@ -46,6 +47,7 @@ fn a_status_has_the_shape_that_guest_js_types_say() {
 fn what_is_not_known_is_null_and_never_left_out() {
     let mut sparse = full();
     for key in [
+        "starting",
         "running",
         "staged",
         "previous",
