@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 /// The end of every wait that has no better one: far beyond what a slow machine needs.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_mins(1);
 
 /// How often a thing without events is looked at.
 const LOOK: Duration = Duration::from_millis(60);
