@@ -1,7 +1,7 @@
 //! The configuration: one JSON object, the same in `tauri.conf.json` and in a file.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollout::PackageName;
@@ -215,6 +215,17 @@ impl Config {
         }
     }
 
+    /// The first text with a `{name}` that no launch knows.
+    fn wrong_template(&self) -> Option<(&'static str, String)> {
+        let commands = self.command.iter().map(|text| ("command", text));
+        commands
+            .chain([("cwd", &self.cwd)])
+            .find_map(|(key, text)| {
+                let error = supervisor::check_template(text).err()?;
+                Some((key, format!("has `{text}`: {error}")))
+            })
+    }
+
     /// The first value that cannot be meant, with its key.
     fn problem(&self) -> Option<(&'static str, String)> {
         let ready_ways = usize::from(self.ready.http.is_some())
@@ -245,6 +256,9 @@ impl Config {
             .is_none_or(|program| program.trim().is_empty())
         {
             return Some(("command", "is empty; name at least a program".to_owned()));
+        }
+        if let Some((key, problem)) = self.wrong_template() {
+            return Some((key, problem));
         }
         if self.channel.is_empty() || self.channel.contains(['/', '%', '?', '#']) {
             return Some(("channel", format!("`{}` is not a dist-tag", self.channel)));
@@ -279,13 +293,11 @@ impl Config {
     }
 }
 
-/// Whether a configured path stays below the folder it is joined to, on every system.
+/// Whether a configured path stays below the folder it is joined to, on every system, and is
+/// written in the one way that an archive would write it.
 fn is_inside(path: &str) -> bool {
-    !path.is_empty()
-        && !path.contains(['\\', '\0', ':'])
-        && Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+    !path.contains(['\\', '\0', ':'])
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 fn must_be_inside(path: &str) -> String {
@@ -342,10 +354,15 @@ mod tests {
             ("entry", json!("../cli.js")),
             ("entry", json!("/cli.js")),
             ("entry", json!("")),
+            ("entry", json!("dist//cli.js")),
+            ("entry", json!("./cli.js")),
+            ("entry", json!("dist/")),
             ("entry", json!("a\\b.js")),
             ("entry", json!("C:evil.js")),
             ("carry", json!(["node_modules/../../x"])),
             ("command", json!([])),
+            ("command", json!(["node", "--home={home}"])),
+            ("cwd", json!("{nowhere}")),
             ("channel", json!("")),
             ("ready", json!({ "http": "/", "tcp": true })),
             ("ready", json!({ "timeout": "5s" })),

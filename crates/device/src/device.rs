@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rollout::Version;
-use runtime_store::{Asked, HistoryEntry, HistoryEvent, RollBack, RolledBack, Store};
+use runtime_store::{HistoryEntry, HistoryEvent, Store};
 use supervisor::Supervisor;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -11,12 +11,12 @@ use updater::{
     By, CheckReport, Outcome as StageOutcome, StageReport, Updater, UpdaterStatus, Wanted,
 };
 
+use crate::Problem;
 use crate::board::Board;
 use crate::history;
 use crate::local::Local;
-use crate::status::{FellBack, Phase, Status};
+use crate::status::Status;
 use crate::wiring;
-use crate::{Applied, AppliedOutcome, Problem};
 
 /// A handle on one device; clones share it.
 #[derive(Debug, Clone)]
@@ -32,10 +32,19 @@ pub(crate) struct Inner {
     pub(crate) running: watch::Sender<Option<Version>>,
     supervisor: Mutex<Option<Supervisor>>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
+    life: tokio::sync::Mutex<Life>,
     /// One note of history at a time: see [`history::write_once`].
     pub(crate) notes: tokio::sync::Mutex<()>,
     /// One order at a time: an apply must not meet a roll back half-way.
-    orders: tokio::sync::Mutex<()>,
+    pub(crate) orders: tokio::sync::Mutex<()>,
+}
+
+/// A device is started once and stopped once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    New,
+    Started,
+    Stopped,
 }
 
 /// News that pages hear of by name.
@@ -68,6 +77,7 @@ impl Device {
             running,
             supervisor: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
+            life: tokio::sync::Mutex::new(Life::New),
             notes: tokio::sync::Mutex::new(()),
             orders: tokio::sync::Mutex::new(()),
             local,
@@ -77,7 +87,11 @@ impl Device {
     /// Sweeps up what an earlier run left, launches the runtime, and starts the check loop where
     /// updates are on. Returns at once; the status tells how it goes.
     pub async fn start(&self) {
-        wiring::start(self).await;
+        let mut life = self.0.life.lock().await;
+        if *life == Life::New && self.0.local.refusal.is_none() {
+            *life = Life::Started;
+            wiring::start(self).await;
+        }
     }
 
     /// The status, now and with every change.
@@ -141,145 +155,6 @@ impl Device {
         }
     }
 
-    /// Restarts the runtime into the version that waits.
-    pub async fn apply(&self) -> Result<Applied, Problem> {
-        let _order = self.0.orders.lock().await;
-        self.refresh().await;
-        let Some(waiting) = self.0.board.waiting() else {
-            return Ok(self.nothing("No version waits for a restart."));
-        };
-        self.restart_into(&waiting, AppliedOutcome::Applied).await
-    }
-
-    /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
-    /// restart; one that is still staged is started at once. `None` is the one that failed last, and,
-    /// where nothing runs at all, one more launch of whatever comes first.
-    pub async fn retry(&self, version: Option<Version>) -> Result<Applied, Problem> {
-        self.refresh().await;
-        let status = self.status().borrow().clone();
-        if version.is_none() && status.phase == Phase::Failed {
-            return self.start_again().await;
-        }
-        let Some(version) = version
-            .or_else(|| {
-                status
-                    .fell_back
-                    .as_ref()
-                    .map(|fallback| fallback.from.clone())
-            })
-            .or_else(|| status.bad.last().map(|bad| bad.version.clone()))
-        else {
-            return Ok(self.nothing("No version failed here."));
-        };
-        if self.0.board.waiting().as_ref() == Some(&version) {
-            return self.apply().await;
-        }
-        let forgotten = version.clone();
-        let forgiven = self
-            .on_store(move |store| store.forgive(&forgotten))
-            .await?;
-        if !forgiven.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))? {
-            return Ok(self.nothing(&format!("Version {version} is not on the bad list.")));
-        }
-        history::write(
-            self.0.local.store(),
-            HistoryEvent::Forgiven,
-            &version,
-            None,
-            None,
-        );
-        let staged = self.stage(Wanted::Version(version.clone())).await?;
-        // It waits like any other now: what happened before is forgiven.
-        self.0.board.update(|facts| {
-            let about = |told: &FellBack| told.from == version;
-            if facts.fell_back.as_ref().is_some_and(about) {
-                facts.fell_back = None;
-            }
-        });
-        let outcome = match staged.outcome {
-            StageOutcome::Staged | StageOutcome::AlreadyStaged => AppliedOutcome::Staged,
-            _ => AppliedOutcome::Nothing,
-        };
-        Ok(Applied {
-            outcome,
-            version: staged.version,
-            reason: staged.message,
-        })
-    }
-
-    /// Launches once more after a launch in which every choice failed: the machine was at fault,
-    /// and may be so no longer.
-    async fn start_again(&self) -> Result<Applied, Problem> {
-        let _order = self.0.orders.lock().await;
-        let local = Arc::clone(&self.0.local);
-        let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
-        let choice = choice
-            .map_err(|error| Problem::from_error("internal", &error, "Please report this."))?;
-        self.restart_into(&choice.version, AppliedOutcome::Applied)
-            .await
-    }
-
-    /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
-    pub async fn roll_back(&self, to: Option<Version>) -> Result<Applied, Problem> {
-        let _order = self.0.orders.lock().await;
-        let mut order = to.clone().map_or(RollBack::Person, RollBack::PersonTo);
-        let mut rolled = self.roll_back_pointer(order.clone()).await?;
-        if let RolledBack::NotStored(version) = rolled {
-            let wanted = Wanted::Version(version.clone());
-            let staged = self.updater(false)?.stage(wanted, true).await;
-            let report = staged.map_err(|error| Problem::from(&error))?;
-            if !matches!(
-                report.outcome,
-                StageOutcome::Staged | StageOutcome::AlreadyStaged
-            ) {
-                return Err(Problem::new(
-                    "not-staged",
-                    format!("version {version} could not be staged: {}", report.message),
-                    "Choose another version, or roll back without naming one.",
-                ));
-            }
-            order = RollBack::PersonTo(version);
-            rolled = self.roll_back_pointer(order).await?;
-        }
-        let (from, version) = match rolled {
-            RolledBack::To { from, to, .. } => (from, to),
-            RolledBack::Nothing => {
-                return Ok(self.nothing("The bundled version runs; there is nothing before it."));
-            }
-            RolledBack::NotStored(version) => {
-                return Err(Problem::new(
-                    "not-stored",
-                    format!("version {version} was staged and is gone again"),
-                    TRY_AGAIN,
-                ));
-            }
-        };
-        let store = self.0.local.store();
-        history::write(
-            store,
-            HistoryEvent::RolledBack,
-            &version,
-            from.as_ref(),
-            None,
-        );
-        self.refresh().await;
-        if self.supervisor().is_none() {
-            return Ok(Applied {
-                outcome: AppliedOutcome::RolledBack,
-                reason: format!("The next launch runs version {version}."),
-                version: Some(version),
-            });
-        }
-        let applied = self
-            .restart_into(&version, AppliedOutcome::RolledBack)
-            .await?;
-        self.tell(DeviceEvent::RolledBack {
-            version,
-            reason: "You went back to this version.".to_owned(),
-        });
-        Ok(applied)
-    }
-
     /// What happened on this device, oldest first.
     pub async fn history(&self) -> Vec<HistoryEntry> {
         self.on_store(Store::history).await.unwrap_or_default()
@@ -288,13 +163,21 @@ impl Device {
     /// Stops timers, downloads and the runtime with all its descendants; gives back an attempt
     /// whose verdict is still out.
     pub async fn stop(&self) {
-        if let Some(Ok(updater)) = self.0.updater.get() {
-            updater.stop().await;
-        }
+        // A start on its way is waited for: what it launches must be stopped too.
+        let mut life = self.0.life.lock().await;
+        *life = Life::Stopped;
         let supervisor = self.supervisor();
-        if let Some(supervisor) = supervisor {
-            supervisor.stop().await;
-        }
+        let runtime = async {
+            if let Some(supervisor) = supervisor {
+                supervisor.stop().await;
+            }
+        };
+        let updates = async {
+            if let Some(Ok(updater)) = self.0.updater.get() {
+                updater.stop().await;
+            }
+        };
+        tokio::join!(runtime, updates);
         let tasks =
             std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
@@ -340,63 +223,6 @@ impl Device {
             .map_err(Clone::clone)
     }
 
-    async fn roll_back_pointer(&self, order: RollBack) -> Result<RolledBack, Problem> {
-        let local = Arc::clone(&self.0.local);
-        self.on_store(move |store| store.roll_back(local.shell(), order, runtime_store::now()))
-            .await?
-            .map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))
-    }
-
-    async fn restart_into(
-        &self,
-        wanted: &Version,
-        outcome: AppliedOutcome,
-    ) -> Result<Applied, Problem> {
-        let Some(supervisor) = self.supervisor() else {
-            return Ok(self.nothing("No runtime runs here; the next start applies it."));
-        };
-        let launched = supervisor.restart(Asked::ByPerson).await;
-        self.refresh().await;
-        let launched = launched.map_err(|error| {
-            Problem::from_error(
-                "restart",
-                &error,
-                "See the log of the runtime, then try again.",
-            )
-        })?;
-        if launched.version == *wanted {
-            let reason = format!("Version {wanted} is running.");
-            return Ok(Applied {
-                outcome,
-                version: Some(launched.version),
-                reason,
-            });
-        }
-        let reason = format!(
-            "Version {wanted} did not become ready; {} is running.",
-            launched.version
-        );
-        Ok(Applied {
-            outcome: AppliedOutcome::FellBack,
-            version: Some(launched.version),
-            reason,
-        })
-    }
-
-    fn nothing(&self, reason: &str) -> Applied {
-        let version = self
-            .status()
-            .borrow()
-            .running
-            .as_ref()
-            .map(|it| it.version.clone());
-        Applied {
-            outcome: AppliedOutcome::Nothing,
-            version,
-            reason: reason.to_owned(),
-        }
-    }
-
     /// Runs `work` on the store, off the async threads.
     pub(crate) async fn on_store<T: Send + 'static>(
         &self,
@@ -414,5 +240,3 @@ impl Device {
             .map_err(|error| Problem::from_error("internal", &error, "Please report this."))
     }
 }
-
-const TRY_AGAIN: &str = "See that the disk is writable and not full, then try again.";

@@ -28,6 +28,7 @@ mod device;
 mod error;
 mod history;
 mod local;
+mod orders;
 mod owner;
 mod program;
 mod status;

@@ -45,6 +45,8 @@ pub struct Local {
     pub(crate) options: DeviceOptions,
     pub(crate) switches: Switches,
     pub(crate) program: PathBuf,
+    /// `<data>`, absolute, at its real path where there is a store.
+    pub(crate) data: PathBuf,
     /// `None` in a development build, and where the folder cannot be made.
     pub(crate) store: Option<Store>,
     pub(crate) shell: Shell,
@@ -82,8 +84,16 @@ impl Local {
         } else {
             open_store(&options, &mut problems)
         };
-        let program = program::find(&config.command[0], &found_dir(&options), &options.env);
-        let node = program::node(&program, &options.data_dir.join("node.json"));
+        let data = match &store {
+            Some(store) => store.data_dir().to_owned(),
+            None => absolute(&options.data_dir),
+        };
+        let program = program::find(
+            &config.command[0],
+            &absolute(&options.bundled_dir),
+            &options.env,
+        );
+        let node = program::node(&program, &data.join("node.json"));
         let shell = Shell {
             host: Host {
                 node,
@@ -101,6 +111,7 @@ impl Local {
             options,
             switches,
             program,
+            data,
             store,
             shell,
             bundled,
@@ -126,12 +137,12 @@ impl Local {
 
     /// `<data>`.
     pub fn data_dir(&self) -> &Path {
-        &self.options.data_dir
+        &self.data
     }
 
     /// Where the runtime's output is kept, a file per version.
     pub fn logs_dir(&self) -> PathBuf {
-        self.options.data_dir.join("logs")
+        self.data.join("logs")
     }
 
     /// What the next launch would run; changes nothing.
@@ -162,7 +173,6 @@ fn open_store(options: &DeviceOptions, problems: &mut Vec<String>) -> Option<Sto
     }
 }
 
-/// `bin/` is sought in the installed folder even where `REFIT_RUNTIME` names another entry.
-fn found_dir(options: &DeviceOptions) -> PathBuf {
-    std::path::absolute(&options.bundled_dir).unwrap_or_else(|_| options.bundled_dir.clone())
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rollout::{NodeFact, Version};
 use serde::{Deserialize, Serialize};
 
-/// Finds the program: a bare name in the bundled runtime's `bin/`, then on `PATH`; anything else
-/// is a path, in which `{bundled}` may stand.
+/// Finds the program: a bare name in the bundled runtime's `bin/`, then on `PATH`. A name in which
+/// `{entry}` and the like stand is left to each launch, which knows them.
 ///
 /// A name that is nowhere is given back as it is: the spawn will say so, with the system's words,
 /// as an error of the environment.
 pub(crate) fn find(name: &str, bundled: &Path, env: &BTreeMap<OsString, OsString>) -> PathBuf {
-    if name.contains(['/', '\\']) {
-        return PathBuf::from(name.replace("{bundled}", &bundled.to_string_lossy()));
+    let name = name.replace("{bundled}", &bundled.to_string_lossy());
+    if name.contains(['/', '\\', '{']) {
+        return PathBuf::from(name);
     }
     let own = bundled
         .join("bin")
@@ -28,7 +30,7 @@ pub(crate) fn find(name: &str, bundled: &Path, env: &BTreeMap<OsString, OsString
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case("PATH"))
         .map(|(_, value)| value);
-    which::which_in(name, path, bundled).unwrap_or_else(|_| PathBuf::from(name))
+    which::which_in(&name, path, bundled).unwrap_or_else(|_| PathBuf::from(name))
 }
 
 /// Which Node `program` is, for `engines.node`. Asking Node costs some 40 ms, so the answer is kept
@@ -98,16 +100,35 @@ fn write(cache: &Path, known: &Known) {
     }
 }
 
+/// A Node that is really a version manager may want to download one first; nobody waits for that.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 fn ask(program: &Path) -> Option<Version> {
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .arg("--version")
         .env_remove("NODE_OPTIONS")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
+        .spawn()
         .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    text.trim().trim_start_matches('v').parse().ok()
+    let mut output = child.stdout.take()?.take(1024);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        // Nobody listens any more where this took too long.
+        let _ = tell.send(output.read_to_string(&mut text).ok().map(|_| text));
+    });
+    let text = told.recv_timeout(PATIENCE).ok().flatten();
+    if text.is_none()
+        && let Err(error) = child.kill()
+    {
+        tracing::debug!(%error, program = %program.display(), "it has ended by itself");
+    }
+    if let Err(error) = child.wait() {
+        tracing::debug!(%error, program = %program.display(), "it was not waited for");
+    }
+    text?.trim().trim_start_matches('v').parse().ok()
 }
 
 #[cfg(test)]
@@ -142,6 +163,24 @@ mod tests {
         assert_eq!(
             find("no-such-tool", &bundled, &env),
             PathBuf::from("no-such-tool")
+        );
+    }
+
+    #[test]
+    fn a_name_that_only_a_launch_can_fill_is_left_to_it() {
+        let found = find("{entry}", Path::new("/opt/app/runtime"), &BTreeMap::new());
+        assert_eq!(found, PathBuf::from("{entry}"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_node_that_does_not_answer_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let node_file = dir.path().join("node");
+        script(&node_file, "exec sleep 60");
+        assert_eq!(
+            node(&node_file, &dir.path().join("node.json")),
+            NodeFact::Unknown
         );
     }
 

@@ -90,21 +90,19 @@ fn spec(local: &Local) -> Spec {
         inherited: local.options.env.clone(),
         ready,
         soak: config.soak,
-        data: local.options.data_dir.clone(),
+        data: local.data_dir().to_owned(),
         bundled: local.shell().bundled.dir.clone(),
         logs: local.logs_dir(),
-        port_file: local.options.data_dir.join("ports").join("main"),
+        port_file: local.data_dir().join("ports").join("main"),
         guard: local.options.guard.clone(),
         grace: GRACE,
     }
 }
 
+/// Called once, by [`Device::start`].
 pub(crate) async fn start(device: &Device) {
-    if device.0.local.refusal.is_some() || device.supervisor().is_some() {
-        return;
-    }
     let local = Arc::clone(&device.0.local);
-    tidy_up(device).await;
+    carry_afresh(device).await;
     let shell = Arc::new(local.shell().clone());
     let supervisor = Supervisor::start(
         local.store().cloned(),
@@ -116,6 +114,7 @@ pub(crate) async fn start(device: &Device) {
     let state = supervisor.state();
     device.set_supervisor(supervisor);
     let mut tasks = vec![
+        tokio::spawn(collect_after_launch(device.clone(), state.clone())),
         tokio::spawn(follow_state(device.clone(), state)),
         tokio::spawn(follow_launches(device.clone(), heard)),
     ];
@@ -152,25 +151,30 @@ pub(crate) async fn start(device: &Device) {
         .append(&mut tasks);
 }
 
-/// What an earlier run left: partials, trash, dependencies carried from an older bundled runtime.
-/// None of it may stand in the way of the launch.
-async fn tidy_up(device: &Device) {
+/// What was carried from an older bundled runtime may not suit the Node of this one, so this comes
+/// before the launch; where nothing changed it costs a few looks at files.
+async fn carry_afresh(device: &Device) {
     if device.0.local.store().is_none() {
         return;
     }
     let local = Arc::clone(&device.0.local);
     let done = device.on_store(move |store| {
-        if let Err(error) = store.gc() {
-            tracing::warn!(%error, "the store is not swept");
-        }
         if let Err(error) = store.recarry(local.shell(), &local.config().carry) {
             tracing::warn!(%error, "shared dependencies are not carried afresh");
         }
     });
     if let Err(problem) = done.await {
-        tracing::error!(%problem, "the store is not tidied up");
+        tracing::error!(%problem, "shared dependencies are not carried afresh");
     }
     device.refresh().await;
+}
+
+/// What an earlier run left is removed once the launch is decided: nothing stands in its way.
+async fn collect_after_launch(device: Device, mut state: watch::Receiver<State>) {
+    let decided = |state: &State| matches!(state, State::Running(_) | State::Failed(_));
+    if device.0.local.store().is_some() && state.wait_for(decided).await.is_ok() {
+        collect(&device).await;
+    }
 }
 
 async fn follow_state(device: Device, mut state: watch::Receiver<State>) {

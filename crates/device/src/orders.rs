@@ -1,0 +1,228 @@
+//! What a person orders: apply, try again, roll back. Each ends in a restart, one at a time.
+
+use std::sync::Arc;
+
+use rollout::Version;
+use runtime_store::{Asked, HistoryEvent, RollBack, RolledBack, Store};
+use updater::{Outcome as StageOutcome, Wanted};
+
+use crate::device::{Device, DeviceEvent};
+use crate::history;
+use crate::status::{FellBack, Phase};
+use crate::{Applied, AppliedOutcome, Problem};
+
+const TRY_AGAIN: &str = "See that the disk is writable and not full, then try again.";
+
+impl Device {
+    /// Restarts the runtime into the version that waits.
+    pub async fn apply(&self) -> Result<Applied, Problem> {
+        let _order = self.0.orders.lock().await;
+        self.refresh().await;
+        let Some(waiting) = self.0.board.waiting() else {
+            return Ok(self.nothing("No version waits for a restart."));
+        };
+        self.restart_into(&waiting, AppliedOutcome::Applied).await
+    }
+
+    /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
+    /// restart; one that is still staged is started at once. `None` is the one that failed last, and,
+    /// where nothing runs at all, one more launch of whatever comes first.
+    pub async fn retry(&self, version: Option<Version>) -> Result<Applied, Problem> {
+        self.refresh().await;
+        let status = self.status().borrow().clone();
+        if version.is_none() && status.phase == Phase::Failed {
+            return self.start_again().await;
+        }
+        let Some(version) = version
+            .or_else(|| {
+                status
+                    .fell_back
+                    .as_ref()
+                    .map(|fallback| fallback.from.clone())
+            })
+            .or_else(|| status.bad.last().map(|bad| bad.version.clone()))
+        else {
+            return Ok(self.nothing("No version failed here."));
+        };
+        if self.0.board.waiting().as_ref() == Some(&version) {
+            return self.apply().await;
+        }
+        let forgotten = version.clone();
+        let forgiven = self
+            .on_store(move |store| store.forgive(&forgotten))
+            .await?;
+        if !forgiven.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))? {
+            return Ok(self.nothing(&format!("Version {version} is not on the bad list.")));
+        }
+        history::write(
+            self.0.local.store(),
+            HistoryEvent::Forgiven,
+            &version,
+            None,
+            None,
+        );
+        let staged = self.stage(Wanted::Version(version.clone())).await?;
+        // It waits like any other now: what happened before is forgiven.
+        self.0.board.update(|facts| {
+            let about = |told: &FellBack| told.from == version;
+            if facts.fell_back.as_ref().is_some_and(about) {
+                facts.fell_back = None;
+            }
+        });
+        let outcome = match staged.outcome {
+            StageOutcome::Staged | StageOutcome::AlreadyStaged => AppliedOutcome::Staged,
+            _ => AppliedOutcome::Nothing,
+        };
+        Ok(Applied {
+            outcome,
+            version: staged.version,
+            reason: staged.message,
+        })
+    }
+
+    /// Launches once more after a launch in which every choice failed: the machine was at fault,
+    /// and may be so no longer.
+    async fn start_again(&self) -> Result<Applied, Problem> {
+        let _order = self.0.orders.lock().await;
+        let local = Arc::clone(&self.0.local);
+        let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
+        let choice = choice
+            .map_err(|error| Problem::from_error("internal", &error, "Please report this."))?;
+        self.restart_into(&choice.version, AppliedOutcome::Applied)
+            .await
+    }
+
+    /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
+    pub async fn roll_back(&self, to: Option<Version>) -> Result<Applied, Problem> {
+        let order = to.map_or(RollBack::Person, RollBack::PersonTo);
+        if let Some(missing) = self.missing_for(&order).await? {
+            self.fetch_older(missing).await?;
+        }
+        let _order = self.0.orders.lock().await;
+        let (from, version) = match self.roll_back_pointer(order).await? {
+            RolledBack::To { from, to, .. } => (from, to),
+            RolledBack::Nothing => {
+                return Ok(self.nothing("The bundled version runs; there is nothing before it."));
+            }
+            RolledBack::NotStored(version) => {
+                return Err(Problem::new(
+                    "not-stored",
+                    format!("version {version} was staged and is gone again"),
+                    TRY_AGAIN,
+                ));
+            }
+        };
+        let store = self.0.local.store();
+        history::write(
+            store,
+            HistoryEvent::RolledBack,
+            &version,
+            from.as_ref(),
+            None,
+        );
+        self.refresh().await;
+        if self.supervisor().is_none() {
+            return Ok(Applied {
+                outcome: AppliedOutcome::RolledBack,
+                reason: format!("The next launch runs version {version}."),
+                version: Some(version),
+            });
+        }
+        let applied = self
+            .restart_into(&version, AppliedOutcome::RolledBack)
+            .await?;
+        self.tell(DeviceEvent::RolledBack {
+            version,
+            reason: "You went back to this version.".to_owned(),
+        });
+        Ok(applied)
+    }
+
+    /// The version that must be fetched before this order can be followed.
+    async fn missing_for(&self, order: &RollBack) -> Result<Option<Version>, Problem> {
+        let RollBack::PersonTo(version) = order else {
+            return Ok(None);
+        };
+        let wanted = version.clone();
+        let bundled = self.0.local.shell().bundled.version.clone();
+        let stored = self.on_store(Store::versions).await?;
+        let stored = stored.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))?;
+        let is_here = wanted == bundled || stored.iter().any(|it| it.version == wanted);
+        Ok((!is_here).then_some(wanted))
+    }
+
+    /// Fetches a version that may be older than what runs. The restart is another order's, so
+    /// nobody who asks for one waits for the network.
+    async fn fetch_older(&self, version: Version) -> Result<(), Problem> {
+        let staged = self
+            .updater(false)?
+            .stage(Wanted::Version(version.clone()), true)
+            .await;
+        let report = staged.map_err(|error| Problem::from(&error))?;
+        match report.outcome {
+            StageOutcome::Staged | StageOutcome::AlreadyStaged => Ok(()),
+            _ => Err(Problem::new(
+                "not-staged",
+                format!("version {version} could not be staged: {}", report.message),
+                "Choose another version, or roll back without naming one.",
+            )),
+        }
+    }
+
+    async fn roll_back_pointer(&self, order: RollBack) -> Result<RolledBack, Problem> {
+        let local = Arc::clone(&self.0.local);
+        self.on_store(move |store| store.roll_back(local.shell(), order, runtime_store::now()))
+            .await?
+            .map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))
+    }
+
+    async fn restart_into(
+        &self,
+        wanted: &Version,
+        outcome: AppliedOutcome,
+    ) -> Result<Applied, Problem> {
+        let Some(supervisor) = self.supervisor() else {
+            return Ok(self.nothing("No runtime runs here; the next start applies it."));
+        };
+        let launched = supervisor.restart(Asked::ByPerson).await;
+        self.refresh().await;
+        let launched = launched.map_err(|error| {
+            Problem::from_error(
+                "restart",
+                &error,
+                "See the log of the runtime, then try again.",
+            )
+        })?;
+        if launched.version == *wanted {
+            let reason = format!("Version {wanted} is running.");
+            return Ok(Applied {
+                outcome,
+                version: Some(launched.version),
+                reason,
+            });
+        }
+        let reason = format!(
+            "Version {wanted} did not become ready; {} is running.",
+            launched.version
+        );
+        Ok(Applied {
+            outcome: AppliedOutcome::FellBack,
+            version: Some(launched.version),
+            reason,
+        })
+    }
+
+    fn nothing(&self, reason: &str) -> Applied {
+        let version = self
+            .status()
+            .borrow()
+            .running
+            .as_ref()
+            .map(|it| it.version.clone());
+        Applied {
+            outcome: AppliedOutcome::Nothing,
+            version,
+            reason: reason.to_owned(),
+        }
+    }
+}
