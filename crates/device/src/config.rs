@@ -257,6 +257,11 @@ impl Config {
         {
             return Some(("command", "is empty; name at least a program".to_owned()));
         }
+        // It would be shipped to every user, and shown wherever settings are.
+        if self.registry.as_ref().is_some_and(has_login) {
+            let problem = "has a login in it; leave it out and keep it in the user's .npmrc";
+            return Some(("registry", problem.to_owned()));
+        }
         if let Some((key, problem)) = self.wrong_template() {
             return Some((key, problem));
         }
@@ -298,6 +303,10 @@ impl Config {
 fn is_inside(path: &str) -> bool {
     !path.contains(['\\', '\0', ':'])
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn has_login(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 fn must_be_inside(path: &str) -> String {
@@ -367,6 +376,10 @@ mod tests {
             ("ready", json!({ "http": "/", "tcp": true })),
             ("ready", json!({ "timeout": "5s" })),
             ("ready", json!({ "http": "status" })),
+            (
+                "registry",
+                json!("https://somebody:secret@example.org/npm/"),
+            ),
             ("attempts", json!(0)),
             ("check", json!({ "every": "1ms" })),
         ] {

@@ -229,11 +229,7 @@ impl Device {
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let Some(store) = self.0.local.store().cloned() else {
-            return Err(Problem::new(
-                "no-store",
-                "this device has no store: it is a development build, or its folder cannot be made",
-                "Use a build that is not for development, and look at the problems in the status.",
-            ));
+            return Err(wiring::no_store(&self.0.local));
         };
         tokio::task::spawn_blocking(move || work(&store))
             .await

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rollout::{Host, Version};
@@ -12,7 +13,7 @@ use crate::switches::Switches;
 use crate::{Config, Updates, bundled, program};
 
 /// What a shell, or the command line, says of itself.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DeviceOptions {
     /// The checked configuration.
     pub config: Config,
@@ -29,6 +30,20 @@ pub struct DeviceOptions {
     pub guard: Vec<OsString>,
     /// The environment to read switches from and to hand on, scrubbed, to the runtime.
     pub env: BTreeMap<OsString, OsString>,
+}
+
+impl fmt::Debug for DeviceOptions {
+    /// Without the environment: tokens are kept there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceOptions")
+            .field("config", &self.config)
+            .field("data_dir", &self.data_dir)
+            .field("bundled_dir", &self.bundled_dir)
+            .field("shell_version", &self.shell_version)
+            .field("development", &self.development)
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DeviceOptions {
@@ -143,6 +158,11 @@ impl Local {
     /// Where the runtime's output is kept, a file per version.
     pub fn logs_dir(&self) -> PathBuf {
         self.data.join("logs")
+    }
+
+    /// What was odd when it was opened, in words.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     /// What the next launch would run; changes nothing.

@@ -27,18 +27,15 @@ pub(crate) fn updater(
     running: watch::Receiver<Option<Version>>,
     passive: bool,
 ) -> Result<Updater, Problem> {
-    let Some(store) = local
-        .store()
-        .filter(|_| local.switches.updates != Updates::DevelopmentBuild)
-    else {
+    if local.switches.updates == Updates::DevelopmentBuild {
         return Err(Problem::new(
             "updates-off",
-            match local.switches.updates {
-                Updates::DevelopmentBuild => "this is a development build: updates are off",
-                _ => "this device has no store to keep versions in",
-            },
+            "this is a development build: updates are off",
             "Build the app for release to try its updates.",
         ));
+    }
+    let Some(store) = local.store() else {
+        return Err(no_store(local));
     };
     let config = local.config();
     let home = dirs::home_dir();
@@ -66,6 +63,20 @@ pub(crate) fn updater(
         Arc::new(local.shell().clone()),
         running,
     ))
+}
+
+/// Why there is no store, in the words of what went wrong when it was opened.
+pub(crate) fn no_store(local: &Local) -> Problem {
+    let mut why = format!("there is no store in {}", local.data_dir().display());
+    for problem in &local.problems {
+        why.push_str("; ");
+        why.push_str(problem);
+    }
+    Problem::new(
+        "no-store",
+        why,
+        "See that this is a folder that can be written, then try again.",
+    )
 }
 
 fn spec(local: &Local) -> Spec {

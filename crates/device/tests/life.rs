@@ -111,3 +111,10 @@ async fn a_relative_data_folder_is_resolved_once() {
         dir.path().join("data").canonicalize().unwrap()
     );
 }
+
+#[tokio::test]
+async fn no_token_of_the_environment_is_ever_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = open(dir.path(), false, &[("NODE_AUTH_TOKEN", "sesame-open")]);
+    assert!(!format!("{device:?}").contains("sesame-open"));
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{BadEntry, Candidate, Host, Integrity, Unsuitable, Version};
+use crate::{BadEntry, BadReason, Candidate, Host, Integrity, Unsuitable, Version};
 
 /// Everything a decision may depend on.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,8 @@ pub enum StageReason {
 /// Why a newer version is not for this device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldReason {
-    /// It failed here before.
-    BadVersion,
+    /// It is on the bad list, for this reason.
+    BadVersion(BadReason),
     /// This host does not satisfy its `engines`.
     Incompatible(Unsuitable),
 }
@@ -76,7 +76,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     let bad = facts
         .bad
         .iter()
-        .any(|entry| entry.is_about(&version, &latest.integrity));
+        .find(|entry| entry.is_about(&version, &latest.integrity));
     let staged = facts.staged == Some((&version, &latest.integrity));
     let running = facts
         .running
@@ -88,8 +88,8 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
 
     if !newer {
         Decision::None(Some(version), NoneReason::NotNewer)
-    } else if bad {
-        Decision::Hold(version, HoldReason::BadVersion)
+    } else if let Some(bad) = bad {
+        Decision::Hold(version, HoldReason::BadVersion(bad.reason.clone()))
     } else if staged {
         Decision::None(Some(version), NoneReason::AlreadyStaged)
     } else if behind_staged {
@@ -124,7 +124,7 @@ impl Decision {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Stage(_, StageReason::NoManifest) => "no-manifest",
-            Self::Hold(_, HoldReason::BadVersion) => "bad-version",
+            Self::Hold(_, HoldReason::BadVersion(_)) => "bad-version",
             Self::Hold(_, HoldReason::Incompatible(_)) => "incompatible",
             Self::None(_, NoneReason::NoLatest) => "no-latest",
             Self::None(_, NoneReason::NotNewer) => "not-newer",
@@ -138,7 +138,13 @@ impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stage(version, _) => write!(f, "Version {version} is newer"),
-            Self::Hold(version, HoldReason::BadVersion) => {
+            Self::Hold(version, HoldReason::BadVersion(BadReason::RolledBack)) => {
+                write!(
+                    f,
+                    "You went back from version {version}, so it is not offered again"
+                )
+            }
+            Self::Hold(version, HoldReason::BadVersion(_)) => {
                 write!(
                     f,
                     "Version {version} failed here before and is not offered again"

@@ -125,6 +125,13 @@ fn bad_is_by_content() {
 }
 
 #[test]
+fn a_person_who_went_back_is_not_told_of_a_failure() {
+    let words = |reason| Decision::Hold(v("1.1.0"), HoldReason::BadVersion(reason)).to_string();
+    assert!(words(BadReason::CrashLoop).contains("failed here before"));
+    assert!(words(BadReason::RolledBack).contains("You went back"));
+}
+
+#[test]
 fn a_version_that_needs_another_host_is_held() {
     let mut device = Device::offered("1.1.0");
     device.latest.as_mut().unwrap().engines.node = Some(">=24".to_owned());
