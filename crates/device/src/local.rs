@@ -75,6 +75,17 @@ pub struct Local {
 impl Local {
     /// Looks around. Nothing that is missing or broken stops it: bundled runs without a store.
     pub fn open(options: DeviceOptions) -> Self {
+        Self::with_store(options, true)
+    }
+
+    /// Looks around like [`Local::open`] and makes nothing: where there is no store yet, bundled is
+    /// what would run.
+    pub fn look(options: DeviceOptions) -> Self {
+        let there = options.data_dir.join("runtime-store").is_dir();
+        Self::with_store(options, there)
+    }
+
+    fn with_store(options: DeviceOptions, with_store: bool) -> Self {
         let switches = Switches::read(&options.env, options.development);
         let config = &options.config;
         let found = bundled::find(&options.bundled_dir, &config.entry, &options.shell_version);
@@ -94,10 +105,10 @@ impl Local {
                 }
             }
         }
-        let store = if options.development {
-            None
-        } else {
+        let store = if with_store && !options.development {
             open_store(&options, &mut problems)
+        } else {
+            None
         };
         let data = match &store {
             Some(store) => store.data_dir().to_owned(),

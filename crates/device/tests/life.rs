@@ -8,24 +8,27 @@ use std::path::Path;
 use device::{AppliedOutcome, Config, Device, DeviceOptions, Local, Phase, Updates};
 use serde_json::json;
 
-fn open(data: &Path, development: bool, env: &[(&str, &str)]) -> Device {
+fn options(data: &Path, development: bool, env: &[(&str, &str)]) -> DeviceOptions {
     let config = json!({ "package": "demo", "entry": "cli.js", "command": ["no-such-program"] });
     let bundled = data.join("bundled");
-    std::fs::create_dir_all(&bundled).expect("a device to test");
-    std::fs::write(bundled.join("package.json"), r#"{"version":"1.0.0"}"#)
-        .expect("a device to test");
-    Device::open(Local::open(DeviceOptions {
-        config: Config::parse(config, "test").expect("a device to test"),
+    std::fs::create_dir_all(&bundled).expect("a folder");
+    std::fs::write(bundled.join("package.json"), r#"{"version":"1.0.0"}"#).expect("a file");
+    DeviceOptions {
+        config: Config::parse(config, "test").expect("a configuration"),
         data_dir: data.join("data"),
         bundled_dir: bundled,
-        shell_version: "2.0.0".parse().expect("a device to test"),
+        shell_version: "2.0.0".parse().expect("a version"),
         development,
         guard: vec![data.join("no-guard").into_os_string()],
         env: env
             .iter()
             .map(|(key, value)| (OsString::from(key), OsString::from(value)))
             .collect::<BTreeMap<_, _>>(),
-    }))
+    }
+}
+
+fn open(data: &Path, development: bool, env: &[(&str, &str)]) -> Device {
+    Device::open(Local::open(options(data, development, env)))
 }
 
 async fn until(device: &Device, phase: Phase) -> std::sync::Arc<device::Status> {
@@ -117,4 +120,12 @@ async fn no_token_of_the_environment_is_ever_printed() {
     let dir = tempfile::tempdir().unwrap();
     let device = open(dir.path(), false, &[("NODE_AUTH_TOKEN", "sesame-open")]);
     assert!(!format!("{device:?}").contains("sesame-open"));
+}
+
+#[test]
+fn looking_makes_no_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::look(options(dir.path(), false, &[]));
+    assert_eq!(local.resolve().version.as_str(), "1.0.0");
+    assert!(!dir.path().join("data").exists());
 }
