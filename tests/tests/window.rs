@@ -150,7 +150,11 @@ async fn a_version_that_dies_is_taken_back_and_runs_once_it_is_tried_again() -> 
             window.press("Restart to apply").await?;
         }
         let seen = window.text("#version").await?;
-        ensure!(seen == "1.1.0", "the page is {seen}");
+        ensure!(
+            seen == "1.1.0",
+            "the page is {seen}, the banner {:?}",
+            window.banner().await?
+        );
         Ok(())
     })
     .await?;
