@@ -17,7 +17,8 @@ pub(super) fn check<'a>(raw: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, 
     if name.starts_with('/') {
         return Err(Refusal::Absolute);
     }
-    let mut components = name.strip_suffix('/').unwrap_or(name).split('/');
+    let name = name.strip_suffix('/').unwrap_or(name);
+    let mut components = name.split('/');
     let stripped = components.next().unwrap_or_default();
     if stripped == ".." {
         return Err(Refusal::ParentFolder);
@@ -25,7 +26,8 @@ pub(super) fn check<'a>(raw: &'a [u8], limits: &Limits) -> Result<Vec<&'a str>, 
     if stripped.is_empty() {
         return Err(Refusal::NotPlain);
     }
-    if name.len() - stripped.len() > limits.path_bytes {
+    // What is left when the first component and its slash are gone.
+    if name.len().saturating_sub(stripped.len() + 1) > limits.path_bytes {
         return Err(Refusal::NameTooLong(limits.path_bytes));
     }
     let mut path = Vec::new();
@@ -186,9 +188,16 @@ mod tests {
         let deep = |depth| format!("package{}", "/a".repeat(depth));
         assert_eq!(check(&deep(64)).map(|path| path.len()), Ok(64));
         assert_eq!(check(&deep(65)), Err(Refusal::TooDeep(64)));
-        let long = |parts| format!("package{}", format!("/{}", "b".repeat(127)).repeat(parts));
-        assert!(check(&long(8)).is_ok());
-        assert_eq!(check(&long(9)), Err(Refusal::NameTooLong(1024)));
+        // 128 bytes a component with its slash, and the last makes up the rest.
+        let long = |bytes: usize| {
+            let last = "c".repeat(bytes - 7 * 128);
+            format!("{}{last}", format!("{}/", "b".repeat(127)).repeat(7))
+        };
+        for (first, end) in [("package", ""), ("package", "/"), ("any other folder", "/")] {
+            let of = |bytes| format!("{first}/{}{end}", long(bytes));
+            assert_eq!(check(&of(1024)).map(|path| path.join("/").len()), Ok(1024));
+            assert_eq!(check(&of(1025)), Err(Refusal::NameTooLong(1024)));
+        }
     }
 
     #[test]
