@@ -50,6 +50,17 @@ pub enum StoreError {
         /// The schema it names.
         schema: u64,
     },
+    /// Another process holds the store's lock and does not let go of it: it was stopped in the
+    /// middle of a change, or waits for its disk.
+    #[error(
+        "`{}` is held by another process that does not let go of it. Let that process go on, or end \
+         it, and try again",
+        path.display()
+    )]
+    LockHeld {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// What is to be written does not pass the check that reading makes.
     #[error(
         "refusing to write `{}`: {reason}. This is a defect of Refit; please report it",
