@@ -104,8 +104,10 @@ impl Lease {
             path: path.clone(),
             file,
         };
-        lease.file.lock_shared().map_err(failed)?;
+        // Written first: Windows lets nobody write where a shared lock is, its holder included.
+        // Nobody sees the file before it is locked, since whoever looks holds the store lock.
         (&lease.file).write_all(&text).map_err(failed)?;
+        lease.file.lock_shared().map_err(failed)?;
         Ok(lease)
     }
 }
@@ -142,6 +144,13 @@ impl InUse {
         self.unreadable > 0 || self.terms.iter().any(|terms| terms.version == *version)
     }
 
+    /// Whether a launch is known to use this very content.
+    pub(crate) fn runs(&self, id: &VersionId) -> bool {
+        self.terms
+            .iter()
+            .any(|terms| terms.version == id.version && terms.integrity == id.integrity)
+    }
+
     /// Whether another launch has this content on trial, without a verdict yet.
     pub(crate) fn tries(&self, id: &VersionId) -> bool {
         self.terms.iter().any(|terms| {
@@ -170,19 +179,31 @@ fn live(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
     let mut live = Vec::new();
     for name in names(&layout.leases())? {
         let path = layout.leases().join(name);
-        let held = match File::open(&path).map(|file| file.try_lock()) {
-            Ok(Ok(())) => false,
-            Ok(Err(TryLockError::WouldBlock)) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Ok(Err(TryLockError::Error(error))) | Err(error) => {
-                return Err(StoreError::io("look at the lease", path, error));
-            }
-        };
-        if held {
-            live.push(path);
+        match is_held(&path) {
+            Ok(true) => live.push(path),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::io("look at the lease", path, error)),
         }
     }
     Ok(live)
+}
+
+/// Whether a process holds the lease at `path`, for one that holds the store lock and none of it.
+fn is_held(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(false),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    match file.try_lock_shared() {
+        // Its holders share the lock, unless the last of them let go just now: then its file went.
+        Ok(()) => fs::exists(path),
+        // One has it all alone: its last holder, who is about to remove the file.
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 #[cfg(test)]

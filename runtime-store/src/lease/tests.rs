@@ -63,3 +63,28 @@ fn a_lease_that_is_gone_cannot_be_joined() {
     let error = Lease::join(&path).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
+
+#[test]
+fn a_lease_whose_last_holder_is_letting_go_holds_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.path("leases/a"), "{}").unwrap();
+    // What `drop` holds between letting go and removing the file.
+    let leaving = File::open(bench.path("leases/a")).unwrap();
+    leaving.lock().unwrap();
+    assert_eq!(look(&bench), InUse::default());
+    drop(leaving);
+    assert_eq!(look(&bench), InUse::default());
+}
+
+#[test]
+fn a_lease_has_its_content_and_its_lock_before_the_store_is_free_for_a_sweep() {
+    let bench = Bench::new();
+    let lock = StoreLock::take(bench.store.layout()).unwrap();
+    let layout = bench.store.layout();
+    let lease = Lease::take(&lock, layout, "a", &id("1.1.0"), true, now()).unwrap();
+    sweep(&lock, layout).unwrap();
+    let in_use = InUse::look(&lock, layout).unwrap();
+    assert!(lease.path().exists() && in_use.tries(&id("1.1.0")));
+    assert!(in_use.runs(&id("1.1.0")) && !in_use.runs(&id("1.2.0")));
+    assert!(!in_use.holds(&v("1.2.0")), "its content is not there yet");
+}
