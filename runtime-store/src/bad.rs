@@ -1,7 +1,8 @@
 //! `bad-versions.json`: what failed here, by (version, integrity).
 
 use jiff::Timestamp;
-use rollout::{BadEntry, Version};
+use rollout::{BadEntry, BadReason, Version};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -32,7 +33,51 @@ enum Item {
         #[serde(flatten)]
         extra: Map<String, Value>,
     },
+    Odd(Odd),
     Unknown(Value),
+}
+
+/// An entry that says plainly what it is about and the rest in a way that this shell cannot read.
+/// It counts, for the version failed all the same, and stays in the file as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+struct Odd {
+    entry: BadEntry,
+    raw: Value,
+}
+
+impl TryFrom<Value> for Odd {
+    type Error = serde_json::Error;
+
+    fn try_from(raw: Value) -> Result<Self, Self::Error> {
+        fn read<T: DeserializeOwned>(raw: &Value, name: &str) -> Result<T, serde_json::Error> {
+            T::deserialize(raw.get(name).unwrap_or(&Value::Null))
+        }
+        let entry = BadEntry {
+            version: read(&raw, "version")?,
+            integrity: read(&raw, "integrity")?,
+            reason: read(&raw, "reason").unwrap_or_else(|_| BadReason::Other("unknown".to_owned())),
+            detail: read(&raw, "detail").unwrap_or_default(),
+            at: read(&raw, "at").unwrap_or(Timestamp::UNIX_EPOCH),
+        };
+        Ok(Self { entry, raw })
+    }
+}
+
+impl From<Odd> for Value {
+    fn from(odd: Odd) -> Self {
+        odd.raw
+    }
+}
+
+impl Item {
+    /// What it says, if this shell can read whom it is about.
+    fn entry(&self) -> Option<&BadEntry> {
+        match self {
+            Self::Known { entry, .. } | Self::Odd(Odd { entry, .. }) => Some(entry),
+            Self::Unknown(_) => None,
+        }
+    }
 }
 
 impl Default for BadList {
@@ -96,17 +141,14 @@ impl BadList {
 
     /// The entries that this shell can read, oldest first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &BadEntry> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Known { entry, .. } => Some(entry),
-            Item::Unknown(_) => None,
-        })
+        self.items.iter().filter_map(Item::entry)
     }
 
     /// Adds an entry, in place of an older one about the same content.
     pub(crate) fn add(&mut self, added: BadEntry) {
-        self.items.retain(|item| match item {
-            Item::Known { entry, .. } => !entry.is_about(&added.version, &added.integrity),
-            Item::Unknown(_) => true,
+        self.items.retain(|item| {
+            item.entry()
+                .is_none_or(|entry| !entry.is_about(&added.version, &added.integrity))
         });
         self.items.push(Item::Known {
             entry: added,
@@ -117,17 +159,15 @@ impl BadList {
     /// Drops every entry about `version`; says whether there was one.
     pub(crate) fn forgive(&mut self, version: &Version) -> bool {
         let before = self.items.len();
-        self.items.retain(|item| match item {
-            Item::Known { entry, .. } => entry.version != *version,
-            Item::Unknown(_) => true,
-        });
+        self.items
+            .retain(|item| item.entry().is_none_or(|entry| entry.version != *version));
         self.items.len() < before
     }
 
     fn unreadable(&self) -> usize {
         self.items
             .iter()
-            .filter(|item| matches!(item, Item::Unknown(_)))
+            .filter(|item| item.entry().is_none())
             .count()
     }
 }
