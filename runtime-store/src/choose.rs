@@ -75,7 +75,7 @@ pub enum WhyNot {
     CannotWrite(String),
     /// The pointer file itself is not a pointer.
     InvalidPointer(String),
-    /// A newer shell wrote the pointer file.
+    /// A newer shell wrote the pointer file, or the version's record.
     NewerSchema,
     /// Something could not be read.
     CannotRead(String),
@@ -103,6 +103,8 @@ pub(crate) enum Entry {
     },
     /// No such version, as far as a launch is concerned.
     Missing,
+    /// A newer shell wrote its record.
+    NewerSchema,
     /// It cannot be told.
     CannotRead(String),
 }
@@ -256,6 +258,7 @@ pub(crate) fn stored_passes(
     }
     let (dir, entry, engines) = match entry {
         Entry::Missing => return Err(WhyNot::MissingEntry),
+        Entry::NewerSchema => return Err(WhyNot::NewerSchema),
         Entry::CannotRead(why) => return Err(WhyNot::CannotRead(why.clone())),
         Entry::Whole {
             dir,

@@ -1,13 +1,12 @@
 //! `records/<v>.json`: what was staged under a version's name.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rollout::{Engines, Integrity, PackageName, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::files::{self, Found};
 use crate::layout::Layout;
 use crate::pointer::VersionId;
 use crate::{StoreError, durable};
@@ -61,26 +60,45 @@ impl Record {
         path
     }
 
-    /// Reads the record of `version`. None when there is none, or none that can be trusted: garbage,
-    /// a newer schema, or a record about another version.
-    pub(crate) fn load(layout: &Layout, version: &Version) -> Result<Option<Self>, StoreError> {
+    /// Reads the record of `version`. A newer shell's is told apart from none: what it stands for
+    /// is not for this shell to run, nor to remove.
+    pub(crate) fn find(layout: &Layout, version: &Version) -> Result<Found<Self>, StoreError> {
         let path = layout.record(version);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("read", &path, error)),
-        };
-        match serde_json::from_slice::<Self>(&bytes) {
-            Ok(record)
-                if record.schema == Self::SCHEMA && record.version.as_str() == version.as_str() =>
-            {
-                Ok(Some(record))
+        let found = files::read_schema::<Self>(&path, Self::SCHEMA.into())?;
+        Ok(match found {
+            Found::Valid(record) if record.version.as_str() != version.as_str() => {
+                Found::Invalid(format!("it is about version {}", record.version))
             }
-            Ok(_) => Ok(None),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "not a record");
-                Ok(None)
+            Found::Invalid(why) => {
+                tracing::warn!(path = %path.display(), why, "not a record");
+                Found::Invalid(why)
             }
+            other => other,
+        })
+    }
+
+    /// As [`Record::find`], for those to whom a record is one that this shell can use: none also
+    /// for garbage, a newer schema, or a record about another version.
+    pub(crate) fn load(layout: &Layout, version: &Version) -> Result<Option<Self>, StoreError> {
+        Ok(match Self::find(layout, version)? {
+            Found::Valid(record) => Some(record),
+            Found::Missing | Found::Newer(..) | Found::Invalid(_) => None,
+        })
+    }
+
+    /// As [`Record::load`], for those who are about to put something in its place: a newer shell's
+    /// is an error.
+    pub(crate) fn load_for_change(
+        layout: &Layout,
+        version: &Version,
+    ) -> Result<Option<Self>, StoreError> {
+        match Self::find(layout, version)? {
+            Found::Valid(record) => Ok(Some(record)),
+            Found::Missing | Found::Invalid(_) => Ok(None),
+            Found::Newer(schema, _) => Err(StoreError::NewerSchema {
+                path: layout.record(version),
+                schema,
+            }),
         }
     }
 

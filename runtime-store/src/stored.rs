@@ -7,6 +7,7 @@ use rollout::Version;
 
 use crate::choose::Entry;
 use crate::durable::{self, Discarded};
+use crate::files::Found;
 use crate::layout::Layout;
 use crate::pointer::{VersionId, is_below, is_missing};
 use crate::record::Record;
@@ -14,8 +15,9 @@ use crate::{Store, StoreError};
 
 /// Looks at a version's record and entry. No tree is walked: this is on the way of every launch.
 pub(crate) fn look(layout: &Layout, id: &VersionId) -> Entry {
-    let record = match Record::load(layout, &id.version) {
-        Ok(Some(record)) if record.integrity == id.integrity => record,
+    let record = match Record::find(layout, &id.version) {
+        Ok(Found::Valid(record)) if record.integrity == id.integrity => record,
+        Ok(Found::Newer(..)) => return Entry::NewerSchema,
         Ok(_) => return Entry::Missing,
         Err(error) => return Entry::CannotRead(error.to_string()),
     };

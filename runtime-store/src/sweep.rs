@@ -108,12 +108,14 @@ fn sweep_versions(lock: &StoreLock, layout: &Layout, swept: &mut Swept) -> Resul
         sweep_version(layout, &name, pointer.as_ref(), &in_use, swept)?;
     }
     for name in names(&layout.records())? {
-        let orphan = name
+        let version = name
             .strip_suffix(".json")
-            .and_then(|version| version.parse::<Version>().ok())
-            .is_some_and(|version| fs::symlink_metadata(layout.version(&version)).is_err());
-        if orphan {
-            durable::remove_file(&layout.records().join(name))?;
+            .and_then(|version| version.parse::<Version>().ok());
+        if let Some(version) = version
+            && fs::symlink_metadata(layout.version(&version)).is_err()
+            && !matches!(Record::find(layout, &version)?, Found::Newer(..))
+        {
+            Record::remove(layout, &version)?;
         }
     }
     Ok(())
@@ -138,16 +140,23 @@ fn sweep_version(
         }
         return Ok(());
     }
-    let whole = Record::load(layout, &version)?.is_some_and(|record| {
-        pointer.is_some_and(|pointer| {
+    let stays = match Record::find(layout, &version)? {
+        Found::Newer(..) => {
+            swept
+                .kept
+                .push(format!("version {version}: a newer shell staged it"));
+            true
+        }
+        Found::Valid(record) => pointer.is_some_and(|pointer| {
             pointer.names(&record.version, &record.integrity)
                 || pointer
                     .previous
                     .as_ref()
                     .is_some_and(|previous| previous.id() == record.id())
-        })
-    });
-    if !whole {
+        }),
+        Found::Missing | Found::Invalid(_) => false,
+    };
+    if !stays {
         let _: Option<Discarded> = durable::discard(layout, &path)?;
         Record::remove(layout, &version)?;
         swept.versions.push(version);

@@ -91,6 +91,16 @@ impl Bench {
         self.store.layout().version(&v(version)).join(ENTRY)
     }
 
+    /// Makes the record of a stored version one of a shell from the future.
+    pub(crate) fn write_newer_record(&self, version: &str) {
+        let record = serde_json::json!({ "schema": 2, "version": version, "later": true });
+        fs::write(
+            self.path(&format!("records/{version}.json")),
+            record.to_string(),
+        )
+        .unwrap();
+    }
+
     /// Places a version and points at it, on trial.
     pub(crate) fn stage(&self, version: &str) -> VersionId {
         let id = self.place(version);

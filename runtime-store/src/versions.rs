@@ -69,16 +69,21 @@ impl Store {
                 folder.display()
             )));
         }
-        let Some(record) = Record::load(layout, version)? else {
-            return Ok(Some(format!(
-                "`{}` is missing or unreadable. Stage the version again",
-                layout.record(version).display()
-            )));
+        let path = layout.record(version);
+        let record = match Record::find(layout, version)? {
+            Found::Valid(record) => record,
+            Found::Newer(schema, _) => return Ok(Some(files::newer(&path, schema))),
+            Found::Missing | Found::Invalid(_) => {
+                return Ok(Some(format!(
+                    "`{}` is missing or unreadable. Stage the version again",
+                    path.display()
+                )));
+            }
         };
         let entry = record.entry_in(layout);
         match stored::look(layout, &record.id()) {
             Entry::Whole { .. } => {}
-            Entry::Missing => {
+            Entry::Missing | Entry::NewerSchema => {
                 return Ok(Some(format!(
                     "its entry `{}` is not there. Stage the version again",
                     entry.display()

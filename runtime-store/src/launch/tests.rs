@@ -561,3 +561,34 @@ fn unknown_fields_of_the_pointer_survive_every_transition() {
         (&1.into(), &2.into(), &3.into())
     );
 }
+
+#[test]
+fn a_pointer_to_what_a_newer_shell_staged_is_passed_over_and_left_as_it_is() {
+    for confirmed in [true, false] {
+        let bench = Bench::new();
+        bench.confirm("1.1.0");
+        bench.stage("1.2.0");
+        if confirmed {
+            bench.confirm("1.2.0");
+        }
+        bench.write_newer_record("1.2.0");
+        let pointer = fs::read(bench.path("current.json")).unwrap();
+
+        let launch = bench.begin();
+        assert_eq!(chosen(&launch), ("1.1.0".to_owned(), Source::Previous));
+        assert_eq!(launch.choice.passed_over[0].why, WhyNot::NewerSchema);
+        assert_eq!(launch.taken, None);
+        bench.ready(&launch, &launch.failures).unwrap();
+        bench.store.gc().unwrap();
+        assert_eq!(fs::read(bench.path("current.json")).unwrap(), pointer);
+        assert!(bench.is_stored("1.2.0"));
+        assert!(bench.path("records/1.2.0.json").exists());
+        assert_eq!(bench.store.snapshot().problems, [""; 0]);
+        assert!(
+            bench.store.verify(Some(&v("1.2.0"))).unwrap()[0]
+                .problem
+                .as_ref()
+                .is_some_and(|problem| problem.contains("newer shell"))
+        );
+    }
+}

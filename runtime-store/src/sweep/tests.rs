@@ -79,3 +79,23 @@ fn gc_removes_no_version_while_the_pointer_cannot_be_read() {
         assert_eq!(swept.kept.len(), 1);
     }
 }
+
+#[test]
+fn gc_keeps_what_a_newer_shell_staged_and_its_record() {
+    let bench = Bench::new();
+    for version in ["1.1.0", "1.2.0", "1.3.0"] {
+        bench.place(version);
+    }
+    for version in ["1.1.0", "1.3.0"] {
+        bench.write_newer_record(version);
+    }
+    fs::remove_dir_all(bench.path("versions/1.3.0")).unwrap();
+    let swept = bench.store.gc().unwrap();
+    assert_eq!(swept.versions, [v("1.2.0")]);
+    assert_eq!(swept.kept, ["version 1.1.0: a newer shell staged it"]);
+    assert!(bench.is_stored("1.1.0"));
+    assert_eq!(
+        names(&bench.path("records")).unwrap(),
+        ["1.1.0.json", "1.3.0.json"]
+    );
+}
