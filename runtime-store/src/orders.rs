@@ -5,8 +5,9 @@ use rollout::{BadEntry, BadReason, Version};
 
 use crate::bad::BadList;
 use crate::choose::{Choice, Facts, Named, Source, WhyNot, stored_passes};
+use crate::lease::InUse;
 use crate::lock::StoreLock;
-use crate::pointer::{Pointer, Trial, VersionId};
+use crate::pointer::{Pointer, Previous, Replaced, Trial, VersionId};
 use crate::record::Record;
 use crate::shell::{Asked, Shell};
 use crate::{Store, StoreError, stored};
@@ -87,7 +88,15 @@ impl Store {
                 .map(|choice| (previous.id(), choice)),
             None => None,
         };
-        let left = [pointer.id()];
+        let left: Vec<_> = [pointer.id()]
+            .into_iter()
+            .chain(self.replaced_and_running(&lock, &pointer)?)
+            .filter(|left| {
+                previous
+                    .as_ref()
+                    .is_none_or(|(id, _)| id.version != left.version)
+            })
+            .collect();
         let next = match &previous {
             Some((id, choice)) => Some(self.confirmed_pointer(id, choice, Some(&pointer))?),
             None => None,
@@ -117,7 +126,7 @@ impl Store {
             let Some(pointer) = pointer else {
                 return Ok(RolledBack::Nothing);
             };
-            let left = newer_than(&version, &pointer);
+            let left = self.left_for(&lock, &version, &pointer)?;
             self.leave(lock, &pointer, &left, None, true, now)?;
             return Ok(RolledBack::To {
                 from,
@@ -131,7 +140,7 @@ impl Store {
                 bundled: Box::new(shell.bundled.version.clone()),
             });
         }
-        let Some(record) = Record::load(self.layout(), &version)? else {
+        let Some(record) = Record::load_for_change(self.layout(), &version)? else {
             return Ok(RolledBack::NotStored(version));
         };
         let id = VersionId {
@@ -143,9 +152,10 @@ impl Store {
             Err(WhyNot::MissingEntry) => return Ok(RolledBack::NotStored(version)),
             Err(why) => return Err(refused(version, &why)),
         };
-        let left = pointer
-            .as_ref()
-            .map_or_else(Vec::new, |pointer| newer_than(&version, pointer));
+        let left = match &pointer {
+            Some(pointer) => self.left_for(&lock, &version, pointer)?,
+            None => Vec::new(),
+        };
         let next = self.ordered_pointer(shell, pointer.as_ref(), &id, &choice, &left)?;
         match &pointer {
             Some(pointer) => self.leave(lock, pointer, &left, Some(&next), true, now)?,
@@ -179,6 +189,45 @@ impl Store {
         }
         next.previous = previous.filter(|it| it.version != id.version && !left.contains(&it.id()));
         Ok(next)
+    }
+
+    /// What somebody leaves who goes back to `version`: what the pointer names, and what it had
+    /// replaced if that is what runs. Never `previous`, which nobody went back from.
+    ///
+    /// A pointer to `version` itself was moved there to fetch it for this very order, so it is what
+    /// it moved on from that is left: the trial, else the confirmed version.
+    fn left_for(
+        &self,
+        lock: &StoreLock,
+        version: &Version,
+        pointer: &Pointer,
+    ) -> Result<Vec<VersionId>, StoreError> {
+        let left = if pointer.version == *version {
+            let replaced = pointer.replaced.as_ref().map(Replaced::id);
+            let confirmed = || pointer.previous.as_ref().map(Previous::id);
+            replaced.or_else(confirmed).into_iter().collect()
+        } else {
+            let mut left = vec![pointer.id()];
+            left.extend(self.replaced_and_running(lock, pointer)?);
+            left
+        };
+        Ok(left
+            .into_iter()
+            .filter(|id| id.version.is_newer_than(version))
+            .collect())
+    }
+
+    /// What the pointer had replaced, if a launch uses it now.
+    fn replaced_and_running(
+        &self,
+        lock: &StoreLock,
+        pointer: &Pointer,
+    ) -> Result<Option<VersionId>, StoreError> {
+        let Some(replaced) = pointer.replaced.as_ref().map(Replaced::id) else {
+            return Ok(None);
+        };
+        let runs = InUse::look(lock, self.layout())?.runs(&replaced);
+        Ok(runs.then_some(replaced))
     }
 
     /// Bad list first, pointer second, folders last.
@@ -221,19 +270,6 @@ impl Store {
         let entry = stored::look(self.layout(), id);
         Ok(stored_passes(&facts, id, &entry, source, None))
     }
-}
-
-/// Everything newer than `version` that the pointer could bring back.
-fn newer_than(version: &Version, pointer: &Pointer) -> Vec<VersionId> {
-    [
-        Some(pointer.id()),
-        pointer.previous.as_ref().map(crate::Previous::id),
-        pointer.replaced.as_ref().map(crate::Replaced::id),
-    ]
-    .into_iter()
-    .flatten()
-    .filter(|id| id.version.is_newer_than(version))
-    .collect()
 }
 
 fn rolled_back(id: &VersionId, now: Timestamp) -> BadEntry {

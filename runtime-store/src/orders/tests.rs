@@ -99,8 +99,11 @@ fn going_back_by_name_to_another_stored_version_puts_it_on_trial() {
     let outcome = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap();
     assert_eq!(outcome, to("1.3.0", "1.1.0", Source::Pointer));
     assert_eq!(bench.attempts_left(), 2);
-    assert_eq!(bench.bad(), rolled_back(&["1.3.0", "1.2.0"]));
-    assert_eq!(bench.pointer().previous, None);
+    assert_eq!(bench.bad(), rolled_back(&["1.3.0"]));
+    // Nobody went back from 1.2.0: it stays what to fall back to.
+    assert_eq!(bench.pointer().previous.unwrap().id(), id("1.2.0"));
+    assert!(bench.is_stored("1.2.0"));
+    assert_eq!(chosen(&bench.begin()).0, "1.1.0");
 }
 
 #[test]
@@ -120,14 +123,69 @@ fn a_version_that_is_not_stored_is_asked_for_and_then_what_it_replaced_is_listed
 }
 
 #[test]
-fn going_back_by_name_to_bundled_removes_the_pointer() {
+fn going_back_by_name_to_bundled_removes_the_pointer_and_lists_only_what_it_named() {
     let bench = Bench::new();
     bench.confirm("1.1.0");
     bench.stage("1.2.0");
     let outcome = roll_back(&bench, RollBack::PersonTo(v("1.0.0"))).unwrap();
     assert_eq!(outcome, to("1.2.0", "1.0.0", Source::Bundled));
-    assert_eq!(bench.bad(), rolled_back(&["1.2.0", "1.1.0"]));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+    assert!(bench.is_stored("1.1.0"), "nobody rolled back from it");
     assert!(!bench.path("current.json").exists());
+    assert_eq!(chosen(&bench.begin()).0, "1.0.0");
+}
+
+#[test]
+fn a_trial_that_runs_although_another_version_was_staged_over_it_is_listed_too() {
+    for (order, target) in [
+        (RollBack::Person, "1.1.0"),
+        (RollBack::PersonTo(v("1.1.0")), "1.1.0"),
+        (RollBack::PersonTo(v("1.0.0")), "1.0.0"),
+    ] {
+        for runs in [true, false] {
+            let bench = Bench::new();
+            bench.confirm("1.1.0");
+            bench.stage("1.2.0");
+            let running = bench.begin();
+            bench.ready(&running, &[]).unwrap();
+            bench.stage("1.3.0");
+            let running = runs.then_some(running);
+            roll_back(&bench, order.clone()).unwrap();
+            let listed: &[&str] = if runs {
+                &["1.3.0", "1.2.0"]
+            } else {
+                &["1.3.0"]
+            };
+            assert_eq!(bench.bad(), rolled_back(listed), "{order:?}");
+            assert!(bench.is_stored("1.1.0"), "{order:?}");
+            drop(running);
+            assert_eq!(chosen(&bench.begin()).0, target, "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_fetched_for_the_order_lists_the_trial_it_replaced_and_not_the_confirmed_version() {
+    let bench = Bench::new();
+    bench.confirm("1.2.0");
+    bench.stage("1.3.0");
+    bench.stage("1.1.0");
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap();
+    assert_eq!(outcome, to("1.3.0", "1.1.0", Source::Pointer));
+    assert_eq!(bench.bad(), rolled_back(&["1.3.0"]));
+    assert_eq!(bench.pointer().previous.unwrap().id(), id("1.2.0"));
+    assert_eq!(chosen(&bench.begin()).0, "1.1.0");
+}
+
+#[test]
+fn a_version_that_a_newer_shell_staged_is_not_fetched_over_by_an_order() {
+    let bench = Bench::new();
+    bench.place("1.1.0");
+    bench.confirm("1.2.0");
+    bench.write_newer_record("1.1.0");
+    let error = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { schema: 2, .. }));
+    assert_eq!(bench.pointer().id(), id("1.2.0"));
 }
 
 #[test]
