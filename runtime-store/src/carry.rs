@@ -131,16 +131,29 @@ pub(crate) fn copy(bundled: &Path, path: &str, root: &Path) -> Result<Carried, C
 
 /// The fingerprint that [`copy`] would record for `path` now; `None` where nothing is there.
 pub(crate) fn fingerprint(bundled: &Path, path: &str) -> Result<Option<String>, CarryError> {
+    walk(bundled, path, false)
+}
+
+fn walk(bundled: &Path, path: &str, glance: bool) -> Result<Option<String>, CarryError> {
     let from = bundled.join(plain(path)?);
     match fs::metadata(&from) {
         Ok(_) => {
-            let mut reader = Copier::default();
+            let mut reader = Copier {
+                glance,
+                ..Copier::default()
+            };
             reader.walk(&from)?;
             Ok(Some(reader.fingerprint()))
         }
         Err(error) if is_absent(&error) => Ok(None),
         Err(source) => Err(CarryError::Read { path: from, source }),
     }
+}
+
+/// What tells cheaply whether the tree at `path` may have changed: its names, modes, sizes and
+/// times. No content is read.
+pub(crate) fn glance(bundled: &Path, path: &str) -> Result<Option<String>, CarryError> {
+    walk(bundled, path, true)
 }
 
 /// The package that Node finds at `path`: what follows the last `node_modules/`.
@@ -179,6 +192,8 @@ fn is_absent(error: &io::Error) -> bool {
 #[derive(Default)]
 struct Copier<'a> {
     to: Option<&'a Path>,
+    /// Hashes sizes and times in place of content.
+    glance: bool,
     hasher: Sha256,
     items: u32,
     /// The real paths of the folders being walked, to notice a link back into one of them.
@@ -237,6 +252,10 @@ impl Copier<'_> {
         if found.is_dir() {
             self.folder(from, relative)
         } else if found.is_file() {
+            if self.glance {
+                self.times(relative, &found);
+                return Ok(());
+            }
             self.file(from, relative, is_executable(&found))
         } else {
             Err(CarryError::Special(from.to_owned()))
@@ -283,6 +302,13 @@ impl Copier<'_> {
         // The length behind the content keeps one file's end from passing for another's beginning.
         self.note(b'.', Path::new(""), length);
         Ok(())
+    }
+
+    fn times(&mut self, relative: &Path, found: &fs::Metadata) {
+        let kind = if is_executable(found) { b'x' } else { b'f' };
+        self.note(kind, relative, found.len());
+        let times = format!("{:?} {:?}\n", found.modified().ok(), changed(found));
+        self.hasher.update(times.as_bytes());
     }
 
     fn note(&mut self, kind: u8, relative: &Path, length: u64) {
@@ -355,6 +381,20 @@ fn create(at: &Path, _executable: bool) -> io::Result<File> {
 fn is_executable(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     found.permissions().mode() & 0o111 != 0
+}
+
+/// When its content or its name was last changed, which nobody sets at will: some installers give
+/// every file the same time of modification.
+#[cfg(unix)]
+fn changed(found: &fs::Metadata) -> (i64, i64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.ctime(), found.ctime_nsec())
+}
+
+/// Where there is no such time, that of making it.
+#[cfg(not(unix))]
+fn changed(found: &fs::Metadata) -> Option<std::time::SystemTime> {
+    found.created().ok()
 }
 
 #[cfg(not(unix))]

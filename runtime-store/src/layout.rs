@@ -108,6 +108,10 @@ impl Layout {
         self.root.join("device-id")
     }
 
+    pub(crate) fn fingerprints(&self) -> PathBuf {
+        self.root.join("fingerprints.json")
+    }
+
     pub(crate) fn rollout_log(&self) -> PathBuf {
         self.root.join("rollout.log")
     }

@@ -24,8 +24,9 @@
 //! * The pointer moves by one rename. It is checked in the same way when read and when written.
 //! * The bad list is written before anything is removed: bad list, pointer, folder.
 //! * What cannot be read is set aside and reported, never silently reset; a newer shell's file is
-//!   left alone.
-//! * The lock is never held across network, unpacking or a child, and a dead owner never blocks.
+//!   left alone, and so is a version that it staged.
+//! * The lock is never held across network, unpacking, the reading or deleting of whole trees, or a
+//!   child. A dead owner never blocks, and a stopped one no longer than a few seconds.
 
 mod bad;
 mod carry;
@@ -34,6 +35,7 @@ mod durable;
 mod error;
 mod failure;
 mod files;
+mod fingerprints;
 mod journal;
 mod launch;
 mod layout;
