@@ -10,6 +10,7 @@ use rollout::Version;
 
 use crate::carry::{self, Carried, CarryError};
 use crate::durable;
+use crate::fingerprints::Fingerprints;
 use crate::layout::Layout;
 use crate::lease::InUse;
 use crate::lock::StoreLock;
@@ -27,8 +28,14 @@ impl Store {
     /// in use, or one whose range the new dependency does not satisfy, is left as it is.
     pub fn recarry(&self, shell: &Shell, carry: &[String]) -> Result<Vec<Version>, StageError> {
         let mut done = Vec::new();
+        let mut bundled = Fingerprints::load(self.layout(), &shell.bundled);
+        let mut found = Vec::new();
         for record in self.versions()? {
-            let stale = stale(self.layout(), shell, carry, &record);
+            let stale = stale(self.layout(), shell, carry, &record, &mut bundled);
+            found.push((record, stale));
+        }
+        bundled.save();
+        for (record, stale) in found {
             if !stale.is_empty() && self.rebuild(shell, &record, &stale)? {
                 done.push(record.version);
             }
@@ -66,7 +73,9 @@ impl Store {
         if InUse::look(&lock, layout)?.holds(&record.version) {
             return Ok(None);
         }
-        Claim::take(&lock, layout, &record.version)
+        let claim = Claim::take(&lock, layout, &record.version)?;
+        drop(lock);
+        Ok(claim.map(Claim::unlocked))
     }
 }
 
@@ -74,7 +83,7 @@ impl Store {
 /// power cut then costs a download, nothing more.
 fn replace(
     layout: &Layout,
-    claim: Claim,
+    mut claim: Claim,
     old: &Record,
     fresh: &Record,
 ) -> Result<bool, StageError> {
@@ -95,14 +104,20 @@ fn replace(
 
 /// What the bundled runtime has otherwise than when `record` was written, and `record`'s version
 /// can do with.
-fn stale(layout: &Layout, shell: &Shell, carry: &[String], record: &Record) -> Vec<String> {
+fn stale(
+    layout: &Layout,
+    shell: &Shell,
+    carry: &[String],
+    record: &Record,
+    bundled: &mut Fingerprints,
+) -> Vec<String> {
     let dir = layout.version(&record.version);
     let mut stale = Vec::new();
     for old in carried(record) {
         if !carry.contains(&old.path) {
             continue;
         }
-        match is_stale(shell, &dir, &old) {
+        match is_stale(shell, &dir, &old, bundled) {
             Ok(true) => stale.push(old.path),
             Ok(false) => {}
             Err(error) => {
@@ -113,13 +128,17 @@ fn stale(layout: &Layout, shell: &Shell, carry: &[String], record: &Record) -> V
     stale
 }
 
-fn is_stale(shell: &Shell, dir: &Path, old: &Carried) -> Result<bool, CarryError> {
-    let bundled = &shell.bundled.dir;
-    let now = carry::fingerprint(bundled, &old.path)?;
+fn is_stale(
+    shell: &Shell,
+    dir: &Path,
+    old: &Carried,
+    bundled: &mut Fingerprints,
+) -> Result<bool, CarryError> {
+    let now = bundled.of(&old.path)?;
     if now.is_none_or(|now| now == old.fingerprint) {
         return Ok(false);
     }
-    let have = carry::source(bundled, &old.path)?.and_then(|source| source.version);
+    let have = carry::source(&shell.bundled.dir, &old.path)?.and_then(|source| source.version);
     let manifest = Manifest::read(dir)?;
     Ok(manifest
         .wants(&old.name)

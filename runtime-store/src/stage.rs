@@ -153,20 +153,33 @@ impl Store {
             tracing::warn!(%error, "leftovers of earlier stagings could not be swept");
         }
         let lock = StoreLock::take(&order.layout)?;
+        if let Some(refusal) = Standing::load(&lock, &order.layout, plan.now)?.judge(&order) {
+            return Ok(refusal);
+        }
+        drop(lock);
+        // Reads whole trees, so it is done for what may be staged only, and without the lock. What
+        // was judged may have changed by then.
+        let whole = take_up::find(&order)?;
+        let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order.layout, plan.now)?;
         if let Some(refusal) = standing.judge(&order) {
             return Ok(refusal);
         }
-        if let Some(outcome) = take_up::take_up(&lock, &order, &standing)? {
+        if let Some(found) = whole
+            && let Some(outcome) = take_up::take_up(&lock, &order, &standing, &found)?
+        {
             return Ok(outcome);
         }
         order.enough_room()?;
-        Ok(
-            match Claim::take(&lock, &order.layout, &order.candidate.version)? {
-                Some(claim) => BeginStage::Fetch(Partial { claim, order }),
-                None => BeginStage::Busy,
-            },
-        )
+        let claim = Claim::take(&lock, &order.layout, &order.candidate.version)?;
+        drop(lock);
+        Ok(match claim {
+            Some(claim) => BeginStage::Fetch(Partial {
+                claim: claim.unlocked(),
+                order,
+            }),
+            None => BeginStage::Busy,
+        })
     }
 }
 

@@ -12,7 +12,11 @@ use crate::pointer::VersionId;
 use crate::record::Record;
 use crate::transition;
 
-pub(super) fn commit(claim: Claim, order: &Order, record: &Record) -> Result<Staged, StageError> {
+pub(super) fn commit(
+    mut claim: Claim,
+    order: &Order,
+    record: &Record,
+) -> Result<Staged, StageError> {
     let version = &order.candidate.version;
     let mut discarded = Vec::new();
     let staged = {
@@ -59,6 +63,13 @@ fn make_way(
         return Err(StageError::InUse {
             version: version.clone(),
         });
+    }
+    for folder in &folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if let Ok(spelled) = name.parse() {
+            // A newer shell's stays. Looked at before the first folder is moved.
+            Record::load_for_change(&order.layout, &spelled)?;
+        }
     }
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();

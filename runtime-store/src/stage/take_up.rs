@@ -7,25 +7,39 @@ use crate::carry::{self, Carried};
 use crate::lock::StoreLock;
 use crate::record::Record;
 
-/// Points at the stored version if it is the candidate's very content and would be built the same
-/// way again: same entry, and shared dependencies as the bundled runtime has them now.
-pub(super) fn take_up(
-    store: &StoreLock,
-    order: &Order,
-    standing: &Standing,
-) -> Result<Option<BeginStage>, StageError> {
+/// The record of a stored version that is the candidate's very content and would be built the same
+/// way again: same entry, and shared dependencies as the bundled runtime has them now. Telling that
+/// reads whole trees, so it is done before the store is locked.
+pub(super) fn find(order: &Order) -> Result<Option<Record>, StageError> {
     let candidate = &order.candidate;
     let dir = order.layout.version(&candidate.version);
     if !dir.is_dir() {
         return Ok(None);
     }
-    let Some(record) = Record::load(&order.layout, &candidate.version)? else {
+    // What a newer shell staged is not to be replaced either.
+    let Some(record) = Record::load_for_change(&order.layout, &candidate.version)? else {
         return Ok(None);
     };
     let same = record.integrity == candidate.integrity
         && record.package == candidate.package
         && record.entry == order.plan.entry;
-    if !same || order.right_entry(&dir).is_err() || !order.carried_is_current(&record)? {
+    let whole = same && order.right_entry(&dir).is_ok() && order.carried_is_current(&record)?;
+    Ok(whole.then_some(record))
+}
+
+/// Points at the stored version that [`find`] found, if it is still what stands there.
+pub(super) fn take_up(
+    store: &StoreLock,
+    order: &Order,
+    standing: &Standing,
+    found: &Record,
+) -> Result<Option<BeginStage>, StageError> {
+    let dir = order.layout.version(&order.candidate.version);
+    let record = Record::load(&order.layout, &order.candidate.version)?;
+    let Some(record) = record.filter(|record| record == found) else {
+        return Ok(None);
+    };
+    if order.right_entry(&dir).is_err() {
         return Ok(None);
     }
     if let Err(why) = record.engines.suit(&order.shell.host) {

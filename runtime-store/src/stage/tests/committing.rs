@@ -203,7 +203,7 @@ fn a_failure_before_the_rename_leaves_the_pointer_and_no_version() {
 fn a_pointer_that_cannot_be_written_leaves_a_whole_version_to_be_taken_up() {
     let room = Room::new();
     let offer = offer("1.1.0");
-    let whole = room.unpack(&offer).verify().unwrap();
+    let mut whole = room.unpack(&offer).verify().unwrap();
     // Nothing can be renamed over a folder that is not empty.
     let pointer = room.layout().pointer();
     let lock = StoreLock::take(room.layout()).unwrap();
@@ -218,4 +218,56 @@ fn a_pointer_that_cannot_be_written_leaves_a_whole_version_to_be_taken_up() {
 
     fs::remove_dir_all(&pointer).unwrap();
     assert!(matches!(room.begin(&offer), BeginStage::TakenUp(_)));
+}
+
+#[test]
+fn a_whole_version_that_changed_since_it_was_looked_at_is_not_taken_up() {
+    let room = Room::new();
+    let offer = offer("1.1.0");
+    let staged = room.stage(&offer);
+    fs::remove_file(room.layout().pointer()).unwrap();
+    let order = Order {
+        layout: room.layout().clone(),
+        candidate: offer.candidate.clone(),
+        shell: room.shell.clone(),
+        plan: plan(),
+    };
+    let found = take_up::find(&order).unwrap().unwrap();
+    let mut now = found.clone();
+    now.carried = Some(serde_json::json!([]));
+    let changes: [&dyn Fn(); 3] = [
+        &|| now.save(room.layout()).unwrap(),
+        &|| fs::remove_file(&staged.entry).unwrap(),
+        &|| Record::remove(room.layout(), &staged.version).unwrap(),
+    ];
+    let lock = StoreLock::take(room.layout()).unwrap();
+    let standing = Standing::load(&lock, room.layout(), plan().now).unwrap();
+    for (change, found) in changes.iter().zip([&found, &now, &now]) {
+        change();
+        let outcome = take_up::take_up(&lock, &order, &standing, found).unwrap();
+        assert!(outcome.is_none(), "{outcome:?}");
+    }
+    assert_eq!(room.pointer(), None);
+}
+
+#[test]
+fn what_a_newer_shell_staged_is_neither_fetched_anew_nor_replaced() {
+    let room = Room::new();
+    let offer = offer("1.1.0");
+    let whole = room.unpack(&offer).verify().unwrap();
+    let dir = room.layout().version(&v("1.1.0"));
+    fs::create_dir_all(dir.join("later")).unwrap();
+    let record = room.layout().record(&v("1.1.0"));
+    fs::write(&record, r#"{"schema":2}"#).unwrap();
+
+    let error = whole.commit().unwrap_err();
+    assert!(error.to_string().contains("newer shell"), "{error}");
+    let again = room
+        .store
+        .begin_stage(&offer.candidate, &room.shell, &plan())
+        .unwrap_err();
+    assert!(again.to_string().contains("newer shell"), "{again}");
+    assert!(dir.join("later").is_dir());
+    assert_eq!(fs::read_to_string(&record).unwrap(), r#"{"schema":2}"#);
+    assert_eq!(room.pointer(), None);
 }
