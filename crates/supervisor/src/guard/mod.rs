@@ -62,12 +62,13 @@ pub(crate) enum Report {
     Leased,
     /// The runtime exists.
     Spawned { pid: u32 },
-    /// The runtime itself ended; what it left behind is being ended.
+    /// The runtime ended by itself; what it left behind is being ended.
     Exited {
         code: Option<i32>,
         signal: Option<i32>,
     },
-    /// Nothing is left of the tree.
+    /// Nothing is left of the tree. Without an [`Report::Exited`] before it, the guard was told to
+    /// end it.
     Gone,
     /// There is no runtime, and why, for a person.
     Error { message: String },

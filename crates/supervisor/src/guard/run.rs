@@ -94,7 +94,7 @@ fn refuse(message: String) -> i32 {
 }
 
 /// The shell may be gone, and with it whoever reads this.
-pub(super) fn report(report: &Report) {
+fn report(report: &Report) {
     if let Ok(mut line) = serde_json::to_vec(report) {
         line.push(b'\n');
         let mut out = io::stdout().lock();
