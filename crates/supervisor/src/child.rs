@@ -1,7 +1,7 @@
 //! One spawn: its guard process, its log, and how it ended.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::guard::{Job, Order, Report};
 use crate::log::{self, Log};
+use crate::plain::plain;
 use crate::template::{Values, fill};
 use crate::verdict::End;
 use crate::{Readiness, Spec, env, tree};
@@ -187,11 +188,16 @@ impl Child {
 }
 
 fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
+    let (entry, data, bundled) = (
+        plain(&launch.choice.entry),
+        plain(&spec.data),
+        plain(&spec.bundled),
+    );
     let values = Values {
-        entry: &launch.choice.entry,
+        entry: &entry,
         port,
-        data: &spec.data,
-        bundled: &spec.bundled,
+        data: &data,
+        bundled: &bundled,
         launch: &launch.id,
     };
     let fill = |text: &str| fill(text, &values).map_err(|error| error.to_string());
@@ -200,14 +206,18 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         .iter()
         .map(|arg| fill(arg))
         .collect::<Result<Vec<OsString>, _>>()?;
+    let program = match spec.program.to_str() {
+        Some(program) => fill(program)?,
+        // What is no text names nothing to fill in.
+        None => spec.program.clone().into_os_string(),
+    };
     let cwd = PathBuf::from(fill(&spec.cwd)?);
-    std::fs::create_dir_all(&cwd)
-        .map_err(|error| format!("the folder {} could not be made: {error}", cwd.display()))?;
+    let cwd = working_folder(&plain(&cwd), &plain(&launch.choice.dir));
     let facts = env::Facts {
         launch_id: &launch.id,
         port,
         version: launch.choice.version.as_str(),
-        data: spec.data.as_os_str(),
+        data: data.as_os_str(),
     };
     Ok(Job {
         launch: launch.id.clone(),
@@ -215,7 +225,7 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
             .lease
             .as_ref()
             .map(|lease| lease.path().as_os_str().to_owned()),
-        program: spec.program.clone().into_os_string(),
+        program,
         args,
         env: env::of_child(&spec.inherited, &spec.env, &facts)
             .into_iter()
@@ -223,6 +233,18 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         cwd: cwd.into_os_string(),
         grace_ms: u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// A folder that cannot be made is no reason to run nothing: the choice's own is there.
+fn working_folder(wanted: &Path, own: &Path) -> PathBuf {
+    match std::fs::create_dir_all(wanted) {
+        Ok(()) => wanted.to_owned(),
+        Err(error) => {
+            tracing::warn!(wanted = %wanted.display(), own = %own.display(), %error,
+                "the working folder could not be made; the runtime gets its own folder");
+            own.to_owned()
+        }
+    }
 }
 
 /// Kills what carries the launch id, and everything below, until nothing is left.

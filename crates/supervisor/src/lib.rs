@@ -34,6 +34,7 @@ mod environment;
 pub mod guard;
 mod launch;
 mod log;
+mod plain;
 mod port;
 mod probe;
 mod running;

@@ -12,11 +12,13 @@ use crate::template::{TemplateError, check_template};
 /// Plain data: nothing in this crate reads the environment of its own process.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// The program, resolved already.
+    /// The program. It knows `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}`; one without
+    /// them is resolved already.
     pub program: PathBuf,
-    /// Its arguments; they know `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}`.
+    /// Its arguments, which know the same names.
     pub args: Vec<String>,
-    /// The working folder, which knows the same names; made where it is missing.
+    /// The working folder, which knows them too; made where it is missing. Where it cannot be made,
+    /// the folder of what is launched takes its place.
     pub cwd: String,
     /// Variables to set, as they are, over what is inherited.
     pub env: BTreeMap<String, String>,
@@ -79,10 +81,10 @@ impl Readiness {
 /// Why a [`Spec`] can launch nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// An argument or the working folder asks for something that is not there.
+    /// The program, an argument or the working folder asks for something that is not there.
     #[error("in `{text}`: {source}")]
     Template {
-        /// The argument or working folder.
+        /// The program, argument or working folder.
         text: String,
         /// What is wrong with it.
         source: TemplateError,
@@ -104,9 +106,10 @@ impl Spec {
     /// # Errors
     /// The first thing that is wrong, by name.
     pub fn check(&self) -> Result<(), SpecError> {
-        for text in self.args.iter().chain([&self.cwd]) {
+        let texts = self.args.iter().chain([&self.cwd]).map(String::as_str);
+        for text in self.program.to_str().into_iter().chain(texts) {
             check_template(text).map_err(|source| SpecError::Template {
-                text: text.clone(),
+                text: text.to_owned(),
                 source,
             })?;
         }
@@ -157,6 +160,16 @@ mod tests {
         let error = spec.check().expect_err("{home} was accepted").to_string();
         assert!(error.contains("--home={home}"), "{error}");
         assert!(error.contains("`{home}`"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_name_in_the_program_is_an_error_that_names_it() {
+        let mut spec = spec();
+        spec.program = "{bundled}/node".into();
+        assert_eq!(spec.check(), Ok(()));
+        spec.program = "{home}/node".into();
+        let error = spec.check().expect_err("{home} was accepted").to_string();
+        assert!(error.contains("{home}/node"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Fills `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}` into arguments and folders.
+//! Fills `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}` into programs, arguments and folders.
 //!
 //! Only `{name}` with a name of letters, digits, `_` and `-` is a placeholder, so that JSON and
 //! shell snippets can be arguments. Values are not looked into again: a folder called `{port}`

@@ -56,6 +56,35 @@ async fn a_runtime_gets_its_port_folder_arguments_and_scrubbed_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_working_folder_that_cannot_be_made_is_replaced_by_the_choices_own() {
+    let mut bench = Bench::new("serve");
+    let file = bench.script("data/file", "in the way");
+    bench.spec.cwd = "{data}/file/workspace".to_owned();
+    let supervisor = bench.start();
+    let port = running(&supervisor).await.port;
+    let cwd = get(port, "/cwd").await.expect("cwd");
+    assert_eq!(cwd, bench.shell.bundled.dir.display().to_string());
+    assert!(file.is_file(), "what is in the way stays");
+    supervisor.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_may_lie_in_the_bundled_runtime() {
+    let mut bench = Bench::new("serve");
+    let program = bench.shell.bundled.dir.join("program");
+    std::os::unix::fs::symlink(support::fixture(), program).expect("link");
+    bench.spec.program = "{bundled}/program".into();
+    let supervisor = bench.start();
+    let port = running(&supervisor).await.port;
+    let args = get(port, "/args").await.expect("args");
+    let program = args.lines().next().expect("program");
+    let expected = bench.shell.bundled.dir.join("program");
+    assert_eq!(program, expected.display().to_string());
+    supervisor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_output_is_in_the_log_of_its_version() {
     let bench = Bench::new("print hello from the runtime\nserve");
     let supervisor = bench.start();
