@@ -17,8 +17,11 @@ use crate::{environment, port};
 #[derive(Debug, Default)]
 struct Round {
     failures: Vec<Failure>,
-    /// Of every choice that failed: they go back unless one becomes ready.
-    taken: Vec<TakenAttempt>,
+    /// Of choices that had their verdict: back only where every choice failed.
+    spent: Vec<TakenAttempt>,
+    /// Of choices that the machine kept from starting: back where an order ends the launch, too.
+    /// Where a choice becomes ready, [`runtime_store::Store::ready`] gives them back.
+    unjudged: Vec<TakenAttempt>,
     /// A port that a stranger holds.
     avoid: Option<u16>,
     /// The choice that was already given another port.
@@ -69,7 +72,7 @@ impl Actor {
         while !verdict::exhausted(&round.failures) {
             // It came while the last choice was being ended: no other is started first.
             if let Some(order) = orders.waiting() {
-                self.books.give_back(round.taken).await;
+                self.books.give_back(round.unjudged).await;
                 return obey(order, request.waiting);
             }
             let port = match self.port(round.avoid).await {
@@ -84,7 +87,7 @@ impl Actor {
                 round.add(failure.clone());
             }
             if round.has_failed(&launch.choice) {
-                round.taken.extend(launch.taken.clone());
+                round.unjudged.extend(launch.taken.clone());
                 break;
             }
             self.announce(&launch);
@@ -104,14 +107,17 @@ impl Actor {
                 }
                 Came::Ordered(order) => {
                     child.stop().await;
-                    round.taken.extend(launch.taken.clone());
-                    self.books.give_back(round.taken).await;
+                    // Those that failed before it keep their verdict: quitting out of impatience
+                    // must not buy a bad trial another launch, again and again.
+                    round.unjudged.extend(launch.taken.clone());
+                    self.books.give_back(round.unjudged).await;
                     drop(launch);
                     return obey(order, request.waiting);
                 }
             }
         }
-        self.books.give_back(round.taken).await;
+        round.unjudged.append(&mut round.spent);
+        self.books.give_back(round.unjudged).await;
         self.failed(verdict::report(&round.failures), request);
         Step::Idle
     }
@@ -189,7 +195,11 @@ impl Actor {
                     .await;
             }
             Verdict::Failed(how) => {
-                round.taken.extend(launch.taken.clone());
+                let attempts = match how {
+                    How::Environment => &mut round.unjudged,
+                    _ => &mut round.spent,
+                };
+                attempts.extend(launch.taken.clone());
                 round.add(Failure {
                     version: choice.version.clone(),
                     integrity: choice.integrity.clone(),

@@ -56,8 +56,8 @@ impl Supervisor {
     }
 
     /// Ends what runs, in order and with its whole tree, and launches anew. Resolves once something
-    /// is ready, or nothing is left to try. A launch that is still undecided is ended at no attempt,
-    /// and whoever waits for it is answered by the new one.
+    /// is ready, or nothing is left to try. A choice that is still undecided is ended at no attempt
+    /// (one that failed before it keeps its own), and whoever waits is answered by the new launch.
     ///
     /// # Errors
     /// [`SupervisorError::Failed`] when every choice failed, [`SupervisorError::Stopped`] when the

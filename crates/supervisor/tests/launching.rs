@@ -254,21 +254,52 @@ async fn a_restart_during_the_probe_gives_the_attempt_back_and_takes_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quit_after_a_choice_failed_gives_all_attempts_back_and_condemns_nobody() {
+async fn a_quit_during_the_fallback_condemns_nobody_but_keeps_the_attempt_of_what_failed() {
     let shelf = Shelf::new("");
-    let pid = shelf.path("pid");
+    let (pid, go) = (shelf.path("pid"), shelf.path("go"));
     support::write(
         &shelf.bench.shell.bundled.entry,
-        &format!("pid {}\nhang", pid.display()),
+        &format!("pid {}\nwait-for {}\nserve", pid.display(), go.display()),
     );
     shelf.put("1.1.0", "exit 1");
     shelf.on_trial("1.1.0", 2, None);
+    for (quits, left) in [(1, 1), (2, 0)] {
+        let supervisor = shelf.start();
+        pids(&pid, quits).await;
+        in_time("stop", supervisor.stop()).await;
+        assert_eq!(shelf.bad(), []);
+        assert!(shelf.is_stored("1.1.0"));
+        assert_eq!(shelf.attempts_left(), left, "its verdict was spoken");
+    }
+    // Impatience keeps it from being launched for ever, whatever became of the fallbacks.
+    touch(&go);
+    let supervisor = shelf.start();
+    assert_eq!(runs(&supervisor).await.0, "1.0.0");
+    assert_eq!(shelf.bad(), [("1.1.0".to_owned(), BadReason::NoVerdict)]);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quit_during_the_fallback_gives_back_what_the_machine_kept_from_starting() {
+    let mut shelf = Shelf::new("");
+    let pid = shelf.path("pid");
+    let script = shelf
+        .bench
+        .script("script", &format!("pid {}\nhang", pid.display()));
+    // Each entry is the program itself, and only bundled's is one.
+    shelf.bench.spec.program = "{entry}".into();
+    shelf.bench.spec.args = vec!["run".into(), script.to_str().expect("utf-8").into()];
+    let entry = &shelf.bench.shell.bundled.entry;
+    std::fs::remove_file(entry).expect("remove");
+    std::os::unix::fs::symlink(support::fixture(), entry).expect("link");
+    shelf.put("1.1.0", "no program");
+    shelf.on_trial("1.1.0", 2, None);
     let supervisor = shelf.start();
     pids(&pid, 1).await;
+    assert_eq!(shelf.attempts_left(), 1, "taken");
     in_time("stop", supervisor.stop()).await;
-    assert_eq!(shelf.bad(), []);
-    assert_eq!(shelf.attempts_left(), 2);
-    assert!(shelf.is_stored("1.1.0"));
+    assert_eq!(shelf.attempts_left(), 2, "given back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -432,7 +463,7 @@ async fn a_quit_while_a_failed_choice_is_being_ended_starts_no_other() {
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     in_time("stop", supervisor.stop()).await;
     assert!(!stamp.exists(), "bundled was started all the same");
-    assert_eq!(shelf.attempts_left(), 2);
+    assert_eq!(shelf.attempts_left(), 1, "it had its time");
 }
 
 #[cfg(target_os = "linux")]
