@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime_store::{Asked, Failure, Shell, Store};
+use runtime_store::{Asked, Choice, Failure, Shell, Store, VersionId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::backoff::Backoff;
@@ -54,6 +54,9 @@ pub(crate) enum Step {
 /// A launch to make.
 pub(crate) struct Request {
     pub(crate) asked: Asked,
+    /// What crashed, where this is its restart: a person who asked for that did not ask for
+    /// another trial.
+    pub(crate) again: Option<VersionId>,
     /// What already failed and must not be chosen: a crash loop.
     pub(crate) failures: Vec<Failure>,
     pub(crate) waiting: Vec<Waiting>,
@@ -63,8 +66,20 @@ impl Request {
     pub(crate) fn new(asked: Asked) -> Self {
         Self {
             asked,
+            again: None,
             failures: Vec::new(),
             waiting: Vec::new(),
+        }
+    }
+
+    /// The restart of a choice that crashed.
+    pub(crate) fn again(asked: Asked, choice: &Choice) -> Self {
+        match id_of(choice) {
+            Some(id) => Self {
+                again: Some(id),
+                ..Self::new(asked)
+            },
+            None => Self::new(Asked::Passively),
         }
     }
 
@@ -76,6 +91,14 @@ impl Request {
     }
 }
 
+/// Which stored content it is; none for bundled.
+pub(crate) fn id_of(choice: &Choice) -> Option<VersionId> {
+    Some(VersionId {
+        version: choice.version.clone(),
+        integrity: choice.integrity.clone()?,
+    })
+}
+
 /// The orders that come in.
 pub(crate) struct Orders(mpsc::Receiver<Order>);
 
@@ -83,6 +106,11 @@ impl Orders {
     /// Cancel-safe.
     pub(crate) async fn next(&mut self) -> Order {
         self.0.recv().await.unwrap_or(Order::Abandoned)
+    }
+
+    /// An order that has come already, or comes soon. Cancel-safe.
+    pub(crate) async fn within(&mut self, patience: Duration) -> Option<Order> {
+        tokio::time::timeout(patience, self.next()).await.ok()
     }
 
     /// An order that has come already.

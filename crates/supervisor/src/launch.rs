@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollout::{BadEntry, Integrity, Version};
-use runtime_store::{Choice, Failure, How, Launch, Source, TakenAttempt};
+use runtime_store::{Asked, Choice, Failure, How, Launch, Source, TakenAttempt};
 
 use crate::actor::{Actor, Order, Orders, Request, Step, obey};
 use crate::child::Child;
@@ -82,7 +82,8 @@ impl Actor {
                     break;
                 }
             };
-            let launch = self.books.begin(request.asked, &round.failures).await;
+            let asked = self.asked(&request).await;
+            let launch = self.books.begin(asked, &round.failures).await;
             for failure in &launch.failures {
                 round.add(failure.clone());
             }
@@ -120,6 +121,15 @@ impl Actor {
         self.books.give_back(round.unjudged).await;
         self.failed(verdict::report(&round.failures), request);
         Step::Idle
+    }
+
+    /// Who wants the next choice: a restart after a crash goes on with what a person asked for, and
+    /// starts nothing that was staged since then.
+    async fn asked(&self, request: &Request) -> Asked {
+        match &request.again {
+            Some(id) if !self.books.names(id).await => Asked::Passively,
+            _ => request.asked,
+        }
     }
 
     fn announce(&self, launch: &Launch) {
@@ -225,7 +235,7 @@ impl Actor {
     }
 
     async fn became_ready(
-        &self,
+        &mut self,
         child: Child,
         launch: Arc<Launch>,
         port: u16,

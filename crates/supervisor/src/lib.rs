@@ -29,6 +29,7 @@
 mod actor;
 mod backoff;
 mod child;
+mod crashes;
 mod env;
 mod environment;
 pub mod guard;

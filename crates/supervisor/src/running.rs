@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::actor::{Actor, Order, Orders, Request, Step, obey};
 use crate::backoff::Backoff;
 use crate::child::Child;
+use crate::crashes::CRASHES_OF_A_LOOP;
 use crate::soak::SoakClock;
 use crate::state::{Event, State};
 use crate::verdict::{self, End};
@@ -49,7 +50,7 @@ impl Actor {
                 .map(|soak| session.since + soak.next_report());
             tokio::select! {
                 biased;
-                end = session.child.ended() => return self.crashed(*session, end).await,
+                end = session.child.ended() => return self.crashed(*session, end, orders).await,
                 order = orders.next() => return self.end_in_order(*session, order).await,
                 () = until(report) => self.report_soak(&mut session).await,
             }
@@ -87,7 +88,7 @@ impl Actor {
         }
     }
 
-    async fn crashed(&mut self, mut session: Session, end: End) -> Step {
+    async fn crashed(&mut self, mut session: Session, end: End, orders: &mut Orders) -> Step {
         let ran = session.since.elapsed();
         let choice = &session.launch.choice;
         self.set(State::Restarting {
@@ -97,10 +98,20 @@ impl Actor {
         self.report_soak(&mut session).await;
         session.child.wait_until_gone().await;
         let detail = verdict::crash_detail(&end, &session.child.tail().await);
-        let after = self.books.crashed(&session.launch).await;
+        let after = if session.soak.is_none() || end.is_from_outside() {
+            AfterCrash::Restart { crashes: 0 }
+        } else if let Some(order) = orders.within(BEFORE_IT_COUNTS).await {
+            let version = &session.launch.choice.version;
+            tracing::info!(%version, %detail, "the runtime ended just before it was to");
+            // The lease goes with it, before anyone is told that it is over.
+            drop(session);
+            return obey(order, Vec::new());
+        } else {
+            self.books.crashed(&session.launch).await
+        };
         let choice = &session.launch.choice;
         tracing::warn!(version = %choice.version, %detail, ?after, "the runtime crashed");
-        let mut request = Request::new(session.asked);
+        let mut request = Request::again(session.asked, choice);
         let (crashes, step) = match after {
             AfterCrash::Restart { crashes } => {
                 let delay = self.backoff.after_crash(ran);
@@ -144,8 +155,9 @@ impl Actor {
     }
 }
 
-/// So many crashes within a soak are a loop.
-const CRASHES_OF_A_LOOP: u32 = 3;
+/// The end of a session, or of a service, tells everyone to go at once, and the runtime may be the
+/// first to do so: only what no order follows for this long has crashed.
+const BEFORE_IT_COUNTS: Duration = Duration::from_secs(1);
 
 async fn until(instant: Option<Instant>) {
     match instant {

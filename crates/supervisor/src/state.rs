@@ -112,7 +112,7 @@ pub enum Event {
         version: Version,
         /// What was seen.
         detail: String,
-        /// Crashes of its soak so far; 0 when it does not soak.
+        /// Crashes of its soak so far; 0 when it does not soak, or was ended from outside.
         crashes: u32,
     },
     /// It soaked long enough: the trial is over.

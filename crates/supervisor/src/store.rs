@@ -6,18 +6,25 @@ use std::time::Duration;
 
 use rollout::BadEntry;
 use runtime_store::{
-    AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt,
+    AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt, VersionId,
 };
 
-#[derive(Debug, Clone)]
+use crate::crashes::Unwritten;
+
+#[derive(Debug)]
 pub(crate) struct Books {
     store: Option<Store>,
     shell: Arc<Shell>,
+    unwritten: Unwritten,
 }
 
 impl Books {
     pub(crate) fn new(store: Option<Store>, shell: Arc<Shell>) -> Self {
-        Self { store, shell }
+        Self {
+            store,
+            shell,
+            unwritten: Unwritten::default(),
+        }
     }
 
     pub(crate) async fn begin(&self, asked: Asked, failures: &[Failure]) -> Arc<Launch> {
@@ -32,12 +39,32 @@ impl Books {
     }
 
     /// What was condemned; nothing when that could not be written, or there is no store.
-    pub(crate) async fn ready(&self, launch: &Arc<Launch>, failures: &[Failure]) -> Vec<BadEntry> {
+    pub(crate) async fn ready(
+        &mut self,
+        launch: &Arc<Launch>,
+        failures: &[Failure],
+    ) -> Vec<BadEntry> {
         let launch = Arc::clone(launch);
         let failures = failures.to_vec();
-        self.call(move |store| store.ready(&launch, &failures, runtime_store::now()))
+        let condemned = self
+            .call(move |store| store.ready(&launch, &failures, runtime_store::now()))
             .await
-            .unwrap_or_default()
+            .unwrap_or_default();
+        for bad in &condemned {
+            self.unwritten.forget(&bad.version, &bad.integrity);
+        }
+        condemned
+    }
+
+    /// Whether the pointer names exactly this.
+    pub(crate) async fn names(&self, id: &VersionId) -> bool {
+        let id = id.clone();
+        self.call(move |store| {
+            let pointer = store.snapshot().pointer;
+            Ok(pointer.is_some_and(|pointer| pointer.id() == id))
+        })
+        .await
+        .unwrap_or(false)
     }
 
     pub(crate) async fn give_back(&self, taken: Vec<TakenAttempt>) {
@@ -46,12 +73,14 @@ impl Books {
         }
     }
 
-    /// What follows a crash; a store that cannot say restarts it.
-    pub(crate) async fn crashed(&self, launch: &Arc<Launch>) -> AfterCrash {
+    /// What follows a crash. Those that the store cannot write down count here.
+    pub(crate) async fn crashed(&mut self, launch: &Arc<Launch>) -> AfterCrash {
+        let choice = &launch.choice;
         let launch = Arc::clone(launch);
-        self.call(move |store| store.crashed(&launch, runtime_store::now()))
-            .await
-            .unwrap_or(AfterCrash::Restart { crashes: 0 })
+        let answer = self
+            .call(move |store| store.crashed(&launch, runtime_store::now()))
+            .await;
+        self.unwritten.after_crash(choice, answer)
     }
 
     /// None when it could not be written: the same time is reported again later.

@@ -32,6 +32,20 @@ pub(crate) enum End {
     GuardLost,
 }
 
+impl End {
+    /// Ended by somebody else: that says nothing about the program.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        match self {
+            Self::Exited {
+                signal: Some(signal),
+                ..
+            } => !OWN_SIGNALS.contains(signal),
+            Self::GuardLost => true,
+            Self::NotSpawned(_) | Self::Exited { signal: None, .. } | Self::TimedOut => false,
+        }
+    }
+}
+
 /// What else was so at that moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Scene {
@@ -65,13 +79,9 @@ pub(crate) fn verdict(end: &End, scene: &Scene) -> Verdict {
         _ if scene.no_room.is_some() => Verdict::Failed(How::Environment),
         End::Exited { .. } if scene.stranger && !scene.moved => Verdict::AnotherPort,
         End::Exited { .. } | End::TimedOut if scene.stranger => Verdict::Failed(How::Environment),
-        End::Exited {
-            signal: Some(signal),
-            ..
-        } if !OWN_SIGNALS.contains(signal) => Verdict::Failed(How::Killed),
-        End::Exited { .. } => Verdict::Failed(How::Exited),
+        End::Exited { .. } if !end.is_from_outside() => Verdict::Failed(How::Exited),
+        End::Exited { .. } | End::GuardLost => Verdict::Failed(How::Killed),
         End::TimedOut => Verdict::Failed(How::TimedOut),
-        End::GuardLost => Verdict::Failed(How::Killed),
     }
 }
 

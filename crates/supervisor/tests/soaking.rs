@@ -8,13 +8,26 @@ use rollout::BadReason;
 use runtime_store::{Asked, How};
 use supervisor::{Event, Running, State, Supervisor};
 use support::shelf::{Shelf, touch};
-use support::{event, get, in_time, running};
+use support::{event, get, in_time, pids, running};
 use tokio::sync::broadcast;
+
+/// How often the store says that it crashed.
+fn written(shelf: &Shelf) -> u32 {
+    let trial = shelf.pointer().expect("pointer").trial;
+    trial.expect("a trial").crashes
+}
 
 async fn crash(events: &mut broadcast::Receiver<Event>, port: u16) -> u32 {
     get(port, "/exit/1").await;
+    crashed(events).await.0
+}
+
+/// Which crash of its soak it was, and what was seen.
+async fn crashed(events: &mut broadcast::Receiver<Event>) -> (u32, String) {
     event(events, "the crash", |event| match event {
-        Event::Crashed { crashes, .. } => Some(crashes),
+        Event::Crashed {
+            crashes, detail, ..
+        } => Some((crashes, detail)),
         _ => None,
     })
     .await
@@ -117,6 +130,101 @@ async fn three_crashes_in_a_soak_condemn_once_the_next_choice_is_ready() {
     assert_eq!(fell_back, expected);
     assert_eq!(shelf.bad(), [("1.1.0".to_owned(), BadReason::CrashLoop)]);
     assert!(!shelf.is_stored("1.1.0"));
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_from_outside_has_not_crashed() {
+    use rustix::process::Signal;
+    let shelf = Shelf::new("serve");
+    let pid = shelf.path("pid");
+    let script = format!("exit-at-term\npid {}\nserve", pid.display());
+    let (supervisor, mut events, _) = soaking(&shelf, &script).await;
+    let runtime = |pids: Vec<u32>| *pids.last().expect("a process");
+
+    support::send(runtime(pids(&pid, 1).await), Signal::KILL);
+    let killed = (0, "ended by signal 9".to_owned());
+    assert_eq!(crashed(&mut events).await, killed);
+    assert_eq!(ready(&mut events).await.version.as_str(), "1.1.0");
+
+    let guard = support::parent_of(runtime(pids(&pid, 2).await));
+    support::send(guard, Signal::KILL);
+    let (crashes, detail) = crashed(&mut events).await;
+    assert!(crashes == 0 && detail.contains("guard"), "{detail}");
+    assert_eq!(ready(&mut events).await.version.as_str(), "1.1.0");
+
+    // It goes by itself then, but only because its guard asked it to.
+    let guard = support::parent_of(runtime(pids(&pid, 3).await));
+    support::send(guard, Signal::TERM);
+    let (crashes, detail) = crashed(&mut events).await;
+    assert!(crashes == 0 && detail.contains("guard"), "{detail}");
+    assert_eq!(ready(&mut events).await.version.as_str(), "1.1.0");
+
+    assert_eq!(written(&shelf), 0);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exit_that_an_order_follows_is_no_crash() {
+    let shelf = Shelf::new("serve");
+    let (supervisor, _events, port) = soaking(&shelf, "serve").await;
+    // As at the end of a session, where the runtime hears of it before the shell does.
+    get(port, "/exit/0").await;
+    let mut state = supervisor.state();
+    let ended = state.wait_for(|state| matches!(state, State::Restarting { .. }));
+    in_time("the end", ended).await.expect("alive");
+    in_time("stop", supervisor.stop()).await;
+    assert_eq!(written(&shelf), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashes_that_cannot_be_written_are_a_loop_too() {
+    let shelf = Shelf::new("serve");
+    let (supervisor, mut events, mut port) = soaking(&shelf, "serve").await;
+    let lock = shelf.store.root().join("lock");
+    let aside = shelf.path("lock");
+    for crashes in 1..=3 {
+        std::fs::rename(&lock, &aside).expect("aside");
+        // Nothing can be written without the lock, and a folder is none.
+        std::fs::create_dir(&lock).expect("folder");
+        assert_eq!(crash(&mut events, port).await, crashes);
+        if crashes < 3 {
+            std::fs::remove_dir(&lock).expect("remove");
+            std::fs::rename(&aside, &lock).expect("back");
+            assert_eq!(written(&shelf), 0);
+            let running = ready(&mut events).await;
+            assert_eq!(running.version.as_str(), "1.1.0");
+            port = running.port;
+        }
+    }
+    assert_eq!(ready(&mut events).await.version.as_str(), "1.0.0");
+    assert_eq!(shelf.bad(), [], "that cannot be written either");
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_updates_off_a_crash_restarts_what_a_person_applied_and_no_newer_trial() {
+    let mut shelf = Shelf::new("serve");
+    shelf.bench.shell.launch_trials = false;
+    shelf.put("1.1.0", "serve");
+    shelf.on_trial("1.1.0", 2, None);
+    let supervisor = shelf.start_with(Asked::ByPerson);
+    let mut events = supervisor.events();
+    let first = ready(&mut events).await;
+    assert_eq!(first.version.as_str(), "1.1.0");
+    crash(&mut events, first.port).await;
+    let second = ready(&mut events).await;
+    assert_eq!(second.version.as_str(), "1.1.0", "it may run on");
+    shelf.put("1.2.0", "serve");
+    shelf.replace_trial("1.2.0");
+    crash(&mut events, second.port).await;
+    for _ in 0..2 {
+        let fallback = ready(&mut events).await;
+        assert_eq!(fallback.version.as_str(), "1.0.0");
+        crash(&mut events, fallback.port).await;
+    }
+    assert_eq!(shelf.attempts_left(), 2, "not even tried");
     in_time("stop", supervisor.stop()).await;
 }
 

@@ -47,6 +47,15 @@ fn an_exit_is_an_exit_whatever_its_code() {
 }
 
 #[test]
+fn only_a_foreign_signal_and_a_lost_guard_come_from_outside() {
+    assert!(by_signal(15).is_from_outside());
+    assert!(End::GuardLost.is_from_outside());
+    for own in [EXIT, by_signal(11), End::TimedOut] {
+        assert!(!own.is_from_outside(), "{own:?}");
+    }
+}
+
+#[test]
 fn a_signal_of_its_own_making_is_an_exit_and_any_other_a_kill() {
     for own in [4, 6, 8, 11] {
         assert_eq!(

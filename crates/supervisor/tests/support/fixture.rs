@@ -64,7 +64,8 @@ fn step(word: &str, rest: &str) {
             append(rest, &now.unwrap_or_default().as_nanos().to_string());
         }
         "pid" => append(rest, &std::process::id().to_string()),
-        "ignore-term" => ignore_term(),
+        "ignore-term" => at_term(|| {}),
+        "exit-at-term" => at_term(|| exit(0)),
         #[cfg(unix)]
         "setsid" => {
             let _ = rustix::process::setsid();
@@ -105,8 +106,9 @@ fn wait_for(file: &Path) {
     }
 }
 
-/// A handler that does nothing, installed once this returns.
-fn ignore_term() {
+/// A handler of SIGTERM, installed once this returns.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there is no SIGTERM"))]
+fn at_term(then: fn()) {
     #[cfg(unix)]
     {
         let (installed, wait) = std::sync::mpsc::channel();
@@ -118,7 +120,9 @@ fn ignore_term() {
                 use tokio::signal::unix::{SignalKind, signal};
                 let mut term = signal(SignalKind::terminate())?;
                 let _ = installed.send(());
-                while term.recv().await.is_some() {}
+                while term.recv().await.is_some() {
+                    then();
+                }
                 Ok::<_, io::Error>(())
             })
         });
