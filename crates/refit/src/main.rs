@@ -11,7 +11,8 @@
 //! # Invariants
 //!
 //! * stdout carries data only: with `--json` exactly one object, whatever happened, wrong usage
-//!   excepted. Words and progress go to stderr.
+//!   excepted; `run` and `serve`, which go on, print one object a line for each change. Words and
+//!   progress go to stderr.
 //! * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to do (and why).
 //! * `resolve` builds no async runtime and no HTTP client and starts no process.
 
@@ -22,6 +23,7 @@ mod failure;
 mod output;
 mod progress;
 mod site;
+mod tarball;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! `refit unpack`: the hardened unpacker, by hand.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rollout::Integrity;
 use runtime_store::{Limits, unpack_into};
@@ -9,6 +8,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::Answer;
+use crate::tarball::{self, refused};
 
 /// Unpack an npm package's tarball into a new folder, by the rules of staging
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,19 @@ impl Unpack {
                 "Name a folder that does not exist, or remove this one.",
             ));
         }
-        let file = File::open(&tarball).map_err(|error| Failure::file("read", &tarball, &error))?;
+        let parent = into.parent().filter(|it| *it != Path::new(""));
+        if let Some(parent) = parent.filter(|it| !it.is_dir()) {
+            return Err(Failure::new(
+                "file",
+                format_args!(
+                    "{} cannot be made: {} is not a folder",
+                    into.display(),
+                    parent.display()
+                ),
+                "Make that folder first, or check that the path is right.",
+            ));
+        }
+        let file = tarball::open(&tarball)?;
         let tree = unpack_into(file, &into, &Limits::default())
             .map_err(|error| refused(&tarball, &error))?;
         let integrity: &Integrity = &tree.integrity;
@@ -50,13 +62,4 @@ impl Unpack {
             into.display()
         )))
     }
-}
-
-/// A tarball that devices would refuse as well.
-pub(crate) fn refused(tarball: &std::path::Path, error: &runtime_store::StageError) -> Failure {
-    Failure::new(
-        "refused",
-        format_args!("{} cannot be unpacked: {error}", tarball.display()),
-        "Make it with `npm pack`: regular files and folders only, all inside one folder.",
-    )
 }

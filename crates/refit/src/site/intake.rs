@@ -1,7 +1,7 @@
 //! Looks at a tarball before it is published: what a device would refuse is refused here.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rollout::{PackageName, Version};
@@ -11,8 +11,8 @@ use tempfile::NamedTempFile;
 
 use super::packument::Release;
 use super::{Site, durable};
-use crate::commands::unpack::refused;
 use crate::failure::Failure;
+use crate::tarball::{self, refused};
 
 /// A release, and a copy of the very bytes that were looked at, already inside the site.
 #[derive(Debug)]
@@ -25,7 +25,9 @@ pub(crate) struct Prepared {
 
 /// Copies `tarball` into the site under a hidden name, and unpacks that copy whole elsewhere.
 pub(crate) fn prepare(site: &Site, tarball: &Path) -> Result<Prepared, Failure> {
-    let mut file = File::open(tarball).map_err(|error| Failure::file("read", tarball, &error))?;
+    let limits = Limits::default();
+    // One byte more than is accepted, so that a file that grew meanwhile is refused, not cut.
+    let mut file = tarball::open(tarball)?.take(limits.packed_bytes + 1);
     let mut copy = durable::begin(site.root())?;
     io::copy(&mut file, copy.as_file_mut())
         .map_err(|error| Failure::file("copy", tarball, &error))?;
@@ -36,8 +38,7 @@ pub(crate) fn prepare(site: &Site, tarball: &Path) -> Result<Prepared, Failure> 
     let scratch = tempfile::tempdir()
         .map_err(|error| Failure::file("write into", &std::env::temp_dir(), &error))?;
     let tree = scratch.path().join("package");
-    let unpacked =
-        unpack_into(bytes, &tree, &Limits::default()).map_err(|error| refused(tarball, &error))?;
+    let unpacked = unpack_into(bytes, &tree, &limits).map_err(|error| refused(tarball, &error))?;
     let (package, version, manifest) = read_manifest(&tree, tarball)?;
     Ok(Prepared {
         from: tarball.to_path_buf(),
