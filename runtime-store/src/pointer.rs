@@ -185,11 +185,10 @@ impl Pointer {
         }
         let record = match Record::find(layout, version)? {
             Found::Valid(record) => record,
-            // Nothing to hold it against. No launch of this shell's runs it, and a newer one knows.
-            Found::Newer(..) => return Ok(Ok(())),
-            Found::Missing | Found::Invalid(_) => {
-                return Ok(Err(format!("version {version} has no record")));
-            }
+            // Nothing to hold it against: this is about the version, not about the pointer. A version
+            // without a record is not whole, so a launch clears the pointer to `previous`; one with a
+            // newer record is passed over, and a newer shell knows.
+            Found::Newer(..) | Found::Missing | Found::Invalid(_) => return Ok(Ok(())),
         };
         if record.integrity != self.integrity {
             return Ok(Err(format!(

@@ -592,3 +592,32 @@ fn a_pointer_to_what_a_newer_shell_staged_is_passed_over_and_left_as_it_is() {
         );
     }
 }
+
+#[test]
+fn a_version_whose_record_is_gone_or_unreadable_costs_no_more_than_itself() {
+    for record in [None, Some(""), Some("{\"schema\":1,"), Some("\u{feff}{}")] {
+        let bench = Bench::new();
+        bench.confirm("1.1.0");
+        bench.confirm("1.2.0");
+        let path = bench.path("records").join("1.2.0.json");
+        match record {
+            None => fs::remove_file(&path).unwrap(),
+            Some(text) => fs::write(&path, text).unwrap(),
+        }
+        // The confirmed version before it, not bundled, and no valid pointer is set aside.
+        assert_eq!(
+            chosen(&bench.begin()),
+            is("1.1.0", Source::Previous),
+            "{record:?}"
+        );
+        assert_eq!(bench.pointer().version, v("1.1.0"));
+        assert!(
+            !bench
+                .store
+                .snapshot()
+                .problems
+                .iter()
+                .any(|it| it.contains("current.json"))
+        );
+    }
+}

@@ -45,3 +45,16 @@ fn what_cannot_be_written_is_an_error_that_names_its_file() {
     let error = bench.store.save_releases(&1).unwrap_err().to_string();
     assert!(error.contains("releases.json"), "{error}");
 }
+
+#[test]
+fn what_a_newer_shell_knows_of_releases_is_neither_moved_nor_replaced() {
+    let bench = Bench::new();
+    let newer = r#"{"schema":2,"lastCheck":"yes","registry":[1]}"#;
+    fs::write(bench.path("releases.json"), newer).unwrap();
+    assert_eq!(bench.store.load_releases::<Vec<u32>>(), None);
+    bench.store.save_releases(&vec![1]).unwrap();
+    assert_eq!(
+        fs::read_to_string(bench.path("releases.json")).unwrap(),
+        newer
+    );
+}
