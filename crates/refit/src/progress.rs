@@ -2,15 +2,30 @@
 
 use std::time::Duration;
 
-use device::{Device, Progress, ProgressPhase};
+use device::{Device, Problem, Progress, ProgressPhase};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Runs `work`, which is `doing` something, showing what the device fetches meanwhile.
+use crate::commands::serve::stop_signal;
+use crate::failure::Failure;
+
+/// Runs `work`, which is `doing` something, showing what the device fetches meanwhile. At ctrl-c
+/// the device is stopped in order, and what was past stopping by then is done.
 pub(crate) async fn show<T>(
     device: &Device,
     doing: &'static str,
-    work: impl Future<Output = T>,
-) -> T {
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Failure> {
+    let stop = stop_signal()?;
+    let mut work = Box::pin(work);
+    let work = async {
+        tokio::select! {
+            ended = &mut work => ended.map_err(Failure::from),
+            () = stop => {
+                let (ended, ()) = tokio::join!(work, device.stop());
+                ended.map_err(|_| interrupted(doing))
+            }
+        }
+    };
     let bar = bar();
     bar.set_message(doing);
     let Some(mut changes) = device.progress() else {
@@ -29,6 +44,14 @@ pub(crate) async fn show<T>(
     };
     bar.finish_and_clear();
     result
+}
+
+fn interrupted(doing: &str) -> Failure {
+    Failure::new(
+        "interrupted",
+        format_args!("Stopped while {doing}"),
+        "See `refit status` for how things stand, then try again.",
+    )
 }
 
 /// A spinner, until the length of what it counts is known.

@@ -1,6 +1,6 @@
 //! `refit run`: the supervisor without a window, for servers and kiosks.
 
-use device::{Device, Phase, Status};
+use device::{Device, Phase, StagedVersion, Status};
 use serde_json::json;
 
 use super::serve::stop_signal;
@@ -53,12 +53,14 @@ async fn follow(device: &Device, json: bool) -> Failure {
             return failure.map_or_else(
                 || Failure::new("not-running", "Nothing runs", "See the runtime's log."),
                 |failure| {
-                    let detail = failure.detail.trim();
-                    let message = if detail.is_empty() {
-                        failure.message.clone()
-                    } else {
-                        format!("{}\n{detail}", failure.message)
-                    };
+                    let mut message = failure.message;
+                    // The message quotes some of it already.
+                    for line in failure.detail.lines() {
+                        if !message.contains(line.trim()) {
+                            message.push('\n');
+                            message.push_str(line);
+                        }
+                    }
                     Failure::new("not-running", message, failure.hint)
                 },
             );
@@ -84,8 +86,8 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
     {
         news.push(fallback.message.clone());
     }
-    if let Some(staged) = &now.staged
-        && before.and_then(|it| it.staged.as_ref()) != Some(staged)
+    if let Some(staged) = waiting(now)
+        && before.and_then(waiting) != Some(staged)
     {
         news.push(format!(
             "Version {} is ready. `refit apply` restarts into it.",
@@ -98,4 +100,11 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
         }
     }
     news
+}
+
+/// What waits for a restart. While the first launch is on its way, it may be just that version
+/// which starts.
+fn waiting(status: &Status) -> Option<&StagedVersion> {
+    let up = matches!(status.phase, Phase::Running | Phase::Restarting);
+    status.staged.as_ref().filter(|_| up)
 }

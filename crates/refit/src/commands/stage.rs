@@ -9,7 +9,7 @@ use super::{block_on, local};
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::Answer;
-use crate::progress;
+use crate::{progress, tarball};
 
 /// Fetch, verify and place a version, so that the next launch tries it
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,9 @@ impl Stage {
             (None, Some(version)) => Wanted::Version(version),
             (None, None) => Wanted::Latest,
         };
+        if let Wanted::Tarball { file, .. } = &wanted {
+            tarball::open(file)?;
+        }
         let local = local::open(globals)?;
         block_on(async {
             let device = Device::open(local);
