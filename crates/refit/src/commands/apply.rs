@@ -14,6 +14,13 @@ pub(crate) struct Apply {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
     let data = local::data_dir(globals)?;
+    if !data.is_dir() {
+        return Err(Failure::new(
+            "file",
+            format_args!("The data folder {} is not there", data.display()),
+            "Name the app's data folder with --data-dir.",
+        ));
+    }
     block_on(async {
         match ask(data, &Request::Apply).await? {
             Some(answer) => applied(answer),

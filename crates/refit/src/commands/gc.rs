@@ -21,8 +21,11 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
         "trash": swept.trash,
         "kept": swept.kept,
     });
+    let kept = swept.kept.iter().map(|why| format!("Kept {why}"));
     if swept.versions.is_empty() && swept.partials == 0 && swept.trash == 0 {
-        return Ok(Answer::nothing_to_do(json, "There was nothing to remove."));
+        let mut words = vec!["There was nothing to remove.".to_owned()];
+        words.extend(kept);
+        return Ok(Answer::nothing_to_do(json, words.join("\n")));
     }
     let mut words: Vec<String> = swept
         .versions
@@ -35,6 +38,6 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
             swept.partials + swept.trash
         ));
     }
-    words.extend(swept.kept);
+    words.extend(kept);
     Ok(Answer::done(json).words(words.join("\n")))
 }

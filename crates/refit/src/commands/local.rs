@@ -2,16 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use device::{Config, DeviceOptions, Local, Store, Version};
+use device::{Config, ConfigError, DeviceOptions, Local, Store, Version};
+use runtime_store::StoreError;
 
 use crate::args::Globals;
 use crate::failure::Failure;
 
 /// Settings, folders and facts; needs `--config`, `--data-dir` and `--bundled`.
 pub(super) fn open(globals: &Globals) -> Result<Local, Failure> {
+    options(globals).map(Local::open)
+}
+
+/// The same for a command that makes nothing, not even the store's folders.
+pub(super) fn look(globals: &Globals) -> Result<Local, Failure> {
+    options(globals).map(Local::look)
+}
+
+fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
     let path = needed(globals.config.as_ref(), "--config FILE")?;
-    let config = Config::load(path)
-        .map_err(|error| Failure::new("config", error, "Mend it there, then try again."))?;
+    let config = Config::load(path).map_err(|error| {
+        let hint = match error {
+            ConfigError::Read { .. } => "Name an existing file with --config.",
+            _ => "Mend it there, then try again.",
+        };
+        Failure::new("config", error, hint)
+    })?;
     let shell_version: Version = env!("CARGO_PKG_VERSION").parse().map_err(|error| {
         Failure::new(
             "internal",
@@ -19,7 +34,7 @@ pub(super) fn open(globals: &Globals) -> Result<Local, Failure> {
             "Report this: refit was built with a version of no use.",
         )
     })?;
-    Ok(Local::open(DeviceOptions {
+    Ok(DeviceOptions {
         config,
         data_dir: data_dir(globals)?.to_owned(),
         bundled_dir: needed(globals.bundled.as_ref(), "--bundled DIR")?.to_owned(),
@@ -27,7 +42,23 @@ pub(super) fn open(globals: &Globals) -> Result<Local, Failure> {
         development: false,
         guard: DeviceOptions::own_guard(),
         env: std::env::vars_os().collect(),
-    }))
+    })
+}
+
+/// What is odd here, in words.
+pub(super) fn problems(local: &Local, globals: &Globals) -> Vec<String> {
+    let mut problems = local.problems().to_vec();
+    // A look makes no folder, so it does not stumble over a file that stands in its place.
+    if let Some(data) = globals.data_dir.as_deref()
+        && data.exists()
+        && !data.is_dir()
+    {
+        problems.push(format!(
+            "the data folder {} is not a folder; only the bundled runtime can run",
+            data.display()
+        ));
+    }
+    problems
 }
 
 /// Tells a running app that the store was changed, so that its pages show it.
@@ -55,14 +86,15 @@ pub(super) fn store(globals: &Globals) -> Result<Store, Failure> {
     Store::open(data_dir(globals)?).map_err(|error| failed(&error))
 }
 
-/// An error of the store. Each names its file and the next step itself.
-pub(super) fn failed(error: &dyn std::error::Error) -> Failure {
-    device::Problem::from_error(
-        "store",
-        error,
-        "See that the disk is writable and not full, then try again.",
-    )
-    .into()
+/// An error of the store. Those without a hint here name the next step in their own words.
+pub(super) fn failed(error: &StoreError) -> Failure {
+    let hint = match error {
+        StoreError::Io { .. } => "See that the disk is writable and not full, then try again.",
+        StoreError::NewerSchema { .. } => "Use the newer version of the app that wrote it.",
+        StoreError::OlderThanBundled { .. } => "Choose the bundled version or a newer one.",
+        _ => "",
+    };
+    device::Problem::from_error("store", error, hint).into()
 }
 
 fn needed<'a, T>(option: Option<&'a T>, name: &str) -> Result<&'a T, Failure> {
@@ -72,4 +104,42 @@ fn needed<'a, T>(option: Option<&'a T>, name: &str) -> Result<&'a T, Failure> {
             "See `refit help` for what it names.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn the_hint_suits_what_the_store_says() {
+        let hint = |error| failed(&error).hint;
+        let newer = StoreError::NewerSchema {
+            path: PathBuf::from("current.json"),
+            schema: 2,
+        };
+        assert_eq!(
+            hint(newer).as_deref(),
+            Some("Use the newer version of the app that wrote it.")
+        );
+        let older = StoreError::OlderThanBundled {
+            version: Box::new("0.9.0".parse().unwrap()),
+            bundled: Box::new("1.0.0".parse().unwrap()),
+        };
+        assert_eq!(
+            hint(older).as_deref(),
+            Some("Choose the bundled version or a newer one.")
+        );
+        let full = StoreError::Io {
+            doing: "write",
+            path: PathBuf::from("current.json"),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert!(hint(full).unwrap().contains("disk"));
+        let own_words = StoreError::NotUtf8 {
+            path: PathBuf::from("x"),
+        };
+        assert_eq!(hint(own_words), None);
+    }
 }

@@ -15,20 +15,41 @@ use crate::output::Answer;
 pub(crate) struct Resolve {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
-    let choice = local::open(globals)?.resolve();
+    let local = local::look(globals)?;
+    let problems = local::problems(&local, globals);
+    let choice = local.resolve();
     let reason = reason(&choice);
+    if !choice.entry.is_file() {
+        let mut message = format!(
+            "Version {} ({reason}) cannot start: its entry {} is not a file",
+            choice.version,
+            choice.entry.display()
+        );
+        for problem in &problems {
+            message.push('\n');
+            message.push_str(problem);
+        }
+        return Err(Failure::new(
+            "no-entry",
+            message,
+            "Check --bundled, and `entry` in the configuration.",
+        ));
+    }
+    let mut words = vec![format!("Version {}: {reason}", choice.version)];
+    words.extend_from_slice(&problems);
     Ok(Answer::done(json!({
         "version": choice.version,
         "source": choice.source,
         "entry": choice.entry,
         "reason": reason,
+        "problems": problems,
     }))
     .data(choice.entry.display().to_string())
-    .words(format!("Version {}: {reason}", choice.version)))
+    .words(words.join("\n")))
 }
 
 /// Why this one, in words: what it is, and what was passed over before it.
-fn reason(choice: &Choice) -> String {
+pub(super) fn reason(choice: &Choice) -> String {
     let is = match (choice.source, &choice.trial) {
         (Source::Pointer, Some(_)) => "staged and on trial",
         (Source::Pointer, None) => "staged and confirmed",

@@ -1,9 +1,11 @@
 //! `refit status`: what runs, what waits, what failed, with or without a running app.
 
+use std::io::ErrorKind;
+
 use device::{Device, LastCheck, Local, Request, Source, StagedVersion, Store, ask};
 use serde::Deserialize;
 
-use super::{block_on, local};
+use super::{block_on, local, resolve};
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::{Answer, table};
@@ -13,17 +15,20 @@ use crate::output::{Answer, table};
 pub(crate) struct Status {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
-    let local = local::open(globals)?;
+    let local = local::look(globals)?;
     block_on(async {
-        let status = match ask(local.data_dir(), &Request::Status).await? {
-            Some(device::Answer::Status(status)) => *status,
+        let (status, next) = match ask(local.data_dir(), &Request::Status).await? {
+            Some(device::Answer::Status(status)) => (*status, None),
             Some(device::Answer::Problem(problem)) => return Err(problem.into()),
             Some(device::Answer::Applied(_) | device::Answer::Noted) => {
                 return Err(local::strange_answer());
             }
-            None => at_rest(local),
+            None => {
+                let odd = local::problems(&local, globals);
+                at_rest(local, odd)
+            }
         };
-        let table = table(rows(&status));
+        let table = table(rows(&status, next));
         let words = status.problems.join("\n");
         let answer = Answer::done(status).data(table);
         Ok(if words.is_empty() {
@@ -34,38 +39,55 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
     })
 }
 
-/// The status of a device whose app is not running, from its files alone.
-fn at_rest(local: Local) -> device::Status {
+/// The status of a device whose app is not running, from its files alone, and what its next start
+/// runs. `odd` is what was odd on the way there.
+fn at_rest(local: Local, odd: Vec<String>) -> (device::Status, Option<String>) {
     let snapshot = local.store().map(Store::snapshot).unwrap_or_default();
     let choice = local.resolve();
-    let last_check = local.store().and_then(last_check);
+    let last_check = local.store().map_or(Ok(None), last_check);
     let mut status = Device::open(local).status().borrow().as_ref().clone();
     if let Some(pointer) = snapshot.pointer {
-        status.staged = (choice.source == Source::Pointer).then(|| StagedVersion {
-            version: pointer.version,
-            staged_at: pointer.staged_at,
-        });
+        // A confirmed version has run; it does not wait.
+        status.staged =
+            (choice.source == Source::Pointer && pointer.trial.is_some()).then(|| StagedVersion {
+                version: pointer.version,
+                staged_at: pointer.staged_at,
+            });
         status.previous = pointer.previous.map(|previous| previous.version);
     }
-    status.last_check = last_check;
     status.bad = snapshot.bad.into_iter().map(Into::into).collect();
+    status.problems = odd;
     status.problems.extend(snapshot.problems);
-    status
+    match last_check {
+        Ok(last_check) => status.last_check = last_check,
+        Err(problem) => status.problems.push(problem),
+    }
+    let next = format!("{} ({})", choice.version, resolve::reason(&choice));
+    (status, Some(next))
 }
 
 /// `releases.json` has the last check, whoever made it. Read here and not by way of the store,
 /// which would set an unreadable file aside: a status changes nothing.
-fn last_check(store: &Store) -> Option<LastCheck> {
+fn last_check(store: &Store) -> Result<Option<LastCheck>, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Releases {
         last_check: Option<LastCheck>,
     }
-    let text = std::fs::read(store.root().join("releases.json")).ok()?;
-    serde_json::from_slice::<Releases>(&text).ok()?.last_check
+    let path = store.root().join("releases.json");
+    let unusable = |why: String| format!("`{}` cannot be used: {why}", path.display());
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    serde_json::from_str::<Releases>(text.strip_prefix('\u{feff}').unwrap_or(&text))
+        .map(|releases| releases.last_check)
+        .map_err(|error| unusable(error.to_string()))
 }
 
-fn rows(status: &device::Status) -> Vec<[String; 2]> {
+/// `next` is what the next start runs, where nothing runs now.
+fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push([name.to_owned(), value]);
     row(
@@ -78,6 +100,9 @@ fn rows(status: &device::Status) -> Vec<[String; 2]> {
             },
         ),
     );
+    if let Some(next) = next {
+        row("Next start", next);
+    }
     if let Some(staged) = &status.staged {
         let (version, since) = (&staged.version, staged.staged_at);
         row(

@@ -65,12 +65,12 @@ impl Device {
     }
 }
 
-fn demo(version: &str) -> Package {
+pub(crate) fn demo(version: &str) -> Package {
     Package::new("demo", version).file("server.js", "// never started here")
 }
 
 /// Nothing here is started, least of all Node.
-fn idle() -> Device {
+pub(crate) fn idle() -> Device {
     Device::new(&demo("1.0.0"), &json!(["never-started", "{entry}"]))
 }
 
@@ -199,9 +199,72 @@ fn an_older_version_is_reached_by_rolling_back_to_it() {
 #[test]
 fn with_no_app_running_there_is_nothing_to_apply() {
     let device = idle();
+    fs::create_dir(device.room.at("data")).unwrap();
     let (code, told) = device.ask(&["apply"]);
     assert_eq!(code, 3);
     insta::assert_snapshot!(told.to_string());
+}
+
+#[test]
+fn a_data_folder_that_is_not_there_has_nothing_to_apply_to() {
+    let device = idle();
+    let (code, told) = device.ask(&["apply"]);
+    assert_eq!((code, &told["error"]["kind"]), (1, &json!("file")));
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains(&device.room.at("data")), "{told}");
+}
+
+/// Changes a JSON file.
+pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
+}
+
+#[test]
+fn what_is_kept_is_told_even_where_nothing_was_removed() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    let pointer = device.room.path().join("data/runtime-store/current.json");
+    fs::write(pointer, "garbage").unwrap();
+    refit()
+        .arg("gc")
+        .args(device.globals())
+        .assert()
+        .code(3)
+        .stderr(predicate::str::contains("Kept every version: the pointer"));
+}
+
+#[cfg(unix)]
+#[test]
+fn staging_ends_in_order_when_it_is_interrupted() {
+    use std::process::Stdio;
+
+    let device = idle();
+    // A registry that takes the question and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let config = device.room.path().join("refit.json");
+    edit(&config, |config| config["registry"] = json!(url));
+    let staging = std::process::Command::new(crate::support::REFIT)
+        .args(["stage", "--json"])
+        .args(device.globals())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let asked = silent.accept().unwrap();
+
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &staging.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+
+    let ended = staging.wait_with_output().unwrap();
+    drop(asked);
+    let told: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert_eq!(told["error"]["kind"], "interrupted", "{told}");
 }
 
 #[test]
@@ -259,39 +322,6 @@ fn a_registry_that_is_away_is_told_with_its_address() {
 }
 
 #[test]
-fn data_is_on_stdout_and_words_are_on_stderr() {
-    let device = idle();
-    refit()
-        .arg("resolve")
-        .args(device.globals())
-        .assert()
-        .success()
-        .stdout(format!(
-            "{}\n",
-            Path::new(&device.room.at("bundled"))
-                .join("server.js")
-                .display()
-        ))
-        .stderr("Version 1.0.0: bundled with the app\n");
-}
-
-#[test]
-fn a_status_is_a_table_for_people() {
-    let device = idle();
-    device.room.publish(&[demo("1.1.0")]);
-    assert_eq!(device.ask(&["check"]).0, 0);
-    refit()
-        .arg("status")
-        .args(device.globals())
-        .assert()
-        .success()
-        .stderr("")
-        .stdout(predicate::str::is_match(
-            r"^Running +no app is running\nBundled +1\.0\.0\nLast check +\S+Z: Version 1\.1\.0 is newer\n$",
-        ).unwrap());
-}
-
-#[test]
 fn a_stored_version_that_lost_a_part_is_told_and_passed_over() {
     let device = idle();
     device.room.publish(&[demo("1.1.0")]);
@@ -312,27 +342,4 @@ fn a_stored_version_that_lost_a_part_is_told_and_passed_over() {
     );
     assert_eq!(device.next(), "bundled 1.0.0");
     assert_eq!(device.ask(&["verify", "9.9.9"]).0, 1, "it is not stored");
-}
-
-#[test]
-fn looking_changes_nothing() {
-    let device = idle();
-    device.room.publish(&[demo("1.1.0")]);
-    assert_eq!(device.ask(&["stage"]).0, 0);
-    let store = device.room.path().join("data/runtime-store");
-    let pointer = store.join("current.json");
-    fs::write(&pointer, "garbage").unwrap();
-    fs::write(store.join("releases.json"), "garbage").unwrap();
-    let (code, told) = device.ask(&["resolve"]);
-    assert_eq!((code, &told["source"]), (0, &json!("bundled")), "{told}");
-    let (_, status) = device.ask(&["status"]);
-    assert!(
-        status["problems"].to_string().contains("current.json"),
-        "{status}"
-    );
-    assert_eq!(fs::read_to_string(&pointer).unwrap(), "garbage");
-    assert_eq!(
-        fs::read_to_string(store.join("releases.json")).unwrap(),
-        "garbage"
-    );
 }

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod device;
+mod looking;
 mod publish;
 #[cfg(unix)]
 mod run;
