@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use flate2::write::GzDecoder;
 
+/// What gzip may add to a content that it cannot make smaller.
+const GZIP_ADDS: usize = 16 << 10;
+
 /// Why a body was not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
@@ -13,7 +16,11 @@ pub(crate) enum BodyError {
 
 /// Takes the pieces of a body and gives the whole.
 #[derive(Debug)]
-pub(crate) struct Body(Inner);
+pub(crate) struct Body {
+    inner: Inner,
+    /// Bytes that may still come, compressed or not: gzip can go on forever without any content.
+    left: usize,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -29,22 +36,28 @@ struct Capped {
 }
 
 impl Body {
-    /// `limit` counts inflated bytes.
+    /// `limit` counts inflated bytes, and the bytes as they come with what gzip may add.
     pub(crate) fn new(gzip: bool, limit: usize) -> Self {
         let capped = Capped {
             bytes: Vec::new(),
             limit,
             over: false,
         };
-        Self(if gzip {
+        let inner = if gzip {
             Inner::Gzip(Box::new(GzDecoder::new(capped)))
         } else {
             Inner::Plain(capped)
-        })
+        };
+        let left = limit.saturating_add(GZIP_ADDS);
+        Self { inner, left }
     }
 
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), BodyError> {
-        match &mut self.0 {
+        self.left = self
+            .left
+            .checked_sub(piece.len())
+            .ok_or(BodyError::TooBig)?;
+        match &mut self.inner {
             Inner::Plain(capped) => capped.write_all(piece).map_err(|_| BodyError::TooBig),
             Inner::Gzip(gzip) => {
                 let written = gzip.write_all(piece);
@@ -54,7 +67,7 @@ impl Body {
     }
 
     pub(crate) fn finish(self) -> Result<Vec<u8>, BodyError> {
-        match self.0 {
+        match self.inner {
             Inner::Plain(capped) => Ok(capped.bytes),
             Inner::Gzip(mut gzip) => match gzip.try_finish() {
                 Ok(()) => Ok(std::mem::take(&mut gzip.get_mut().bytes)),
@@ -119,6 +132,16 @@ mod tests {
         let refused = bomb.chunks(512).find_map(|piece| body.push(piece).err());
         let refused = refused.or_else(|| body.finish().err());
         assert_eq!(refused, Some(BodyError::TooBig));
+    }
+
+    #[test]
+    fn a_compressed_body_that_never_inflates_to_anything_is_refused_at_the_limit() {
+        const EMPTY_STORED_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+        let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        let mut body = Body::new(true, 100);
+        body.push(&header).unwrap();
+        let mut pushed = (0..100 + GZIP_ADDS).map(|_| body.push(&EMPTY_STORED_BLOCK));
+        assert_eq!(pushed.find(Result::is_err), Some(Err(BodyError::TooBig)));
     }
 
     #[test]
