@@ -11,6 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::RegistryError;
+use crate::http::strip_login;
 
 /// The part of a packument that decisions need.
 #[derive(Debug, Clone)]
@@ -18,7 +19,8 @@ pub struct Packument {
     package: PackageName,
     /// Where it was read, for errors: without credentials and query.
     url: String,
-    tags: BTreeMap<String, String>,
+    /// `None` where a tag is no text.
+    tags: BTreeMap<String, Option<String>>,
     versions: BTreeMap<String, Entry>,
 }
 
@@ -31,7 +33,8 @@ struct Raw {
     version: Option<String>,
     integrity: Option<String>,
     shasum: bool,
-    tarball: String,
+    /// Without a login.
+    tarball: Url,
     engines: Engines,
     unpacked_size: Option<u64>,
 }
@@ -71,6 +74,23 @@ impl Packument {
     /// What the dist-tag `tag` names.
     pub fn tagged(&self, tag: &str) -> Result<Candidate, RegistryError> {
         let version = self.tags.get(tag).ok_or_else(|| self.no_such(tag))?;
+        let version = version.as_ref().ok_or_else(|| RegistryError::Malformed {
+            url: self.url.clone(),
+            package: self.package.clone(),
+            why: format!("its dist-tag `{}` has the wrong type (no text)", cut(tag)),
+        })?;
+        if !self.versions.contains_key(version) {
+            return Err(RegistryError::NoSuchVersion {
+                url: self.url.clone(),
+                package: self.package.clone(),
+                wanted: cut(tag),
+                has: format!(
+                    "the tag `{}` names version {}, which is not there",
+                    cut(tag),
+                    cut(version)
+                ),
+            });
+        }
         self.entry(version)
     }
 
@@ -104,7 +124,7 @@ impl Packument {
         let fits = |text: &str| {
             nodejs_semver::Version::parse(text).is_ok_and(|version| range.satisfies(&version))
         };
-        if let Some(latest) = self.tags.get("latest")
+        if let Some(Some(latest)) = self.tags.get("latest")
             && fits(latest)
             && self.versions.contains_key(latest)
         {
@@ -155,21 +175,21 @@ impl Packument {
                     version: version.to_string(),
                     why,
                 })?;
-        Url::parse(&raw.tarball)
-            .map_err(|error| bad(format!("`dist.tarball` is no absolute URL: {error}")))?;
         Ok(Candidate {
             package: self.package.clone(),
             version,
             integrity,
             engines: raw.engines.clone(),
-            tarball: raw.tarball.clone(),
+            tarball: raw.tarball.to_string(),
             unpacked_size: raw.unpacked_size,
         })
     }
 
     fn no_such(&self, wanted: &str) -> RegistryError {
-        let tags = self.tags.iter().take(8);
-        let tags = tags.map(|(tag, version)| format!("{}: {}", cut(tag), cut(version)));
+        let tags = self.tags.iter().take(8).map(|(tag, version)| {
+            let version = version.as_deref().unwrap_or("(no text)");
+            format!("{}: {}", cut(tag), cut(version))
+        });
         let tags = tags.collect::<Vec<_>>().join(", ");
         RegistryError::NoSuchVersion {
             url: self.url.clone(),
@@ -293,18 +313,22 @@ impl<'de> Deserialize<'de> for Entry {
 
 fn raw(value: Value) -> Result<Raw, String> {
     let Value::Object(mut entry) = value else {
-        return Err("it is not an object".into());
+        return Err("it has the wrong type (not an object)".into());
     };
     let Some(Value::Object(dist)) = entry.remove("dist") else {
         return Err("it has no `dist` object".into());
     };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let tarball = text(dist.get("tarball")).ok_or("it has no `dist.tarball`")?;
+    let mut tarball = Url::parse(&tarball)
+        .map_err(|error| format!("`dist.tarball` is no absolute URL: {error}"))?;
+    strip_login(&mut tarball);
     Ok(Raw {
         name: text(entry.get("name")),
         version: text(entry.get("version")),
         integrity: text(dist.get("integrity")),
         shasum: dist.contains_key("shasum"),
-        tarball: text(dist.get("tarball")).ok_or("it has no `dist.tarball`")?,
+        tarball,
         engines: entry
             .remove("engines")
             .and_then(|engines| serde_json::from_value(engines).ok())
@@ -315,14 +339,16 @@ fn raw(value: Value) -> Result<Raw, String> {
 
 fn field<T, U>(name: &str, found: Option<Field<Map<T>>>) -> Result<BTreeMap<String, U>, String>
 where
-    T: Into<Option<U>>,
+    T: Into<U>,
 {
     match found {
         None => Err(format!("it has no `{name}`")),
-        Some(Field::Not(what)) => Err(format!("its `{name}` is {what}, not an object")),
+        Some(Field::Not(what)) => Err(format!(
+            "its `{name}` has the wrong type ({what}, not an object)"
+        )),
         Some(Field::Map(Map(map))) => Ok(map
             .into_iter()
-            .filter_map(|(key, value)| Some((key, value.into()?)))
+            .map(|(key, value)| (key, value.into()))
             .collect()),
     }
 }

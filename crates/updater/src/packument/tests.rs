@@ -68,23 +68,23 @@ fn versions_and_tags_that_are_missing_or_no_objects_are_told_by_name() {
         (json!({ "versions": versions }), "no `dist-tags`"),
         (
             json!({ "dist-tags": tags, "versions": [1, 2] }),
-            "`versions` is a list",
+            "`versions` has the wrong type (a list, not an object)",
         ),
         (
             json!({ "dist-tags": tags, "versions": null }),
-            "`versions` is null",
+            "`versions` has the wrong type (null, not an object)",
         ),
         (
             json!({ "dist-tags": "latest", "versions": versions }),
-            "`dist-tags` is a text",
+            "`dist-tags` has the wrong type (a text, not an object)",
         ),
         (
             json!({ "dist-tags": 1.5, "versions": versions }),
-            "`dist-tags` is a number",
+            "`dist-tags` has the wrong type (a number, not an object)",
         ),
         (
             json!({ "dist-tags": true, "versions": versions }),
-            "`dist-tags` is a truth value",
+            "`dist-tags` has the wrong type (a truth value, not an object)",
         ),
         (json!({ "error": "not found" }), "no `dist-tags`"),
         (json!(["demo"]), "a list"),
@@ -109,16 +109,23 @@ fn versions_and_tags_that_are_missing_or_no_objects_are_told_by_name() {
 }
 
 #[test]
-fn tags_of_the_wrong_type_are_not_there() {
+fn a_tag_or_version_of_the_wrong_type_spoils_only_itself_and_is_told() {
     let packument = parse(&json!({
         "dist-tags": { "latest": 7, "next": "1.2.0" }, "versions": { "1.2.0": good("1.2.0") },
     }))
     .unwrap();
-    assert!(matches!(
-        packument.tagged("latest"),
-        Err(RegistryError::NoSuchVersion { .. })
-    ));
+    for asked in [packument.tagged("latest"), packument.resolve("latest")] {
+        let error = asked.unwrap_err();
+        assert!(matches!(error, RegistryError::Malformed { .. }), "{error}");
+        assert!(
+            error.to_string().contains("`latest` has the wrong type"),
+            "{error}"
+        );
+    }
     assert!(packument.tagged("next").is_ok());
+    assert!(packument.resolve("^1").is_ok());
+    let odd = with(&json!({ "1.2.0": [] })).tagged("latest").unwrap_err();
+    assert!(odd.to_string().contains("wrong type"), "{odd}");
 }
 
 #[test]
@@ -199,6 +206,21 @@ fn a_tag_that_is_no_version_or_names_a_missing_one_is_refused() {
         matches!(gone, RegistryError::NoSuchVersion { .. }),
         "{gone}"
     );
+    assert!(
+        gone.to_string()
+            .contains("the tag `gone` names version 9.9.9, which is not there"),
+        "{gone}"
+    );
+}
+
+#[test]
+fn a_tarballs_address_is_kept_without_a_login() {
+    let mut entry = good("1.2.0");
+    entry["dist"]["tarball"] = json!("https://ann:s3cr3t@reg.test/demo.tgz?signature=1");
+    let packument = with(&json!({ "1.2.0": entry }));
+    let candidate = packument.tagged("latest").unwrap();
+    assert_eq!(candidate.tarball, "https://reg.test/demo.tgz?signature=1");
+    assert!(!format!("{packument:?}").contains("s3cr3t"));
 }
 
 #[test]
