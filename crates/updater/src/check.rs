@@ -1,6 +1,7 @@
 //! One check, one stage: question, answer, decision, and what follows from it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rollout::{Candidate, Decision, Facts, Version};
 use runtime_store::StagePlan;
@@ -18,6 +19,7 @@ use crate::updater::Inner;
 impl Inner {
     pub(crate) async fn begin_work(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, UpdateError> {
         let guard = self.stager.unless_stopped(self.work.lock()).await?;
+        self.warned.store(false, Ordering::Relaxed);
         Ok(guard)
     }
 

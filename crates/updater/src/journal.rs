@@ -1,6 +1,7 @@
 //! What is written down of a check: `releases.json`, `rollout.log` and the status.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use rollout::Version;
@@ -95,7 +96,9 @@ impl Inner {
             store.save_releases(&releases).map_err(UpdateError::from)
         })
         .await;
-        if let Err(error) = saved.and_then(|saved| saved) {
+        if let Err(error) = saved.and_then(|saved| saved)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(%error, "the last check could not be written down");
         }
     }

@@ -4,6 +4,7 @@
 //! during a check gets that check's answer; nothing that happens in a check ends the loop.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) work: tokio::sync::Mutex<()>,
     /// `releases.json` is read, changed and written by one at a time.
     pub(crate) file: Arc<Mutex<()>>,
+    /// Whether it was already said, of this check, that it cannot be written down.
+    pub(crate) warned: AtomicBool,
     pub(crate) timer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -157,6 +160,7 @@ impl Updater {
             flight: Mutex::new(None),
             work: tokio::sync::Mutex::new(()),
             file: Arc::default(),
+            warned: AtomicBool::new(false),
             timer: Mutex::new(None),
         }));
         let started = updater.clone();
