@@ -1,21 +1,25 @@
 //! A tarball on its way: counted, capped, and never taken for whole when it is not.
 
+use std::fmt;
 use std::path::Path;
 
 use backon::Retryable;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
 use rollout::{Candidate, Integrity};
 use sha2::{Digest, Sha512};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
 use crate::error::RegistryError;
-use crate::http::{Http, announced, shown};
+use crate::http::{Http, announced, header, shown};
 use crate::registry::Registry;
 
+/// How every gzip stream, and so every npm tarball, begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// An open answer with a tarball in it, exactly as the other side sends it.
-#[derive(Debug)]
 pub struct Download {
     http: Http,
     response: Response,
@@ -23,6 +27,19 @@ pub struct Download {
     total: Option<u64>,
     got: u64,
     limit: u64,
+    /// What was read ahead to see what it is.
+    head: Option<Bytes>,
+}
+
+impl fmt::Debug for Download {
+    /// Leaves out the answer's head, and of the address what may be a signature.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("url", &self.asked())
+            .field("total", &self.total)
+            .field("got", &self.got)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Download {
@@ -46,7 +63,31 @@ impl Download {
             total,
             got: 0,
             limit,
+            head: None,
         })
+    }
+
+    /// The address that was asked, as it may be printed.
+    pub(crate) fn asked(&self) -> String {
+        shown(&self.url)
+    }
+
+    /// Whether this may be a tarball at all: not a web page, and gzip to begin with.
+    pub(crate) async fn may_be_a_tarball(&mut self) -> Result<bool, RegistryError> {
+        let kind = header(&self.response, &CONTENT_TYPE).unwrap_or_default();
+        if kind.to_ascii_lowercase().starts_with("text/html") {
+            return Ok(false);
+        }
+        let mut head = BytesMut::new();
+        while head.len() < GZIP.len() {
+            match self.read().await? {
+                Some(piece) => head.extend_from_slice(&piece),
+                None => return Ok(false),
+            }
+        }
+        let gzip = head.starts_with(&GZIP);
+        self.head = Some(head.freeze());
+        Ok(gzip)
     }
 
     /// Bytes announced, where they were.
@@ -61,6 +102,13 @@ impl Download {
 
     /// The next piece; `None` once everything announced has come.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        match self.head.take() {
+            Some(head) => Ok(Some(head)),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, RegistryError> {
         let piece = self
             .http
             .piece(&mut self.response, &self.url, self.got)
@@ -98,7 +146,7 @@ impl Registry {
     ) -> Result<u64, RegistryError> {
         let saved = (|| self.save_once(candidate, into, limit, &progress))
             .retry(self.timeouts().backoff())
-            .when(RegistryError::is_transient)
+            .when(RegistryError::is_cut_off)
             .await;
         if saved.is_err() {
             // It may never have been made; what matters is that no unverified file stays.

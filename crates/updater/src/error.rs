@@ -33,6 +33,14 @@ pub enum RegistryError {
         /// The address.
         url: String,
     },
+    /// A tarball's address that may not be asked.
+    #[error("the tarball {url} is refused: {why}")]
+    InsecureTarball {
+        /// The address.
+        url: String,
+        /// The rule.
+        why: &'static str,
+    },
     /// The HTTP client itself could not be made, for example without any trust store.
     #[error("no HTTP client could be made: {why}")]
     Client {
@@ -52,6 +60,8 @@ pub enum RegistryError {
     Idle {
         /// The address.
         url: String,
+        /// Bytes of the answer that came before.
+        got: u64,
         /// The idle limit.
         after: Duration,
     },
@@ -204,6 +214,12 @@ impl RegistryError {
         )
     }
 
+    /// Whether an answer had begun and broke off. What goes wrong before that is tried again where
+    /// the question is asked.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        matches!(self, Self::Truncated { .. } | Self::Idle { got: 1.., .. })
+    }
+
     /// How long the other side asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -217,7 +233,7 @@ impl RegistryError {
         match self {
             Self::NoRegistry { .. } => "no-registry",
             Self::BadAddress { .. } => "bad-registry-address",
-            Self::NotSecure { .. } => "not-secure",
+            Self::NotSecure { .. } | Self::InsecureTarball { .. } => "not-secure",
             Self::Client { .. } => "http-client",
             Self::Unreachable { .. } => "unreachable",
             Self::Idle { .. } => "timed-out",
@@ -245,6 +261,9 @@ impl RegistryError {
                 "Set `registry` in the configuration or in the user's .npmrc.".into()
             }
             Self::NotSecure { .. } => "Give the registry an https:// address.".into(),
+            Self::InsecureTarball { .. } => {
+                "Tell whoever runs the registry to name its tarballs by https:// addresses.".into()
+            }
             Self::Client { .. } => {
                 "Check the proxy settings and that the system's certificates are installed.".into()
             }
@@ -272,7 +291,10 @@ impl RegistryError {
                     .into()
             }
             Self::Redirect { .. } => "Configure the address that it redirects to.".into(),
-            Self::TooBig { .. } => "Ask the publisher about this package's size.".into(),
+            Self::TooBig { .. } => {
+                "Ask the publisher about this package's size, or check that `registry` names a registry."
+                    .into()
+            },
             Self::NoSuchVersion { .. } => "Ask for one that is there.".into(),
             Self::Integrity { .. } | Self::BadEntry { .. } => {
                 "Ask the publisher to publish this version again with a current npm.".into()
@@ -312,13 +334,21 @@ pub enum UpdateError {
     /// The store itself.
     #[error("{0}")]
     Store(Arc<StoreError>),
-    /// A version older than the running one was asked for by name.
-    #[error("version {wanted} is older than {running}, which runs now")]
+    /// A version older than the running or waiting one was asked for by name.
+    #[error("version {wanted} is older than {running}, which runs or waits here")]
     OlderThanRunning {
         /// What was asked for.
         wanted: Box<Version>,
-        /// What runs.
+        /// What runs, or would with the next start.
         running: Box<Version>,
+    },
+    /// A local tarball that is not there or cannot be read.
+    #[error("{} could not be read: {why}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The system's words.
+        why: String,
     },
     /// A local tarball that is not what was asked for.
     #[error("{} is refused: {why}", file.display())]
@@ -347,6 +377,7 @@ impl UpdateError {
             Self::Stage { error, .. } => stage_kind(error),
             Self::Store(_) => "store",
             Self::OlderThanRunning { .. } => "older-than-running",
+            Self::File { .. } => "file",
             Self::Tarball { .. } => "tarball",
             Self::Busy(_) => "busy",
             Self::Stopped => "stopped",
@@ -362,6 +393,9 @@ impl UpdateError {
             Self::Store(_) => "Check the data folder's permissions and free space.".into(),
             Self::OlderThanRunning { wanted, .. } => {
                 format!("To go back on purpose, run `refit rollback --to {wanted}`.")
+            }
+            Self::File { .. } => {
+                "Name an existing file that you may read: the tarball that `npm pack` made.".into()
             }
             Self::Tarball { .. } => "Give the tarball that `npm pack` made of this package.".into(),
             Self::Busy(_) => "Wait for it, then check again.".into(),

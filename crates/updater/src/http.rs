@@ -5,6 +5,7 @@
 //! never reached by way of a proxy.
 
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,11 +64,20 @@ pub(crate) struct Ask<'a> {
 }
 
 /// The clients: one that may use a proxy and one for this very machine.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Http {
     outside: Client,
     loopback: Client,
     idle: Duration,
+}
+
+impl fmt::Debug for Http {
+    /// Leaves the clients out: a proxy's address may hold a login.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Http {
@@ -169,9 +179,10 @@ impl Http {
         if error.is_timeout() && !error.is_connect() {
             RegistryError::Idle {
                 url,
+                got,
                 after: self.idle,
             }
-        } else if error.is_body() || error.is_decode() {
+        } else if got > 0 || error.is_body() || error.is_decode() {
             RegistryError::Truncated { url, got, why }
         } else {
             RegistryError::Unreachable { url, why }
@@ -264,18 +275,35 @@ pub(crate) fn announced(response: &Response) -> Option<u64> {
     header(response, &CONTENT_LENGTH)?.parse().ok()
 }
 
-/// Takes user and password out of an address; what was there.
+/// Takes user and password out of an address; what was there, no longer percent-encoded.
 pub(crate) fn strip_login(url: &mut Url) -> Option<(String, String)> {
     let login = (!url.username().is_empty() || url.password().is_some()).then(|| {
         (
-            url.username().to_owned(),
-            url.password().unwrap_or_default().to_owned(),
+            decoded(url.username()),
+            decoded(url.password().unwrap_or_default()),
         )
     });
     // Fails only for addresses without a host, which have no login either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     login
+}
+
+/// A part of an address without its percent-encoding. The decoder is that of forms, so what means
+/// something in a form only is encoded first.
+fn decoded(text: &str) -> String {
+    let text = text
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    let mut pairs = url::form_urlencoded::parse(text.as_bytes());
+    pairs.next().map_or_else(String::new, |(key, _)| key.into())
+}
+
+/// What may be printed of a text that is no address: what stands before an `@` may be a password.
+pub(crate) fn without_login(text: &str) -> String {
+    let text = text.rsplit('@').next().unwrap_or_default();
+    text.chars().take(200).collect()
 }
 
 /// An address as it may be printed: no login, no query, no fragment.

@@ -15,7 +15,9 @@ use url::Url;
 use crate::body::{Body, BodyError};
 use crate::download::Download;
 use crate::error::RegistryError;
-use crate::http::{Ask, Http, Timeouts, allowed, announced, header, shown, strip_login};
+use crate::http::{
+    Ask, Http, Timeouts, allowed, announced, header, shown, strip_login, without_login,
+};
 use crate::npmrc::NpmSettings;
 use crate::packument::Packument;
 use crate::secret::Secret;
@@ -24,7 +26,7 @@ use crate::secret::Secret;
 const ACCEPT: &str =
     "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*; q=0.1";
 
-/// The most bytes a packument may have once inflated.
+/// The most bytes a packument may have, on its way and once inflated.
 pub const PACKUMENT_BYTES: usize = 32 << 20;
 
 /// A registry and the package it is asked about. Asking nothing costs nothing: which registry it is
@@ -32,7 +34,7 @@ pub const PACKUMENT_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Registry {
     package: PackageName,
-    configured: Option<Url>,
+    configured: Option<Place>,
     npm: NpmSettings,
     timeouts: Timeouts,
     http: Http,
@@ -40,7 +42,7 @@ pub struct Registry {
 }
 
 /// Where the registry is, and who we are there if its address says so.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) base: Url,
     login: Option<Secret>,
@@ -86,7 +88,7 @@ impl Registry {
         let http = Http::new(&npm, &timeouts)?;
         Ok(Self {
             package,
-            configured,
+            configured: configured.map(Place::new),
             npm,
             timeouts,
             http,
@@ -148,21 +150,36 @@ impl Registry {
     /// Opens the tarball of `candidate` and checks its announced length against `limit`.
     ///
     /// A tarball on another host is first sought under the same path at the registry itself, since
-    /// a mirror's packuments often still name the host they were copied from; only where that is a
-    /// 404 is the named host asked, without any token.
+    /// a mirror's packuments often still name the host they were copied from; only where that gives
+    /// no tarball is the named host asked, without any token.
     pub async fn open_tarball(
         &self,
         candidate: &Candidate,
         limit: u64,
     ) -> Result<Download, RegistryError> {
         let place = self.place().await?;
-        let named = tarball_url(candidate)?;
+        let named = tarball_url(candidate, &place.base)?;
         if named.origin() != place.base.origin()
             && let Some(mirrored) = mirrored(&place.base, &named)
         {
+            let asked = shown(&mirrored);
             match self.open(place, mirrored, limit).await {
-                Err(RegistryError::NotFound { .. }) => {}
-                other => return other,
+                Ok(mut download) => {
+                    if download.may_be_a_tarball().await? {
+                        return Ok(download);
+                    }
+                    tracing::info!(
+                        url = asked,
+                        "is no tarball; the host that is named is asked"
+                    );
+                }
+                Err(
+                    error @ (RegistryError::NotFound { .. }
+                    | RegistryError::Unauthorized { .. }
+                    | RegistryError::Status { .. }
+                    | RegistryError::Redirect { .. }),
+                ) => tracing::info!(%error, "the host that is named is asked for the tarball"),
+                Err(error) => return Err(error),
             }
         }
         self.open(place, named, limit).await
@@ -293,13 +310,13 @@ impl Registry {
     async fn place(&self) -> Result<&Place, RegistryError> {
         self.place
             .get_or_try_init(|| async {
-                if let Some(url) = &self.configured {
-                    return Place::new(url.clone());
-                }
-                match self.npm.registry(&self.package) {
-                    Some(text) => Place::parse(text),
-                    None => Place::parse(&self.ask_npm().await?),
-                }
+                let place = match (&self.configured, self.npm.registry(&self.package)) {
+                    (Some(place), _) => place.clone(),
+                    (None, Some(text)) => Place::parse(text)?,
+                    (None, None) => Place::parse(&self.ask_npm().await?)?,
+                };
+                allowed(&place.base)?;
+                Ok(place)
             })
             .await
     }
@@ -344,34 +361,47 @@ impl Timeouts {
 impl Place {
     fn parse(text: &str) -> Result<Self, RegistryError> {
         let url = Url::parse(text).map_err(|error| RegistryError::BadAddress {
-            // What stands before an `@` may be a password.
-            text: text.rsplit('@').next().unwrap_or_default().to_owned(),
+            text: without_login(text),
             why: error.to_string(),
         })?;
-        Self::new(url)
+        Ok(Self::new(url))
     }
 
-    fn new(mut base: Url) -> Result<Self, RegistryError> {
+    fn new(mut base: Url) -> Self {
         base.set_query(None);
         base.set_fragment(None);
         let login = strip_login(&mut base).map(|(user, password)| {
             let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
             Secret::new(format!("Basic {pair}"))
         });
-        allowed(&base)?;
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { base, login })
+        Self { base, login }
     }
 }
 
-fn tarball_url(candidate: &Candidate) -> Result<Url, RegistryError> {
+/// The address that `candidate` names, if a registry at `base` may name it.
+fn tarball_url(candidate: &Candidate, base: &Url) -> Result<Url, RegistryError> {
     let mut url = Url::parse(&candidate.tarball).map_err(|error| RegistryError::BadAddress {
-        text: candidate.tarball.chars().take(200).collect(),
+        text: without_login(&candidate.tarball),
         why: error.to_string(),
     })?;
     strip_login(&mut url);
+    let refused = |why| RegistryError::InsecureTarball {
+        url: shown(&url),
+        why,
+    };
+    if allowed(&url).is_err() {
+        return Err(refused(
+            "only HTTPS, or HTTP on this very machine, may be asked",
+        ));
+    }
+    if base.scheme() == "https" && url.scheme() != "https" {
+        return Err(refused(
+            "the registry is asked over HTTPS, so its tarballs must be too",
+        ));
+    }
     Ok(url)
 }
 

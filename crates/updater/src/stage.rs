@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rollout::Candidate;
+use rollout::{BadReason, Candidate};
 use runtime_store::{BeginStage, Partial, Shell, StageError, StagePlan, Staged, Store};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
@@ -24,6 +24,7 @@ use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::source::Source;
 use crate::status::{Outcome, Phase, Progress, StageReport, UpdaterStatus};
+use crate::tarball::unreadable;
 
 /// Pieces under way between network and unpacker. A piece is what one read brought, at most
 /// some tens of KiB.
@@ -90,11 +91,11 @@ impl Stager {
         let mut pause = self.pause;
         for tried in 1.. {
             let error = match self.once(candidate, from, plan).await {
-                Err(UpdateError::Registry(error)) if error.is_transient() => error,
+                Err(UpdateError::Registry(error)) if error.is_cut_off() => error,
                 other => return other,
             };
-            // The registry's own retries are over once a body begins; a body cut off begins anew.
-            if tried >= self.tries || error.retry_after().is_some() {
+            // Questions are tried again where they are asked; a body cut off begins anew.
+            if tried >= self.tries {
                 return Err(error.into());
             }
             tracing::info!(%error, "the download is tried again");
@@ -115,7 +116,14 @@ impl Stager {
             let (candidate, plan) = (candidate.clone(), plan.clone());
             blocking(move || store.begin_stage(&candidate, &shell, &plan)).await?
         };
+        let (size, limit) = (candidate.unpacked_size, plan.limits.total_bytes);
+        let too_big = size.is_some_and(|size| size > limit);
         let begun = match begun {
+            // That there is no room either is beside the point.
+            Ok(BeginStage::Fetch(_)) | Err(StageError::NoRoom { .. }) if too_big => {
+                let url = plan.source.clone();
+                return Err(RegistryError::TooBig { url, limit }.into());
+            }
             Ok(begun) => begun,
             Err(error) => return refused(candidate, &plan.source, error),
         };
@@ -130,7 +138,9 @@ impl Stager {
                 let limit = plan.limits.packed_bytes;
                 let open = self.source.open(candidate, limit);
                 let download = self.unless_stopped(open).await??;
-                self.pump(candidate, partial, Feed::Net(download), &plan.source)
+                // The registry may have been asked in place of the host that is named.
+                let asked = download.asked();
+                self.pump(candidate, partial, Feed::Net(download), &asked)
                     .await
             }
             Origin::File(path) => {
@@ -305,12 +315,18 @@ fn settled(candidate: &Candidate, begun: BeginStage) -> StageReport {
             "taken-up",
             "was still whole on disk and waits for a restart",
         ),
-        BeginStage::Bad(entry) => report(
-            Outcome::BadVersion,
-            version,
-            &entry.reason.to_string(),
-            &format!("failed here before; `refit retry {version}` forgives it"),
-        ),
+        BeginStage::Bad(entry) => {
+            let why = match entry.reason {
+                BadReason::RolledBack => "is not staged: you rolled back from it",
+                _ => "failed here before",
+            };
+            report(
+                Outcome::BadVersion,
+                version,
+                &entry.reason.to_string(),
+                &format!("{why}; `refit retry {version}` forgives it"),
+            )
+        }
         BeginStage::Incompatible(unsuitable) => report(
             Outcome::Incompatible,
             version,
@@ -364,7 +380,7 @@ enum Feed {
 impl Feed {
     async fn open(path: &Path) -> Result<Self, UpdateError> {
         let file = tokio::fs::File::open(path).await;
-        let file = file.map_err(|error| unreadable(path, &error))?;
+        let file = file.map_err(|error| unreadable(path, error.to_string()))?;
         let total = file.metadata().await.ok().map(|data| data.len());
         let path = path.to_owned();
         Ok(Self::File { file, path, total })
@@ -383,19 +399,11 @@ impl Feed {
             Self::File { file, path, .. } => {
                 let mut piece = bytes::BytesMut::with_capacity(FILE_PIECE);
                 let read = file.read_buf(&mut piece).await;
-                let read = read.map_err(|error| unreadable(path, &error))?;
+                let read = read.map_err(|error| unreadable(path, error.to_string()))?;
                 Ok((read > 0).then(|| piece.freeze()))
             }
         }
     }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> UpdateError {
-    RegistryError::File {
-        path: path.to_owned(),
-        why: error.to_string(),
-    }
-    .into()
 }
 
 /// The channel as the unpacker reads it.

@@ -35,9 +35,14 @@ pub(crate) fn describe(
         file: file.to_owned(),
         why,
     };
-    let unreadable = |error: io::Error| refused(format!("it could not be read: {error}"));
+    let unreadable = |error: io::Error| unreadable(file, error.to_string());
+    // Before it is opened: a pipe would keep us waiting, and a device may never end.
+    let metadata = std::fs::metadata(file).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(self::unreadable(file, "it is no regular file".into()));
+    }
     let open = || File::open(file).map_err(unreadable);
-    let size = open()?.metadata().map_err(unreadable)?.len();
+    let size = metadata.len();
     if size > limits.packed_bytes {
         let limit = limits.packed_bytes;
         return Err(refused(format!("it has {size} bytes; {limit} are allowed")));
@@ -66,6 +71,13 @@ pub(crate) fn describe(
         tarball: file.display().to_string(),
         unpacked_size: None,
     })
+}
+
+pub(crate) fn unreadable(file: &Path, why: String) -> UpdateError {
+    UpdateError::File {
+        file: file.to_owned(),
+        why,
+    }
 }
 
 fn digest(mut file: File) -> io::Result<Integrity> {

@@ -49,6 +49,8 @@ pub(crate) struct Reply {
     dripping: Option<(usize, Duration)>,
     /// Sends the body again and again, so often.
     repeat: usize,
+    /// Sent once before all of that, of chunked bodies.
+    before: Vec<u8>,
 }
 
 impl Reply {
@@ -100,6 +102,11 @@ impl Reply {
         self
     }
 
+    pub(crate) fn after(mut self, before: Vec<u8>) -> Self {
+        self.before = before;
+        self
+    }
+
     async fn send(&self, stream: &mut TcpStream, sent: &Mutex<u64>) -> std::io::Result<()> {
         let chunked = self.length == Length::Chunked;
         let length = match self.length {
@@ -118,7 +125,8 @@ impl Reply {
         stream.write_all((head + "\r\n").as_bytes()).await?;
         let body = &self.body[..self.cut.unwrap_or(self.body.len())];
         let (size, pause) = self.dripping.unwrap_or((64 << 10, Duration::ZERO));
-        for piece in (0..self.repeat).flat_map(|_| body.chunks(size)) {
+        let pieces = (0..self.repeat).flat_map(|_| body.chunks(size));
+        for piece in self.before.chunks(size).chain(pieces) {
             if chunked {
                 stream
                     .write_all(format!("{:x}\r\n", piece.len()).as_bytes())

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{Reply, Request, Server, integrity, packument, version};
 
+mod logins;
+mod tarballs;
+
 const QUICK: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
     idle: Duration::from_millis(400),
@@ -39,6 +42,17 @@ fn token(server: &Server) -> String {
 
 fn demo() -> Value {
     packument("demo", "http://127.0.0.1:1", &[("1.1.0", b"bytes")])
+}
+
+fn candidate(tarball: &str) -> Candidate {
+    Candidate {
+        package: "demo".parse().unwrap(),
+        version: "1.1.0".parse().unwrap(),
+        integrity: integrity(b"bytes"),
+        engines: rollout::Engines::default(),
+        tarball: tarball.to_owned(),
+        unpacked_size: None,
+    }
 }
 
 fn authorized(request: &Request) -> bool {
@@ -362,6 +376,28 @@ async fn a_hundred_megabytes_are_refused_long_before_they_came() {
 }
 
 #[tokio::test]
+async fn a_compressed_answer_without_end_and_content_is_cut_off() {
+    // A gzip header, then nothing but empty stored blocks.
+    let mut piece = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    piece.extend([0, 0, 0, 0xff, 0xff].repeat(200_000));
+    let blocks = piece.split_off(10);
+    let endless = Reply::new(200, blocks)
+        .after(piece)
+        .repeated(100)
+        .chunked()
+        .with("content-encoding", "gzip");
+    let (server, answer) = always(endless).await;
+    let error = answer.unwrap_err();
+    assert!(matches!(error, RegistryError::TooBig { .. }), "{error}");
+    assert!(error.hint().contains("`registry` names a registry"));
+    assert!(
+        server.sent() < 80 << 20,
+        "{} bytes were taken",
+        server.sent()
+    );
+}
+
+#[tokio::test]
 async fn nobody_at_home_is_told_with_the_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
@@ -471,14 +507,8 @@ async fn a_saved_tarball_has_the_promised_bytes_or_is_not_there() {
     ] {
         let content = reply.clone();
         let server = Server::start(move |_, _| content.clone()).await;
-        let candidate = Candidate {
-            package: "demo".parse().unwrap(),
-            version: "1.1.0".parse().unwrap(),
-            integrity: integrity(&bytes),
-            engines: rollout::Engines::default(),
-            tarball: format!("{}/demo.tgz", server.origin),
-            unpacked_size: None,
-        };
+        let mut candidate = candidate(&format!("{}/demo.tgz", server.origin));
+        candidate.integrity = integrity(&bytes);
         let into = folder.path().join(name);
         let registry = registry(&server.origin);
         let saved = registry

@@ -12,6 +12,7 @@ use crate::{Updater, UpdaterSpec, Wanted};
 
 use super::*;
 
+mod answers;
 mod bad_input;
 
 const QUICK: Timeouts = Timeouts {
