@@ -159,3 +159,25 @@ async fn a_shell_that_is_asked_to_end_in_a_launch_gives_the_attempt_back() -> Re
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_version_that_keeps_crashing_after_it_was_ready_is_taken_back() -> Result<()> {
+    let mut scene = Scene::new()?;
+    let registry = Folder::start(scene.root()).await?;
+    registry
+        .publish(&Package::new("1.1.0", Mode::Crashes(1500)))
+        .await?;
+    scene.set("registry", json!(registry.url()));
+    scene.set("check", json!({ "after": "1h", "every": "1h" }));
+    scene.refit_does(&["stage"]).await?;
+
+    let shell = scene.shell()?;
+    let status = scene
+        .status_where("1.1.0 to be given up", |status| {
+            status["bad"][0]["version"] == "1.1.0" && status["running"]["version"] == "1.0.0"
+        })
+        .await?;
+    ensure!(status["bad"][0]["reason"] == "crash-loop", "{status}");
+    ensure!(status["phase"] == "running", "{status}");
+    kill(&scene, shell).await
+}
