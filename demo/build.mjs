@@ -1,14 +1,9 @@
-// Makes the demo runtime `refit-demo` out of one template: a folder and an npm tarball per version,
-// and the copy that the shell bundles. Needs no network.
-//
-//   node demo/build.mjs            → target/demo/packages/refit-demo-<v>.tgz, src-tauri/runtime/
-//   node demo/build.mjs --bundled  → src-tauri/runtime/ only
+// Makes the demo runtime `refit-demo` out of one template: an npm tarball per version, in
+// target/demo/packages/. Needs no network. scripts/parts bundles 1.0.0 into the shell.
 
 import { execFileSync } from "node:child_process";
-import {
-  cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync,
-} from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,9 +11,7 @@ const root = dirname(here);
 const template = join(here, "template");
 const sources = join(root, "target", "demo", "sources");
 const packages = join(root, "target", "demo", "packages");
-const bundled = join(root, "src-tauri", "runtime");
 
-const BUNDLED = "1.0.0";
 const RELEASES = {
   "1.0.0": { accent: "harbour", notes: "The first logbook." },
   "1.1.0": { accent: "signal", clock: true, notes: "A ship's clock, and a warmer flag." },
@@ -62,19 +55,5 @@ function json(value) {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-// Only what differs is written: builds of the shell watch this folder, and its `bin/` is not ours.
-write(BUNDLED, join(sources, "bundled"));
-for (const name of readdirSync(join(sources, "bundled"), { recursive: true, withFileTypes: true })) {
-  if (!name.isFile()) continue;
-  const from = join(name.parentPath, name.name);
-  const to = join(bundled, relative(join(sources, "bundled"), from));
-  const content = readFileSync(from);
-  if (existsSync(to) && readFileSync(to).equals(content)) continue;
-  mkdirSync(dirname(to), { recursive: true });
-  writeFileSync(to, content);
-}
-console.log(`bundled  ${BUNDLED}  ${bundled}`);
-if (!process.argv.includes("--bundled")) {
-  mkdirSync(packages, { recursive: true });
-  for (const version of Object.keys(RELEASES)) console.log(`packed   ${version}  ${pack(version)}`);
-}
+mkdirSync(packages, { recursive: true });
+for (const version of Object.keys(RELEASES)) console.log(`packed   ${version}  ${pack(version)}`);

@@ -18,7 +18,7 @@ fn main() {
     placeholder(
         Path::new("runtime/package.json"),
         RUNTIME,
-        "there is no bundled runtime in src-tauri/runtime; run `node demo/build.mjs --bundled`",
+        "there is no bundled runtime in src-tauri/runtime; run `./scripts/parts`, or `refit bundle`, to make it",
     );
     println!("cargo:rerun-if-changed=../ui/dist");
     println!("cargo:rerun-if-changed=runtime");

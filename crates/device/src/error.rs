@@ -1,5 +1,6 @@
 //! What a person is told when something they asked for did not work.
 
+use runtime_store::StoreError;
 use serde::{Deserialize, Serialize};
 use updater::UpdateError;
 
@@ -49,9 +50,31 @@ impl From<&UpdateError> for Problem {
     }
 }
 
+impl From<&StoreError> for Problem {
+    /// Many errors of the store name the next step in their own words; those have no hint here.
+    fn from(error: &StoreError) -> Self {
+        let hint = match error {
+            StoreError::Io { .. } => "See that the disk is writable and not full, then try again.",
+            StoreError::NewerSchema { .. } => "Use the newer version of the app that wrote it.",
+            StoreError::OlderThanBundled { .. } => "Choose the bundled version or a newer one.",
+            _ => "",
+        };
+        Self::from_error("store", error, hint)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_is_not_blamed_for_what_is_no_fault_of_its() {
+        let older = StoreError::OlderThanBundled {
+            version: Box::new("0.9.0".parse().unwrap()),
+            bundled: Box::new("1.0.0".parse().unwrap()),
+        };
+        assert!(!Problem::from(&older).hint.contains("disk"));
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]

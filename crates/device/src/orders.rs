@@ -11,8 +11,6 @@ use crate::history;
 use crate::status::{FellBack, Phase};
 use crate::{Applied, AppliedOutcome, Problem};
 
-const TRY_AGAIN: &str = "See that the disk is writable and not full, then try again.";
-
 impl Device {
     /// Restarts the runtime into the version that waits.
     pub async fn apply(&self) -> Result<Applied, Problem> {
@@ -51,7 +49,7 @@ impl Device {
         let forgiven = self
             .on_store(move |store| store.forgive(&forgotten))
             .await?;
-        if !forgiven.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))? {
+        if !forgiven.map_err(|error| Problem::from(&error))? {
             return Ok(self.nothing(&format!("Version {version} is not on the bad list.")));
         }
         history::write(
@@ -108,7 +106,7 @@ impl Device {
                 return Err(Problem::new(
                     "not-stored",
                     format!("version {version} was staged and is gone again"),
-                    TRY_AGAIN,
+                    "Something else removed it; roll back once more.",
                 ));
             }
         };
@@ -146,7 +144,7 @@ impl Device {
         let wanted = version.clone();
         let bundled = self.0.local.shell().bundled.version.clone();
         let stored = self.on_store(Store::versions).await?;
-        let stored = stored.map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))?;
+        let stored = stored.map_err(|error| Problem::from(&error))?;
         let is_here = wanted == bundled || stored.iter().any(|it| it.version == wanted);
         Ok((!is_here).then_some(wanted))
     }
@@ -173,7 +171,7 @@ impl Device {
         let local = Arc::clone(&self.0.local);
         self.on_store(move |store| store.roll_back(local.shell(), order, runtime_store::now()))
             .await?
-            .map_err(|error| Problem::from_error("store", &error, TRY_AGAIN))
+            .map_err(|error| Problem::from(&error))
     }
 
     async fn restart_into(

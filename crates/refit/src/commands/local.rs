@@ -88,13 +88,7 @@ pub(super) fn store(globals: &Globals) -> Result<Store, Failure> {
 
 /// An error of the store. Those without a hint here name the next step in their own words.
 pub(super) fn failed(error: &StoreError) -> Failure {
-    let hint = match error {
-        StoreError::Io { .. } => "See that the disk is writable and not full, then try again.",
-        StoreError::NewerSchema { .. } => "Use the newer version of the app that wrote it.",
-        StoreError::OlderThanBundled { .. } => "Choose the bundled version or a newer one.",
-        _ => "",
-    };
-    device::Problem::from_error("store", error, hint).into()
+    device::Problem::from(error).into()
 }
 
 fn needed<'a, T>(option: Option<&'a T>, name: &str) -> Result<&'a T, Failure> {
