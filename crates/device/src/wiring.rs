@@ -347,6 +347,9 @@ async fn serve(device: Device, owner: Owner) {
                 Request::Apply => device.apply().await.map(Answer::Applied),
                 Request::RollBack { to } => device.roll_back(to).await.map(Answer::Applied),
                 Request::Changed => {
+                    if let Ok(updater) = device.updater(false) {
+                        updater.recall().await;
+                    }
                     device.refresh().await;
                     Ok(Answer::Noted)
                 }

@@ -15,12 +15,20 @@ use crate::status::{CheckReport, UpdateEvent};
 use crate::updater::{Inner, lock};
 
 impl Inner {
-    /// What an earlier run left for the status to show.
+    /// What an earlier run, or another process, left for the status to show: the later check counts.
     pub(crate) async fn remember(&self) {
         let releases = self.load().await;
-        self.status.send_modify(|status| {
-            status.last_check = status.last_check.take().or(releases.last_check);
-            status.checked_at = status.checked_at.or(releases.checked_at);
+        self.status.send_if_modified(|status| {
+            let known = status.last_check.as_ref().map(|check| check.at);
+            let later = releases
+                .last_check
+                .filter(|check| known.is_none_or(|at| check.at > at));
+            let news = later.is_some() || releases.checked_at > status.checked_at;
+            status.checked_at = status.checked_at.max(releases.checked_at);
+            if let Some(check) = later {
+                status.last_check = Some(check);
+            }
+            news
         });
     }
 

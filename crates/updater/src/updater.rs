@@ -231,6 +231,11 @@ impl Updater {
         self.0.events.subscribe()
     }
 
+    /// Reads again what is written down about checks: another process may have made one.
+    pub async fn recall(&self) {
+        self.0.remember().await;
+    }
+
     /// Ends the loop and whatever is on its way. A stage past unpacking finishes first, an earlier
     /// one is dropped. Nothing can be asked afterwards.
     pub async fn stop(&self) {

@@ -398,3 +398,16 @@ async fn the_last_check_survives_a_restart_and_every_decision_is_logged() {
     assert_eq!(lines[0]["reason"], "not-newer");
     assert_eq!(lines[1]["reason"], "unreachable");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_of_another_process_is_shown_once_it_is_told_of() {
+    let (ours, theirs) = (Fake::open(), Fake::open());
+    let data = data();
+    let updater = start(&ours, &data, false);
+    let other = start(&theirs, &data, false);
+    let _ = other.check(By::Person).await;
+    updater.recall().await;
+    let seen = updater.status().borrow().last_check.clone();
+    assert_eq!(seen, other.status().borrow().last_check.clone());
+    assert!(seen.is_some());
+}
