@@ -55,6 +55,9 @@ test('a check that failed says what went wrong, and who looked', () => {
   expect(checkWords(check)).toMatch(/^Checked on .*: The registry did not answer\.$/)
   expect(checkWords({ ...check, by: 'person', error: null })).toMatch(/^You checked .*: It failed\.$/)
   expect(checkWords(null)).toBe('Nothing has been looked for yet.')
+  const found = { ...check, error: null, version: '1.2.0', message: 'Version 1.2.0 is ready.' }
+  expect(checkWords(found, pointer('1.1.0'))).toMatch(/Version 1\.2\.0 is ready\.$/)
+  expect(checkWords(found, pointer('1.2.0'))).toMatch(/Up to date: the newest is 1\.2\.0$/)
 })
 
 test('every event of the history has words of its own', () => {

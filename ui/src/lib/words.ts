@@ -33,10 +33,13 @@ export function updatesOff(updates: Status['updates']): string | null {
   }
 }
 
-export function checkWords(check: LastCheck | null): string {
+/** What the last check came to. What it found may run by now, and waits no longer. */
+export function checkWords(check: LastCheck | null, running: Status['running'] = null): string {
   if (check === null) return 'Nothing has been looked for yet.'
   const who = check.by === 'person' ? 'You checked' : 'Checked'
-  return `${who} on ${moment(check.at)}: ${check.error?.message ?? check.message}`
+  const runsNow = check.error === null && running !== null && running.version === check.version
+  const what = runsNow ? `Up to date: the newest is ${running.version}` : check.message
+  return `${who} on ${moment(check.at)}: ${check.error?.message ?? what}`
 }
 
 export function progressWords(progress: NonNullable<Status['progress']>): string {
