@@ -33,11 +33,12 @@ pub(crate) fn next(every: Duration, jitter: f64, retry_after: Option<Duration>) 
     own.max(retry_after.unwrap_or_default().min(RETRY_AFTER_CAP))
 }
 
-/// `now` and that much later; the end of time where there is no such moment.
+/// `now` and that much later, in whole seconds; the end of time where there is no such moment.
 pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait)
         .ok()
         .and_then(|wait| now.checked_add(wait).ok())
+        .and_then(|then| Timestamp::from_second(then.as_second()).ok())
         .unwrap_or(Timestamp::MAX)
 }
 
