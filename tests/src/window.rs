@@ -198,11 +198,20 @@ impl Window {
         .await
     }
 
+    /// Waits until what the page holds now has been painted: a frame that was under way may be older.
+    async fn painted(&self) -> Result<()> {
+        let script = "const done = arguments[arguments.length - 1];
+            requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));";
+        self.client.execute_async(script, vec![]).await?;
+        Ok(())
+    }
+
     /// Saves a picture of the window.
     pub async fn picture(&self, file: &Path) -> Result<()> {
         if let Some(dir) = file.parent() {
             tokio::fs::create_dir_all(dir).await?;
         }
+        self.painted().await?;
         let png = self.client.screenshot().await?;
         ensure!(
             png.len() > 1000,
