@@ -98,6 +98,9 @@ async fn a_device_that_was_stopped_starts_nothing_any_more() {
     device.stop().await;
     device.start().await;
     assert_eq!(device.status().borrow().phase, Phase::Stopped);
+    // The last thing that a start does is to answer the command line.
+    let socket = dir.path().join("data/runtime-store/owner.lock");
+    assert!(!socket.exists(), "it was started");
     assert_eq!(
         device.apply().await.unwrap().outcome,
         AppliedOutcome::Nothing

@@ -453,14 +453,11 @@ async fn a_quit_while_a_failed_choice_is_being_ended_starts_no_other() {
     );
     // Out of time soon, and then slow to go: the quit comes meanwhile.
     shelf.bench.spec.grace = Duration::from_secs(3);
-    shelf.put(
-        "1.1.0",
-        &format!("ignore-term\npid {}\nhang", pid.display()),
-    );
+    shelf.put("1.1.0", &format!("pid-at-term {}\nhang", pid.display()));
     shelf.on_trial("1.1.0", 2, None);
     let supervisor = shelf.start();
+    // It is out of time, and was asked to end.
     pids(&pid, 1).await;
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
     in_time("stop", supervisor.stop()).await;
     assert!(!stamp.exists(), "bundled was started all the same");
     assert_eq!(shelf.attempts_left(), 1, "it had its time");

@@ -65,6 +65,11 @@ fn step(word: &str, rest: &str) {
         }
         "pid" => append(rest, &std::process::id().to_string()),
         "ignore-term" => at_term(|| {}),
+        // Goes on, and tells that it was asked to end.
+        "pid-at-term" => {
+            let file = rest.to_owned();
+            at_term(move || append(&file, &std::process::id().to_string()));
+        }
         "exit-at-term" => at_term(|| exit(0)),
         #[cfg(unix)]
         "setsid" => {
@@ -108,7 +113,7 @@ fn wait_for(file: &Path) {
 
 /// A handler of SIGTERM, installed once this returns.
 #[cfg_attr(not(unix), expect(unused_variables, reason = "there is no SIGTERM"))]
-fn at_term(then: fn()) {
+fn at_term(then: impl Fn() + Send + 'static) {
     #[cfg(unix)]
     {
         let (installed, wait) = std::sync::mpsc::channel();
