@@ -5,27 +5,50 @@
 //! decision can be replayed from what was written down about it.
 //!
 //! ```text
-//! Candidate (what the registry offers) ─┐
-//! Facts (what this device has)          ├─► policy::decide ─► Stage | Hold(reason) | None(reason)
-//! bad list, engines, staged             ┘
+//! Manifest, device, time ─► offer ─► Take(version, why) | Nothing(newest, why)
+//!                                          │
+//! Candidate (what the source has of it) ───┤
+//! Facts (what this device has, bad list) ──┴─► decide ─► Stage | Hold(reason) | None(reason)
+//! Terms + what waits ─► Terms::judge ─► may it be launched for the first time?
 //! ```
 //!
 //! # Invariants
 //!
 //! * A version is never offered that is bad here, unsuitable for this shell, or not newer than what
 //!   the next launch would run anyway.
+//! * A version that was recalled is never offered, not even to whoever asks for it.
+//! * Time and a growing plan only admit; nobody waits more than a day after the publication.
 //! * Two versions whose names could not stand side by side on every file system are one version.
 
 mod bad;
 mod candidate;
+pub mod clock;
+mod description;
 mod engines;
 mod integrity;
+mod manifest;
+mod offer;
+mod plan;
 mod policy;
+mod position;
+mod share;
+mod standing;
+mod terms;
 mod version;
 
 pub use bad::{BadEntry, BadReason};
 pub use candidate::{Candidate, PackageName, PackageNameError};
+pub use description::{Description, DescriptionError};
 pub use engines::{Engines, Host, NodeFact, Unsuitable};
 pub use integrity::{Integrity, IntegrityError};
-pub use policy::{Decision, Facts, HoldReason, NoneReason, StageReason, decide};
+pub use manifest::{Manifest, ManifestError};
+pub use offer::{Offer, OfferFacts, offer};
+pub use plan::{Batch, Plan, Step};
+pub use policy::{
+    Decision, Facts, HoldReason, NoneReason, StageReason, Withheld, decide, worth_asking,
+};
+pub use position::Position;
+pub use share::{Share, ShareError};
+pub use standing::Standing;
+pub use terms::{Blocked, Launcher, Terms, Waiting};
 pub use version::{Version, VersionError};

@@ -2,15 +2,18 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{BadEntry, BadReason, Candidate, Host, Integrity, Unsuitable, Version};
+use crate::{BadEntry, BadReason, Candidate, Host, Integrity, Offer, Unsuitable, Version};
 
 /// Everything a decision may depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// What the source offers as newest, if it offers anything.
-    pub latest: Option<&'a Candidate>,
+    /// What this device may have now.
+    pub offer: &'a Offer,
+    /// What the source has of it: of the offered version, or, without a manifest, of the newest.
+    pub candidate: Option<&'a Candidate>,
     /// The version inside the installer.
     pub bundled: &'a Version,
     /// The version that runs now, where one does.
@@ -19,6 +22,8 @@ pub struct Facts<'a> {
     pub staged: Option<(&'a Version, &'a Integrity)>,
     /// Versions that failed here.
     pub bad: &'a [BadEntry],
+    /// Versions that must no longer run.
+    pub recalled: &'a [Version],
     /// What `engines` are judged against.
     pub host: &'a Host,
 }
@@ -35,11 +40,42 @@ pub enum Decision {
 }
 
 /// Why a version may be staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StageReason {
     /// No manifest limits it: the registry's newest is for everyone.
     NoManifest,
+    /// Its turn has come, or a person asked.
+    Eligible,
+    /// `REFIT_EXPERIMENTAL`: this device does not wait for its turn.
+    Experimental,
+    /// Its publisher wants everyone to have it at once.
+    Critical,
+    /// This device is to have just this version.
+    Pinned,
+    /// The newest is withheld; this is what the device may have meanwhile.
+    Instead {
+        /// The newest.
+        newest: Version,
+        /// Why this device may not have it.
+        withheld: Withheld,
+    },
+}
+
+/// Why the newest version is not for this device, whatever it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withheld {
+    /// Its turn has not come.
+    Held {
+        /// When it does.
+        eligible_at: Option<Timestamp>,
+    },
+    /// It must no longer run.
+    Recalled,
+    /// This device is to have another version.
+    Pinned {
+        /// That one.
+        to: Version,
+    },
 }
 
 /// Why a newer version is not for this device.
@@ -49,6 +85,28 @@ pub enum HoldReason {
     BadVersion(BadReason),
     /// This host does not satisfy its `engines`.
     Incompatible(Unsuitable),
+    /// Its turn has not come.
+    Held {
+        /// When it does.
+        eligible_at: Option<Timestamp>,
+    },
+    /// It must no longer run.
+    Recalled,
+    /// This device is to have another version.
+    Pinned {
+        /// That one.
+        to: Version,
+    },
+}
+
+impl From<Withheld> for HoldReason {
+    fn from(withheld: Withheld) -> Self {
+        match withheld {
+            Withheld::Held { eligible_at } => Self::Held { eligible_at },
+            Withheld::Recalled => Self::Recalled,
+            Withheld::Pinned { to } => Self::Pinned { to },
+        }
+    }
 }
 
 /// Why there is nothing to do.
@@ -61,44 +119,114 @@ pub enum NoneReason {
     NotNewer,
     /// The newest is staged and waits for a restart.
     AlreadyStaged,
+    /// This device is to have a version that is not newer than what it has.
+    Pinned,
 }
 
-/// Decides about the newest version.
+/// Decides about the offered version.
 ///
 /// The order of the gates is the order in which a person would want to hear of them: what is not
 /// newer needs no other reason, what is staged already is no longer in question, a version that
-/// failed here is bad whatever it needs, and only then do its needs count.
+/// failed here is bad whatever it needs, and only then do its needs count. Where there is nothing to
+/// do about what is offered, the reason is the one for which something newer is withheld.
 pub fn decide(facts: &Facts<'_>) -> Decision {
-    let Some(latest) = facts.latest else {
-        return Decision::None(None, NoneReason::NoLatest);
+    let offered = facts
+        .offer
+        .version()
+        .or(facts.candidate.map(|it| &it.version));
+    let Some(version) = offered else {
+        return nothing(facts, None, NoneReason::NoLatest);
     };
-    let version = latest.version.clone();
+    if !version.is_newer_than(facts.baseline()) {
+        return nothing(facts, Some(version), NoneReason::NotNewer);
+    }
+    let Some(candidate) = facts.candidate.filter(|it| it.version == *version) else {
+        // What has this name is staged already, or the source does not have it.
+        let reason = match facts.staged {
+            Some((staged, _)) if staged == version => NoneReason::AlreadyStaged,
+            Some(_) if facts.is_behind_staged(version) => NoneReason::NotNewer,
+            _ => NoneReason::NoLatest,
+        };
+        return nothing(facts, Some(version), reason);
+    };
     let bad = facts
         .bad
         .iter()
-        .find(|entry| entry.is_about(&version, &latest.integrity));
-    let staged = facts.staged == Some((&version, &latest.integrity));
-    let running = facts
-        .running
-        .filter(|running| running.is_newer_than(facts.bundled));
-    let newer = version.is_newer_than(running.unwrap_or(facts.bundled));
-    let behind_staged = facts
-        .staged
-        .is_some_and(|(staged, _)| staged.is_newer_than(&version));
-
-    if !newer {
-        Decision::None(Some(version), NoneReason::NotNewer)
-    } else if let Some(bad) = bad {
-        Decision::Hold(version, HoldReason::BadVersion(bad.reason.clone()))
-    } else if staged {
-        Decision::None(Some(version), NoneReason::AlreadyStaged)
-    } else if behind_staged {
+        .find(|entry| entry.is_about(version, &candidate.integrity));
+    if let Some(bad) = bad {
+        Decision::Hold(version.clone(), HoldReason::BadVersion(bad.reason.clone()))
+    } else if facts.staged == Some((version, &candidate.integrity)) {
+        nothing(facts, Some(version), NoneReason::AlreadyStaged)
+    } else if facts.is_behind_staged(version) {
         // An older answer never replaces a newer one.
-        Decision::None(Some(version), NoneReason::NotNewer)
-    } else if let Err(unsuitable) = latest.engines.suit(facts.host) {
-        Decision::Hold(version, HoldReason::Incompatible(unsuitable))
+        nothing(facts, Some(version), NoneReason::NotNewer)
+    } else if let Err(unsuitable) = candidate.engines.suit(facts.host) {
+        Decision::Hold(version.clone(), HoldReason::Incompatible(unsuitable))
     } else {
-        Decision::Stage(version, StageReason::NoManifest)
+        let reason = match facts.offer {
+            Offer::Take { reason, .. } | Offer::Unlimited(reason) => reason.clone(),
+            Offer::Nothing { .. } => StageReason::NoManifest,
+        };
+        Decision::Stage(version.clone(), reason)
+    }
+}
+
+/// The version that the source has to be asked about before [`decide`] can decide: none where the
+/// answer would change nothing.
+pub fn worth_asking<'a>(facts: &Facts<'a>) -> Option<&'a Version> {
+    facts.offer.version().filter(|version| {
+        version.is_newer_than(facts.baseline())
+            && !facts.is_behind_staged(version)
+            && facts.staged.is_none_or(|(staged, _)| staged != *version)
+    })
+}
+
+/// Nothing to do about `version`: for the reason that something newer is withheld, where it is.
+fn nothing(facts: &Facts<'_>, version: Option<&Version>, reason: NoneReason) -> Decision {
+    let withheld = facts.offer.withheld();
+    if let Some((newest, why)) = withheld
+        && newest.is_newer_than(facts.baseline())
+    {
+        let waits = facts.staged.is_some_and(|(staged, _)| staged == newest);
+        // What a person staged waits for a restart, whenever this device's turn is.
+        return if waits && why != HoldReason::Recalled {
+            Decision::None(Some(newest.clone()), NoneReason::AlreadyStaged)
+        } else {
+            Decision::Hold(newest.clone(), why)
+        };
+    }
+    let newest = facts.offer.withheld().map(|(newest, _)| newest).cloned();
+    let reason = match (facts.offer, reason) {
+        (
+            Offer::Take {
+                reason: StageReason::Pinned,
+                ..
+            }
+            | Offer::Unlimited(StageReason::Pinned),
+            NoneReason::NotNewer,
+        ) => NoneReason::Pinned,
+        (Offer::Nothing { .. }, NoneReason::NoLatest) => NoneReason::NotNewer,
+        (_, reason) => reason,
+    };
+    Decision::None(newest.or_else(|| version.cloned()), reason)
+}
+
+impl<'a> Facts<'a> {
+    /// What something newer has to be newer than. A recalled version is not: what it may be
+    /// replaced with can be older.
+    fn baseline(&self) -> &'a Version {
+        self.running
+            .filter(|running| running.is_newer_than(self.bundled) && !self.is_recalled(running))
+            .unwrap_or(self.bundled)
+    }
+
+    fn is_recalled(&self, version: &Version) -> bool {
+        self.recalled.contains(version)
+    }
+
+    fn is_behind_staged(&self, version: &Version) -> bool {
+        self.staged
+            .is_some_and(|(staged, _)| staged.is_newer_than(version) && !self.is_recalled(staged))
     }
 }
 
@@ -123,9 +251,26 @@ impl Decision {
     /// The reason's code, kebab-case.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Stage(_, StageReason::NoManifest) => "no-manifest",
-            Self::Hold(_, HoldReason::BadVersion(_)) => "bad-version",
-            Self::Hold(_, HoldReason::Incompatible(_)) => "incompatible",
+            Self::Stage(_, reason) => match reason {
+                StageReason::NoManifest => "no-manifest",
+                StageReason::Eligible => "eligible",
+                StageReason::Experimental => "experimental",
+                StageReason::Critical => "critical",
+                StageReason::Pinned => "pinned",
+                StageReason::Instead { withheld, .. } => match withheld {
+                    Withheld::Held { .. } => "held",
+                    Withheld::Recalled => "recalled",
+                    Withheld::Pinned { .. } => "pinned",
+                },
+            },
+            Self::Hold(_, reason) => match reason {
+                HoldReason::BadVersion(_) => "bad-version",
+                HoldReason::Incompatible(_) => "incompatible",
+                HoldReason::Held { .. } => "held",
+                HoldReason::Recalled => "recalled",
+                HoldReason::Pinned { .. } => "pinned",
+            },
+            Self::None(_, NoneReason::Pinned) => "pinned",
             Self::None(_, NoneReason::NoLatest) => "no-latest",
             Self::None(_, NoneReason::NotNewer) => "not-newer",
             Self::None(_, NoneReason::AlreadyStaged) => "already-staged",
@@ -137,6 +282,22 @@ impl fmt::Display for Decision {
     /// The reason in words, for a person.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Stage(version, StageReason::Instead { newest, withheld }) => match withheld {
+                Withheld::Held { .. } => write!(
+                    f,
+                    "Version {version} is newer; {newest} is being rolled out and comes later"
+                ),
+                Withheld::Recalled => write!(
+                    f,
+                    "Version {version} takes the place of {newest}, which was recalled"
+                ),
+                Withheld::Pinned { .. } => {
+                    write!(f, "This app is to have version {version}, not {newest}")
+                }
+            },
+            Self::Stage(version, StageReason::Pinned) => {
+                write!(f, "This app is to have version {version}")
+            }
             Self::Stage(version, _) => write!(f, "Version {version} is newer"),
             Self::Hold(version, HoldReason::BadVersion(BadReason::RolledBack)) => {
                 write!(
@@ -152,6 +313,25 @@ impl fmt::Display for Decision {
             }
             Self::Hold(version, HoldReason::Incompatible(unsuitable)) => {
                 write!(f, "Version {version} {unsuitable}")
+            }
+            Self::Hold(version, HoldReason::Held { eligible_at }) => {
+                write!(f, "Version {version} is being rolled out")?;
+                eligible_at.map_or(Ok(()), |at| write!(f, "; this device's turn is at {at}"))
+            }
+            Self::Hold(version, HoldReason::Recalled) => {
+                write!(f, "Version {version} was recalled by its publisher")
+            }
+            Self::Hold(version, HoldReason::Pinned { to }) => {
+                write!(
+                    f,
+                    "Version {version} is newer, but this app is to have {to}"
+                )
+            }
+            Self::None(Some(version), NoneReason::Pinned) => {
+                write!(
+                    f,
+                    "This app is to have version {version}, which is not newer"
+                )
             }
             Self::None(_, NoneReason::NoLatest) => f.write_str("The registry names no version"),
             Self::None(Some(version), NoneReason::NotNewer) => {

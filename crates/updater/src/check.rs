@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rollout::{Candidate, Decision, Facts, Version};
+use rollout::{Candidate, Decision, Facts, Offer, StageReason, Version};
 use runtime_store::StagePlan;
 
 use crate::error::UpdateError;
@@ -126,11 +126,13 @@ impl Inner {
         let running = self.running.borrow().clone();
         let pointer = snapshot.pointer.as_ref();
         Ok(rollout::decide(&Facts {
-            latest: Some(candidate),
+            offer: &Offer::Unlimited(StageReason::NoManifest),
+            candidate: Some(candidate),
             bundled: &self.stager.shell.bundled.version,
             running: running.as_ref(),
             staged: pointer.map(|pointer| (&pointer.version, &pointer.integrity)),
             bad: &snapshot.bad,
+            recalled: &[],
             host: &self.stager.shell.host,
         }))
     }

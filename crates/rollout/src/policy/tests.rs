@@ -22,7 +22,9 @@ struct Device {
     running: Option<Version>,
     staged: Option<(Version, Integrity)>,
     bad: Vec<BadEntry>,
+    recalled: Vec<Version>,
     host: Host,
+    offer: Offer,
 }
 
 impl Device {
@@ -33,6 +35,8 @@ impl Device {
             running: None,
             staged: None,
             bad: vec![],
+            recalled: vec![],
+            offer: Offer::Unlimited(StageReason::NoManifest),
             host: Host {
                 node: NodeFact::Is(v("22.0.0")),
                 shell: v("1.0.0"),
@@ -40,16 +44,35 @@ impl Device {
         }
     }
 
-    fn decide(&self) -> (&'static str, &'static str) {
-        let decision = decide(&Facts {
-            latest: self.latest.as_ref(),
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            offer: &self.offer,
+            candidate: self.latest.as_ref(),
             bundled: &self.bundled,
             running: self.running.as_ref(),
             staged: self.staged.as_ref().map(|(v, i)| (v, i)),
             bad: &self.bad,
+            recalled: &self.recalled,
             host: &self.host,
-        });
+        }
+    }
+
+    fn decide(&self) -> (&'static str, &'static str) {
+        let decision = decide(&self.facts());
         (decision.kind(), decision.reason())
+    }
+
+    /// With a manifest's offer, asked of the source only where that is worth it.
+    fn decide_on(mut self, offer: Offer) -> (&'static str, String, &'static str) {
+        self.offer = offer;
+        self.latest = worth_asking(&self.facts()).map(|it| candidate(it.as_str()));
+        let decision = decide(&self.facts());
+        let version = decision.version().map(ToString::to_string);
+        (
+            decision.kind(),
+            version.unwrap_or_default(),
+            decision.reason(),
+        )
     }
 }
 
@@ -136,4 +159,164 @@ fn a_version_that_needs_another_host_is_held() {
     let mut device = Device::offered("1.1.0");
     device.latest.as_mut().unwrap().engines.node = Some(">=24".to_owned());
     assert_eq!(device.decide(), ("hold", "incompatible"));
+}
+
+fn instead(stable: &str, newest: &str, withheld: Withheld) -> Offer {
+    let newest = v(newest);
+    Offer::Take {
+        version: v(stable),
+        reason: StageReason::Instead { newest, withheld },
+    }
+}
+
+fn nothing(newest: &str, withheld: Withheld) -> Offer {
+    let newest = v(newest);
+    Offer::Nothing { newest, withheld }
+}
+
+const HELD: Withheld = Withheld::Held { eligible_at: None };
+
+fn running(version: &str) -> Device {
+    Device {
+        running: Some(v(version)),
+        ..Device::offered("1.0.0")
+    }
+}
+
+fn is(
+    kind: &'static str,
+    version: &str,
+    reason: &'static str,
+) -> (&'static str, String, &'static str) {
+    (kind, version.to_owned(), reason)
+}
+
+#[test]
+fn a_manifests_offer_is_staged_for_its_reason() {
+    for (reason, code) in [
+        (StageReason::Eligible, "eligible"),
+        (StageReason::Experimental, "experimental"),
+        (StageReason::Critical, "critical"),
+        (StageReason::Pinned, "pinned"),
+    ] {
+        let version = v("1.2.0");
+        let offer = Offer::Take { version, reason };
+        assert_eq!(
+            running("1.1.0").decide_on(offer),
+            is("stage", "1.2.0", code)
+        );
+    }
+}
+
+#[test]
+fn whoever_is_held_has_what_is_stable_and_then_waits() {
+    let offer = || instead("1.2.0", "1.3.0", HELD);
+    assert_eq!(
+        running("1.1.0").decide_on(offer()),
+        is("stage", "1.2.0", "held")
+    );
+    assert_eq!(
+        running("1.2.0").decide_on(offer()),
+        is("hold", "1.3.0", "held")
+    );
+    assert_eq!(
+        running("1.3.0").decide_on(offer()),
+        is("none", "1.3.0", "not-newer")
+    );
+    assert_eq!(
+        running("1.1.0").decide_on(nothing("1.3.0", HELD)),
+        is("hold", "1.3.0", "held")
+    );
+    assert_eq!(
+        running("1.3.0").decide_on(nothing("1.3.0", HELD)),
+        is("none", "1.3.0", "not-newer")
+    );
+}
+
+#[test]
+fn what_a_person_staged_waits_although_it_is_held() {
+    let mut device = running("1.1.0");
+    device.staged = Some((v("1.3.0"), Integrity::from_digest([9; 64])));
+    assert_eq!(
+        device.decide_on(nothing("1.3.0", HELD)),
+        is("none", "1.3.0", "already-staged")
+    );
+}
+
+#[test]
+fn a_recalled_version_gives_way_to_an_older_one() {
+    let device = || Device {
+        recalled: vec![v("1.3.0")],
+        staged: Some((v("1.3.0"), Integrity::from_digest([9; 64]))),
+        ..running("1.3.0")
+    };
+    let stable = instead("1.2.0", "1.3.0", Withheld::Recalled);
+    assert_eq!(device().decide_on(stable), is("stage", "1.2.0", "recalled"));
+    let gone = nothing("1.3.0", Withheld::Recalled);
+    assert_eq!(device().decide_on(gone), is("hold", "1.3.0", "recalled"));
+    // What is bundled needs no staging.
+    let bundled = instead("1.0.0", "1.3.0", Withheld::Recalled);
+    assert_eq!(device().decide_on(bundled), is("hold", "1.3.0", "recalled"));
+}
+
+#[test]
+fn a_halt_downgrades_nobody() {
+    let version = v("1.1.0");
+    let reason = StageReason::Eligible;
+    let halted = Offer::Take { version, reason };
+    assert_eq!(
+        running("1.2.0").decide_on(halted),
+        is("none", "1.1.0", "not-newer")
+    );
+}
+
+#[test]
+fn a_pin_says_so_when_there_is_nothing_to_do() {
+    let to = v("1.1.0");
+    let offer = instead("1.1.0", "1.2.0", Withheld::Pinned { to });
+    assert_eq!(
+        running("1.1.0").decide_on(offer),
+        is("hold", "1.2.0", "pinned")
+    );
+    let version = v("1.1.0");
+    let reason = StageReason::Pinned;
+    let offer = Offer::Take { version, reason };
+    assert_eq!(
+        running("1.2.0").decide_on(offer),
+        is("none", "1.1.0", "pinned")
+    );
+}
+
+#[test]
+fn nobody_is_asked_about_what_changes_nothing() {
+    let ask = |device: Device, offer: Offer| {
+        let device = Device { offer, ..device };
+        worth_asking(&device.facts()).map(ToString::to_string)
+    };
+    let take = |version: &str| Offer::Take {
+        version: v(version),
+        reason: StageReason::Eligible,
+    };
+    assert_eq!(
+        ask(running("1.1.0"), take("1.2.0")).as_deref(),
+        Some("1.2.0")
+    );
+    assert_eq!(ask(running("1.2.0"), take("1.2.0")), None);
+    assert_eq!(ask(running("1.1.0"), nothing("1.2.0", HELD)), None);
+    let mut waiting = running("1.1.0");
+    waiting.staged = Some((v("1.2.0"), Integrity::from_digest([9; 64])));
+    assert_eq!(ask(waiting, take("1.2.0")), None);
+}
+
+#[test]
+fn a_version_that_the_source_does_not_have_is_not_staged() {
+    let mut device = running("1.1.0");
+    device.latest = None;
+    device.offer = Offer::Take {
+        version: v("1.2.0"),
+        reason: StageReason::Eligible,
+    };
+    assert_eq!(device.decide(), ("none", "no-latest"));
+    device.latest = Some(candidate("1.2.1"));
+    assert_eq!(device.decide(), ("none", "no-latest"));
 }
