@@ -333,7 +333,13 @@ impl fmt::Display for Decision {
                     "This app is to have version {version}, which is not newer"
                 )
             }
-            Self::None(_, NoneReason::NoLatest) => f.write_str("The registry names no version"),
+            Self::None(Some(version), NoneReason::NoLatest) => {
+                write!(
+                    f,
+                    "Version {version} is the newest, and its source does not have it"
+                )
+            }
+            Self::None(None, NoneReason::NoLatest) => f.write_str("The registry names no version"),
             Self::None(Some(version), NoneReason::NotNewer) => {
                 write!(f, "Up to date: the newest is {version}")
             }
