@@ -31,6 +31,7 @@ mod offer;
 mod plan;
 mod policy;
 mod position;
+pub mod ramp;
 mod share;
 mod standing;
 mod terms;
