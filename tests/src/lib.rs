@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! packages ─► registries (folder served by `refit serve`, Verdaccio; a gate may stand in front)
+//!          ─► Site: Publisher (`refit publish`, `rollout`, `repo`) ─► two Hosts, hostile by Rule
 //!                  │
 //! Scene: temp data dir + bundled runtime + config ─► refit | refit-shell
 //!                  │                                      │
@@ -14,23 +15,31 @@
 //! * A story waits for what it wants to see, with a generous end; it never sleeps for a time.
 //! * A story that cannot run here (no root, no strace) says so aloud, and fails when `CI` is set.
 
+pub mod clock;
 pub mod display;
 pub mod driver;
 pub mod gate;
+pub mod host;
 pub mod mounts;
 pub mod packages;
 pub mod parts;
 pub mod play;
 pub mod privileges;
 pub mod processes;
+pub mod publisher;
 pub mod registries;
 pub mod scene;
+pub mod site;
 pub mod wait;
 pub mod window;
 
+pub use clock::Clock;
 pub use driver::Driver;
 pub use gate::Gate;
+pub use host::{Host, Rule};
 pub use packages::{Mode, Package};
 pub use play::Teller;
+pub use publisher::Publisher;
 pub use scene::{Answer, Scene};
+pub use site::Site;
 pub use window::Window;

@@ -31,6 +31,7 @@ pub enum Mode {
 /// A package to be made.
 #[derive(Debug, Clone)]
 pub struct Package {
+    name: String,
     version: String,
     mode: Mode,
     ballast: usize,
@@ -40,6 +41,7 @@ impl Package {
     /// One of this version and manner.
     pub fn new(version: &str, mode: Mode) -> Self {
         Self {
+            name: NAME.to_owned(),
             version: version.to_owned(),
             mode,
             ballast: 0,
@@ -53,15 +55,28 @@ impl Package {
         self
     }
 
+    /// With another name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its version.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
+    /// What is in it.
+    pub fn files(&self) -> Vec<(&'static str, Vec<u8>)> {
         let manifest = json!({
-            "name": NAME, "version": self.version, "type": "module", "license": "MIT",
-            "bin": { NAME: "dist/cli.js" }, "engines": { "node": ">=18" },
+            "name": self.name, "version": self.version, "type": "module", "license": "MIT",
+            "bin": { &self.name: "dist/cli.js" }, "engines": { "node": ">=18" },
         });
         let mut files = vec![
             ("package.json", format!("{manifest:#}\n").into_bytes()),

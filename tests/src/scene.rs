@@ -238,6 +238,42 @@ impl Scene {
         Ok(())
     }
 
+    /// What the device would start now is this package, whole, byte for byte.
+    pub async fn runs(&self, package: &Package) -> Result<Value> {
+        let resolved = self.refit_does(&["resolve"]).await?;
+        ensure!(
+            resolved["version"] == package.version(),
+            "{} is to run, and it resolves to {resolved}",
+            package.version()
+        );
+        let entry = Path::new(resolved["entry"].as_str().unwrap_or_default());
+        let dir = entry.parent().and_then(Path::parent).context("no folder")?;
+        for (name, content) in package.files() {
+            let there = std::fs::read(dir.join(name))
+                .with_context(|| format!("{} of {}", name, package.version()))?;
+            ensure!(there == content, "{name} of {} is another", dir.display());
+        }
+        Ok(resolved)
+    }
+
+    /// What an answer, or the status after it, says is wrong with the signed repository.
+    pub async fn trouble(&self, answer: &Answer) -> Result<String> {
+        let status = self.status().await?;
+        Ok(format!("{} {}", answer.json["error"], status["terms"]))
+    }
+
+    /// Nothing of this version is on the device: neither named, nor stored.
+    pub fn has_nothing_of(&self, version: &str) -> Result<()> {
+        ensure!(
+            self.pointer()["version"] != version,
+            "the pointer is {}",
+            self.pointer()
+        );
+        let folder = self.store().join("versions").join(version);
+        ensure!(!folder.exists(), "{} is there", folder.display());
+        Ok(())
+    }
+
     /// The pointer file, or null.
     pub fn pointer(&self) -> Value {
         read_json(&self.store().join("current.json"))
