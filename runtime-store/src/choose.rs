@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use rollout::{BadEntry, Engines, Integrity, Unsuitable, Version};
+use rollout::{BadEntry, Blocked, Engines, Integrity, Unsuitable, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, How};
 use crate::pointer::{Pointer, Trial, VersionId};
+use crate::ruling::Ruling;
 use crate::shell::{Asked, Shell};
 
 /// Where a choice comes from.
@@ -59,6 +60,10 @@ pub enum WhyNot {
     NotNewerThanBundled,
     /// It is on the bad list.
     Bad,
+    /// Its publisher says that it must no longer run.
+    Recalled,
+    /// It has not been launched yet, and its publisher does not let it be now.
+    Blocked(Blocked),
     /// Its folder, its record or its entry is not there.
     MissingEntry,
     /// It does not suit this shell; another may run it.
@@ -81,9 +86,18 @@ pub enum WhyNot {
     CannotRead(String),
 }
 
+impl From<Blocked> for WhyNot {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Recalled => Self::Recalled,
+            blocked => Self::Blocked(blocked),
+        }
+    }
+}
+
 impl WhyNot {
     /// Whether the pointer is of no use to any launch and goes. What only this shell or this moment
-    /// stands against is passed over and stays.
+    /// stands against is passed over and stays; and so is what is recalled, until the recall is over.
     fn clears(&self) -> bool {
         matches!(
             self,
@@ -107,6 +121,12 @@ pub(crate) enum Entry {
     NewerSchema,
     /// It cannot be told.
     CannotRead(String),
+}
+
+impl Entry {
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole { .. })
+    }
 }
 
 /// What stands at `current.json`.
@@ -137,6 +157,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) asked: Asked,
     pub(crate) named: &'a Named,
     pub(crate) bad: &'a [BadEntry],
+    /// What the publisher lets pass.
+    pub(crate) ruling: &'a Ruling,
     /// What already failed in this launch.
     pub(crate) failures: &'a [Failure],
     /// Why nothing can be written for a trial, once that was tried.
@@ -158,7 +180,7 @@ pub(crate) struct Pick {
 /// How a useless pointer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clear {
-    /// Its `previous` passes and takes its place, confirmed.
+    /// Its `previous` passes, or would if it were not recalled, and takes its place, confirmed.
     ToPrevious,
     /// Nothing stored passes: the file is removed.
     Remove,
@@ -208,6 +230,9 @@ pub(crate) fn choose(facts: &Facts<'_>) -> Pick {
                     if clears {
                         pick.clear = Some(match &previous {
                             Some((_, Ok(_))) => Clear::ToPrevious,
+                            Some((_, Err(WhyNot::Recalled))) if stored.previous.is_whole() => {
+                                Clear::ToPrevious
+                            }
                             _ => Clear::Remove,
                         });
                     }
@@ -255,6 +280,9 @@ pub(crate) fn stored_passes(
         .any(|bad| bad.is_about(&id.version, &id.integrity))
     {
         return Err(WhyNot::Bad);
+    }
+    if facts.ruling.recalls(&id.version) {
+        return Err(WhyNot::Recalled);
     }
     let (dir, entry, engines) = match entry {
         Entry::Missing => return Err(WhyNot::MissingEntry),
@@ -305,6 +333,9 @@ fn pointer_passes(facts: &Facts<'_>, stored: &Stored) -> Result<Choice, WhyNot> 
     if !trial.is_undecided() {
         return Ok(choice);
     }
+    // Before its attempts: that it may not run now is no verdict on it.
+    let past_the_gate = facts.asked == Asked::ByPerson || facts.shell.experimental;
+    facts.ruling.judge(pointer, trial, past_the_gate)?;
     if stored.elsewhere {
         return Err(WhyNot::OnTrialElsewhere);
     }

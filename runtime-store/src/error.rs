@@ -94,6 +94,12 @@ pub enum StoreError {
         /// What the installer brought along.
         bundled: Box<Version>,
     },
+    /// Its publisher says that a version asked for by name must no longer run.
+    #[error("version {version} was recalled by its publisher. Choose another version")]
+    Recalled {
+        /// What was asked for.
+        version: Box<Version>,
+    },
     /// A version asked for by name would not run here.
     #[error("version {version} cannot run here: {why}. {next}")]
     CannotRun {

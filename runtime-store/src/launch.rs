@@ -2,19 +2,21 @@
 //!
 //! Every call is lock → load → transition → persist, and holds the lock no longer than that.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollout::BadEntry;
+use rollout::{BadEntry, Version};
 
 use crate::bad::BadList;
-use crate::choose::{self, Choice, Clear, Facts, Named, Pick};
+use crate::choose::{self, Choice, Clear, Entry, Facts, Named, Pick};
 use crate::failure::Failure;
 use crate::files::{self, Found};
 use crate::lease::{InUse, Lease};
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, VersionId};
 use crate::record::Record;
+use crate::ruling::{self, Ruling};
 use crate::shell::{Asked, Shell};
 use crate::store::{bundled_after, look};
 use crate::transition::{self, MOST_CRASHES, Soaked};
@@ -114,6 +116,7 @@ impl Store {
             asked,
             named: &named,
             bad: &bad,
+            ruling: &Ruling::load(layout, shell, now),
             failures,
             cannot_write: None,
         };
@@ -152,9 +155,9 @@ impl Store {
         let (Some(clear), Named::Stored(stored)) = (pick.clear, named) else {
             return;
         };
-        best_effort(match (clear, &stored.pointer.previous) {
-            (Clear::ToPrevious, Some(previous)) => self
-                .confirmed_pointer(&previous.id(), &pick.choice, Some(&stored.pointer))
+        best_effort(match (clear, &stored.pointer.previous, &stored.previous) {
+            (Clear::ToPrevious, Some(previous), Entry::Whole { entry, .. }) => self
+                .confirmed_pointer(&previous.id(), entry, Some(&stored.pointer))
                 .and_then(|pointer| pointer.save(self.layout())),
             _ => Pointer::remove(self.layout()),
         });
@@ -212,13 +215,18 @@ impl Store {
             self.persist(before.as_ref(), verdict.pointer.as_ref())?;
             return Err(error);
         }
-        let staged_at = self.staged_at(&launch.choice).unwrap_or(now);
+        let staged_at = self.staged_at(&launch.choice.version).unwrap_or(now);
+        let recalled = verdict
+            .pointer
+            .as_ref()
+            .and_then(|pointer| self.recalled_previous(pointer, &verdict.condemned));
         let after = transition::without(
             verdict.pointer,
             &verdict.condemned,
             &launch.choice,
             staged_at,
-        );
+        )
+        .or(recalled);
         self.persist(before.as_ref(), after.as_ref())?;
         let ids: Vec<_> = verdict.condemned.iter().map(id_of).collect();
         self.remove_condemned(lock, &ids, after.as_ref());
@@ -275,7 +283,10 @@ impl Store {
         let Some(pointer) = before.clone() else {
             return Ok(Soak::NotOnTrial);
         };
-        match transition::soak(pointer, &id, ran, soak, now) {
+        // Asked only where it matters: a version that must not run is nothing to fall back to.
+        let moved_on = pointer.id() != id;
+        let recalled = moved_on && ruling::recalls(self.terms().as_ref(), &id.version);
+        match transition::soak(pointer, &id, ran, soak, recalled, now) {
             Soaked::NotOnTrial => Ok(Soak::NotOnTrial),
             Soaked::Soaking { pointer, left } => {
                 self.persist(before.as_ref(), Some(&pointer))?;
@@ -360,29 +371,23 @@ impl Store {
         }
     }
 
-    /// A pointer to a version that a choice has just shown to be whole, without a trial.
+    /// A pointer to a version that was just seen to be whole, without a trial.
     pub(crate) fn confirmed_pointer(
         &self,
         id: &VersionId,
-        choice: &Choice,
+        entry: &Path,
         old: Option<&Pointer>,
     ) -> Result<Pointer, StoreError> {
-        let staged_at = self.staged_at(choice)?;
-        Ok(transition::confirmed(
-            id,
-            &choice.entry,
-            staged_at,
-            None,
-            old,
-        ))
+        let staged_at = self.staged_at(&id.version)?;
+        Ok(transition::confirmed(id, entry, staged_at, None, old))
     }
 
-    fn staged_at(&self, choice: &Choice) -> Result<Timestamp, StoreError> {
-        let record = Record::load(self.layout(), &choice.version)?;
+    fn staged_at(&self, version: &Version) -> Result<Timestamp, StoreError> {
+        let record = Record::load(self.layout(), version)?;
         record.map(|record| record.staged_at).ok_or_else(|| {
             StoreError::io(
                 "read",
-                self.layout().record(&choice.version),
+                self.layout().record(version),
                 std::io::ErrorKind::NotFound.into(),
             )
         })

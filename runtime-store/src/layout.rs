@@ -108,6 +108,11 @@ impl Layout {
         self.root.join("device-id")
     }
 
+    /// There until the first launch was reported.
+    pub(crate) fn first_launch(&self) -> PathBuf {
+        self.root.join("first-launch")
+    }
+
     pub(crate) fn fingerprints(&self) -> PathBuf {
         self.root.join("fingerprints.json")
     }

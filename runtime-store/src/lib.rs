@@ -7,6 +7,7 @@
 //!                    ┌── choose.rs: pointer, previous or bundled, and why
 //! files on disk ─► facts ─► transition.rs: what pointer and bad list are next
 //!   layout.rs        └── orders.rs: roll back, forgive
+//!   ruling.rs (what the publisher's terms let pass)
 //!   pointer.rs, bad.rs, record.rs, lease.rs (formats)
 //!   files.rs (reading), durable.rs (writing), lock.rs
 //!
@@ -21,6 +22,8 @@
 //! * An attempt is on disk before [`Store::begin_launch`] returns.
 //! * `versions/<v>/` never changes once it has its name, and is never removed while a lease is held
 //!   on it.
+//! * A version that its publisher recalled is passed over and stays; so does a trial that may not
+//!   be launched yet, or no more. Neither is a failure, and a confirmed version is not judged by time.
 //! * The pointer moves by one rename. It is checked in the same way when read and when written.
 //! * The bad list is written before anything is removed: bad list, pointer, folder.
 //! * What cannot be read is set aside and reported, never silently reset; a newer shell's file is
@@ -31,6 +34,7 @@
 mod bad;
 mod carry;
 mod choose;
+mod device_id;
 mod durable;
 mod error;
 mod failure;
@@ -46,6 +50,7 @@ mod orders;
 mod pointer;
 mod recarry;
 mod record;
+mod ruling;
 mod shell;
 mod small;
 mod stage;
@@ -63,6 +68,7 @@ mod testing;
 
 pub use carry::{Carried, CarryError};
 pub use choose::{Choice, PassedOver, Source, WhyNot};
+pub use device_id::DeviceId;
 pub use error::StoreError;
 pub use failure::{Failure, How};
 pub use journal::{HistoryEntry, HistoryEvent};
@@ -73,7 +79,6 @@ pub use orders::{RollBack, RolledBack};
 pub use pointer::{Pointer, Previous, Replaced, Trial, VersionId};
 pub use record::Record;
 pub use shell::{Asked, Bundled, Shell};
-pub use small::DeviceId;
 pub use stage::{
     BeginStage, ManifestError, Partial, StageError, StagePlan, Staged, Unpacked, Whole,
 };

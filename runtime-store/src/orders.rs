@@ -9,8 +9,9 @@ use crate::lease::InUse;
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Previous, Replaced, Trial, VersionId};
 use crate::record::Record;
+use crate::ruling::Ruling;
 use crate::shell::{Asked, Shell};
-use crate::{Store, StoreError, stored};
+use crate::{Store, StoreError, stored, transition};
 
 /// Where to roll back to, and who orders it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +43,15 @@ pub enum RolledBack {
     NotStored(Version),
 }
 
+/// For which shell an order is carried out, and what the publisher says to it.
+struct Ruled<'a> {
+    shell: &'a Shell,
+    ruling: Ruling,
+}
+
 impl Store {
     /// Points the next launch at an earlier version. The running one goes on until it is restarted.
+    /// A recalled version is not gone back to.
     pub fn roll_back(
         &self,
         shell: &Shell,
@@ -52,17 +60,37 @@ impl Store {
     ) -> Result<RolledBack, StoreError> {
         let lock = StoreLock::take(self.layout())?;
         let pointer = Pointer::load_for_change(self.layout(), now)?;
+        let ruled = Ruled {
+            shell,
+            ruling: Ruling::load(self.layout(), shell, now),
+        };
         match order {
-            RollBack::Person => self.back_to_previous(lock, shell, pointer, true, now),
-            RollBack::Fleet => self.back_to_previous(lock, shell, pointer, false, now),
-            RollBack::PersonTo(version) => self.back_to(lock, shell, pointer, version, now),
+            RollBack::Person => self.back_to_previous(lock, &ruled, pointer, true, now),
+            RollBack::Fleet => self.back_to_previous(lock, &ruled, pointer, false, now),
+            RollBack::PersonTo(version) => self.back_to(lock, &ruled, pointer, version, now),
         }
+    }
+
+    /// A person asked for what waits: whether it is this device's turn no longer counts for it. Says
+    /// whether `version` is what waits. Staging it again does the same.
+    pub fn asked_for(&self, version: &Version) -> Result<bool, StoreError> {
+        let _lock = StoreLock::take(self.layout())?;
+        let pointer = self.pointer_now()?;
+        let Some(pointer) = pointer.filter(|it| it.version == *version && it.trial.is_some())
+        else {
+            return Ok(false);
+        };
+        self.persist(
+            Some(&pointer),
+            Some(&transition::asked_for(pointer.clone())),
+        )?;
+        Ok(true)
     }
 
     /// Forgives every bad entry of `version`; false when none was there.
     pub fn forgive(&self, version: &Version) -> Result<bool, StoreError> {
         let _lock = StoreLock::take(self.layout())?;
-        let mut list = BadList::load_for_change(self.layout(), Timestamp::now())?;
+        let mut list = BadList::load_for_change(self.layout(), crate::now())?;
         if !list.forgive(version) {
             return Ok(false);
         }
@@ -73,7 +101,7 @@ impl Store {
     fn back_to_previous(
         &self,
         lock: StoreLock,
-        shell: &Shell,
+        ruled: &Ruled<'_>,
         pointer: Option<Pointer>,
         list: bool,
         now: Timestamp,
@@ -83,14 +111,33 @@ impl Store {
         };
         let previous = match &pointer.previous {
             Some(previous) => self
-                .passes(shell, &previous.id(), Source::Previous)?
+                .passes(ruled, &previous.id(), Source::Previous)?
                 .ok()
                 .map(|choice| (previous.id(), choice)),
             None => None,
         };
+        let bundled = &ruled.shell.bundled.version;
+        let running = self.replaced_and_running(&lock, &pointer)?;
+        let passed_over = self.is_passed_over(&lock, ruled, &pointer)?;
+        if passed_over && running.is_none() {
+            // What the next launch would run is not what the pointer names: `previous` is left.
+            let Some((left, _)) = previous else {
+                return Ok(RolledBack::Nothing);
+            };
+            let mut next = pointer.clone();
+            next.previous = None;
+            let from = Some(left.version.clone());
+            self.leave(lock, &pointer, &[left], Some(&next), list, now)?;
+            return Ok(RolledBack::To {
+                from,
+                to: bundled.clone(),
+                source: Source::Bundled,
+            });
+        }
         let left: Vec<_> = [pointer.id()]
             .into_iter()
-            .chain(self.replaced_and_running(&lock, &pointer)?)
+            .filter(|_| !passed_over)
+            .chain(running)
             .filter(|left| {
                 previous
                     .as_ref()
@@ -98,13 +145,15 @@ impl Store {
             })
             .collect();
         let next = match &previous {
-            Some((id, choice)) => Some(self.confirmed_pointer(id, choice, Some(&pointer))?),
+            Some((id, choice)) => {
+                Some(self.confirmed_pointer(id, &choice.entry, Some(&pointer))?)
+            }
             None => None,
         };
         self.leave(lock, &pointer, &left, next.as_ref(), list, now)?;
         let (to, source) = match previous {
             Some((id, _)) => (id.version, Source::Previous),
-            None => (shell.bundled.version.clone(), Source::Bundled),
+            None => (bundled.clone(), Source::Bundled),
         };
         Ok(RolledBack::To {
             from: Some(pointer.version),
@@ -116,17 +165,18 @@ impl Store {
     fn back_to(
         &self,
         lock: StoreLock,
-        shell: &Shell,
+        ruled: &Ruled<'_>,
         pointer: Option<Pointer>,
         version: Version,
         now: Timestamp,
     ) -> Result<RolledBack, StoreError> {
+        let bundled = &ruled.shell.bundled.version;
         let from = pointer.as_ref().map(|pointer| pointer.version.clone());
-        if version == shell.bundled.version {
+        if version == *bundled {
             let Some(pointer) = pointer else {
                 return Ok(RolledBack::Nothing);
             };
-            let left = self.left_for(&lock, &version, &pointer)?;
+            let left = self.left_for(&lock, ruled, &version, &pointer)?;
             self.leave(lock, &pointer, &left, None, true, now)?;
             return Ok(RolledBack::To {
                 from,
@@ -134,10 +184,15 @@ impl Store {
                 source: Source::Bundled,
             });
         }
-        if !version.is_newer_than(&shell.bundled.version) {
+        if !version.is_newer_than(bundled) {
             return Err(StoreError::OlderThanBundled {
                 version: Box::new(version),
-                bundled: Box::new(shell.bundled.version.clone()),
+                bundled: Box::new(bundled.clone()),
+            });
+        }
+        if ruled.ruling.recalls(&version) {
+            return Err(StoreError::Recalled {
+                version: Box::new(version),
             });
         }
         let Some(record) = Record::load_for_change(self.layout(), &version)? else {
@@ -147,16 +202,16 @@ impl Store {
             version: record.version,
             integrity: record.integrity,
         };
-        let choice = match self.passes(shell, &id, Source::Pointer)? {
+        let choice = match self.passes(ruled, &id, Source::Pointer)? {
             Ok(choice) => choice,
             Err(WhyNot::MissingEntry) => return Ok(RolledBack::NotStored(version)),
             Err(why) => return Err(refused(version, &why)),
         };
         let left = match &pointer {
-            Some(pointer) => self.left_for(&lock, &version, pointer)?,
+            Some(pointer) => self.left_for(&lock, ruled, &version, pointer)?,
             None => Vec::new(),
         };
-        let next = self.ordered_pointer(shell, pointer.as_ref(), &id, &choice, &left)?;
+        let next = self.ordered_pointer(ruled.shell, pointer.as_ref(), &id, &choice, &left)?;
         match &pointer {
             Some(pointer) => self.leave(lock, pointer, &left, Some(&next), true, now)?,
             None => next.save(self.layout())?,
@@ -180,7 +235,7 @@ impl Store {
         choice: &Choice,
         left: &[VersionId],
     ) -> Result<Pointer, StoreError> {
-        let mut next = self.confirmed_pointer(id, choice, old)?;
+        let mut next = self.confirmed_pointer(id, &choice.entry, old)?;
         let previous = old.and_then(|old| old.previous.clone());
         match old {
             Some(old) if old.id() == *id => next.trial.clone_from(&old.trial),
@@ -188,7 +243,7 @@ impl Store {
             _ => next.trial = Some(Trial::new(shell.attempts)),
         }
         next.previous = previous.filter(|it| it.version != id.version && !left.contains(&it.id()));
-        Ok(next)
+        Ok(transition::asked_for(next))
     }
 
     /// What somebody leaves who goes back to `version`: what the pointer names, and what it had
@@ -199,15 +254,18 @@ impl Store {
     fn left_for(
         &self,
         lock: &StoreLock,
+        ruled: &Ruled<'_>,
         version: &Version,
         pointer: &Pointer,
     ) -> Result<Vec<VersionId>, StoreError> {
+        let passed_over = self.is_passed_over(lock, ruled, pointer)?;
         let left = if pointer.version == *version {
             let replaced = pointer.replaced.as_ref().map(Replaced::id);
             let confirmed = || pointer.previous.as_ref().map(Previous::id);
             replaced.or_else(confirmed).into_iter().collect()
         } else {
             let mut left = vec![pointer.id()];
+            left.retain(|_| !passed_over);
             left.extend(self.replaced_and_running(lock, pointer)?);
             left
         };
@@ -215,6 +273,17 @@ impl Store {
             .into_iter()
             .filter(|id| id.version.is_newer_than(version))
             .collect())
+    }
+
+    /// Whether the pointer's version is recalled and runs nowhere: nobody can leave it.
+    fn is_passed_over(
+        &self,
+        lock: &StoreLock,
+        ruled: &Ruled<'_>,
+        pointer: &Pointer,
+    ) -> Result<bool, StoreError> {
+        Ok(ruled.ruling.recalls(&pointer.version)
+            && !InUse::look(lock, self.layout())?.runs(&pointer.id()))
     }
 
     /// What the pointer had replaced, if a launch uses it now.
@@ -253,17 +322,18 @@ impl Store {
 
     fn passes(
         &self,
-        shell: &Shell,
+        ruled: &Ruled<'_>,
         id: &VersionId,
         source: Source,
     ) -> Result<Result<Choice, WhyNot>, StoreError> {
         let (bad, _) = BadList::read(self.layout())?;
         let bad: Vec<_> = bad.entries().cloned().collect();
         let facts = Facts {
-            shell,
+            shell: ruled.shell,
             asked: Asked::ByPerson,
             named: &Named::Nothing,
             bad: &bad,
+            ruling: &ruled.ruling,
             failures: &[],
             cannot_write: None,
         };

@@ -66,6 +66,9 @@ pub struct Trial {
     /// Seconds of running since it first became ready, over all launches.
     #[serde(default)]
     pub soaked_seconds: u64,
+    /// Whether it was staged without anybody asking for it, so that a rollout's turn counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gated: bool,
     /// What newer shells wrote here; kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -113,6 +116,11 @@ impl Pointer {
     /// Whether it names exactly that content.
     pub fn names(&self, version: &Version, integrity: &Integrity) -> bool {
         self.version == *version && self.integrity == *integrity
+    }
+
+    /// Whether its version was staged without anybody asking for it.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.gated)
     }
 
     /// Reads and checks the pointer. An error means that the file could not even be read.
@@ -213,6 +221,7 @@ impl Trial {
             ready_at: None,
             crashes: 0,
             soaked_seconds: 0,
+            gated: false,
             extra: Map::new(),
         }
     }

@@ -145,7 +145,7 @@ impl World {
 
     fn holds(&self) -> Result<(), TestCaseError> {
         let Bench { store, shell, .. } = &self.bench;
-        let choice = store.resolve(shell);
+        let choice = store.resolve(shell, now());
         prop_assert!(choice.entry.is_file(), "{choice:?} has nothing to run");
         prop_assert_eq!(
             choice.source == Source::Bundled,
@@ -222,7 +222,7 @@ proptest! {
             world.holds()?;
         }
         // A passive launch really gets what was promised.
-        let promised = world.bench.store.resolve(&world.bench.shell);
+        let promised = world.bench.store.resolve(&world.bench.shell, now());
         let launch = world.bench.begin();
         prop_assert_eq!(promised.version, launch.choice.version.clone());
     }

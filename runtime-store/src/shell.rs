@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use rollout::{Host, Version};
 
 /// The runtime inside the installer. Never touched, deleted or marked bad.
@@ -26,6 +27,10 @@ pub struct Shell {
     pub attempts: u32,
     /// False under `REFIT_NO_AUTO_UPDATE`: a launch nobody asked for then passes over trials.
     pub launch_trials: bool,
+    /// True under `REFIT_EXPERIMENTAL`: a rollout's turns are not waited for.
+    pub experimental: bool,
+    /// When this shell was built: a clock that is behind it is wrong.
+    pub built_at: Timestamp,
 }
 
 /// Who wants a launch.

@@ -1,6 +1,5 @@
-//! The store's small files: the device's id, and what the updater remembers.
+//! `releases.json`: what the updater remembers.
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -8,45 +7,7 @@ use crate::files::{self, Found};
 use crate::lock::StoreLock;
 use crate::{Store, StoreError, durable};
 
-/// Who this device is to a staged rollout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceId {
-    /// A UUID, in lower case with hyphens.
-    pub id: String,
-    /// It was made by this very call.
-    pub first_launch: bool,
-}
-
 impl Store {
-    /// The device's UUID, made once, readable by its user only. One that is unreadable is set aside
-    /// and made anew.
-    pub fn device_id(&self) -> Result<DeviceId, StoreError> {
-        let path = self.layout().device_id();
-        let _lock = StoreLock::take(self.layout())?;
-        match files::read(&path)? {
-            Found::Valid(bytes) => {
-                let text = String::from_utf8_lossy(files::without_mark(&bytes));
-                if let Ok(id) = text.trim().parse::<uuid::Uuid>() {
-                    return Ok(DeviceId {
-                        id: id.to_string(),
-                        first_launch: false,
-                    });
-                }
-                files::set_aside(&path, "it is not a UUID", Timestamp::now())?;
-            }
-            Found::Invalid(why) => {
-                files::set_aside(&path, &why, Timestamp::now())?;
-            }
-            Found::Missing | Found::Newer(..) => {}
-        }
-        let id = uuid::Uuid::new_v4().to_string();
-        durable::write(&path, format!("{id}\n").as_bytes())?;
-        Ok(DeviceId {
-            id,
-            first_launch: true,
-        })
-    }
-
     /// `releases.json`, read leniently: what is unreadable is set aside and reads as none.
     pub fn load_releases<T: DeserializeOwned>(&self) -> Option<T> {
         let path = self.layout().releases();
@@ -68,7 +29,7 @@ impl Store {
             }
         };
         let aside = StoreLock::take(self.layout())
-            .and_then(|_lock| files::set_aside(&path, &why, Timestamp::now()));
+            .and_then(|_lock| files::set_aside(&path, &why, crate::now()));
         if let Err(error) = aside {
             tracing::warn!(%error, "what is known of releases is unreadable and stays where it is");
         }
@@ -91,7 +52,7 @@ impl Store {
 }
 
 /// The schema of `releases.json` that this version knows.
-const RELEASES_SCHEMA: u64 = 1;
+pub(crate) const RELEASES_SCHEMA: u64 = 1;
 
 /// Whether a file says that a newer shell wrote it, whatever else is in it.
 fn is_newer(bytes: &[u8]) -> bool {

@@ -64,6 +64,8 @@ pub struct StagePlan {
     /// An ordered roll back: the version may be older than what the pointer names. It must be newer
     /// than the bundled one all the same, or no launch would choose it.
     pub older: bool,
+    /// Nobody asked for it: before its first launch, this device's turn in the rollout counts.
+    pub gated: bool,
 }
 
 /// What staging a candidate comes to.
@@ -133,8 +135,8 @@ struct Order {
 }
 
 impl Store {
-    /// Judges a candidate by what is on disk: the bad list, `engines`, the pointer, whole versions
-    /// and the room that is free. Sweeps partials first, then makes `partial/<v>` if its bytes are
+    /// Judges a candidate by what is on disk: the publisher's terms, the bad list, `engines`, the
+    /// pointer, whole versions and the room that is free. Sweeps partials first, then makes `partial/<v>` if its bytes are
     /// needed.
     pub fn begin_stage(
         &self,
@@ -153,7 +155,8 @@ impl Store {
             tracing::warn!(%error, "leftovers of earlier stagings could not be swept");
         }
         let lock = StoreLock::take(&order.layout)?;
-        if let Some(refusal) = Standing::load(&lock, &order.layout, plan.now)?.judge(&order) {
+        let standing = Standing::load(&lock, &order.layout, plan.now)?;
+        if let Some(refusal) = standing.refuse(&lock, &order)? {
             return Ok(refusal);
         }
         drop(lock);
@@ -162,7 +165,7 @@ impl Store {
         let whole = take_up::find(&order)?;
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order.layout, plan.now)?;
-        if let Some(refusal) = standing.judge(&order) {
+        if let Some(refusal) = standing.refuse(&lock, &order)? {
             return Ok(refusal);
         }
         if let Some(found) = whole

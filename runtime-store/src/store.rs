@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rollout::BadEntry;
+use jiff::Timestamp;
+use rollout::{BadEntry, Terms};
 
 use crate::bad::BadList;
 use crate::choose::{self, Choice, Facts, Named, PassedOver, Source, Stored, WhyNot};
@@ -12,6 +13,7 @@ use crate::layout::{Layout, names};
 use crate::lease::InUse;
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Trial};
+use crate::ruling::Ruling;
 use crate::shell::{Asked, Shell};
 use crate::{StoreError, stored};
 
@@ -21,13 +23,17 @@ pub struct Store {
     layout: Arc<Layout>,
 }
 
-/// A reading of pointer and bad list.
+/// A reading of what decides on the next launch.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The pointer, where there is a valid one.
     pub pointer: Option<Pointer>,
     /// The bad list, oldest first.
     pub bad: Vec<BadEntry>,
+    /// What the publisher last said, where a manifest is followed.
+    pub terms: Option<Terms>,
+    /// The device's id, where it has one.
+    pub device: Option<String>,
     /// What could not be read, in words, each naming its file.
     pub problems: Vec<String>,
 }
@@ -54,7 +60,7 @@ impl Store {
         &self.layout
     }
 
-    /// A reading of pointer and bad list that changes nothing.
+    /// A reading of pointer, bad list, terms and device id that changes nothing.
     pub fn snapshot(&self) -> Snapshot {
         let mut problems = Vec::new();
         let path = self.layout.pointer();
@@ -88,17 +94,20 @@ impl Store {
         Snapshot {
             pointer,
             bad,
+            terms: self.terms(),
+            device: self.known_device_id(),
             problems,
         }
     }
 
-    /// What `begin_launch` would choose now if nobody asked for it; changes nothing.
-    pub fn resolve(&self, shell: &Shell) -> Choice {
-        self.look_and_choose(shell)
+    /// What `begin_launch` would choose at `now`, by the clock, if nobody asked for it; changes
+    /// nothing.
+    pub fn resolve(&self, shell: &Shell, now: Timestamp) -> Choice {
+        self.look_and_choose(shell, now)
             .unwrap_or_else(|error| bundled_after(shell, &error))
     }
 
-    fn look_and_choose(&self, shell: &Shell) -> Result<Choice, StoreError> {
+    fn look_and_choose(&self, shell: &Shell, now: Timestamp) -> Result<Choice, StoreError> {
         let named = look(&self.layout, None);
         let (bad, _) = BadList::read(&self.layout)?;
         let bad: Vec<_> = bad.entries().cloned().collect();
@@ -107,6 +116,7 @@ impl Store {
             asked: Asked::Passively,
             named: &named,
             bad: &bad,
+            ruling: &Ruling::load(&self.layout, shell, now),
             failures: &[],
             cannot_write: None,
         };

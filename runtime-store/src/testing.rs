@@ -45,6 +45,8 @@ impl Bench {
                 },
                 attempts: 2,
                 launch_trials: true,
+                experimental: false,
+                built_at: Timestamp::UNIX_EPOCH,
             },
             scratch,
         }

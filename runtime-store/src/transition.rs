@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollout::{BadEntry, BadReason};
+use rollout::{BadEntry, BadReason, Version};
 use serde_json::Map;
 
 use crate::choose::Choice;
@@ -53,6 +53,42 @@ pub(crate) fn staged(
         .replaced
         .filter(|replaced| replaced.version != id.version);
     next
+}
+
+/// The pointer to a version that was staged over `old`, with nothing in it that is recalled where
+/// there is something else: what launches have fallen back to meanwhile stays what they fall back
+/// to, and no soak of a version that must not run is waited for.
+pub(crate) fn beside_recalled(
+    mut next: Pointer,
+    old: &Pointer,
+    recalls: impl Fn(&Version) -> bool,
+) -> Pointer {
+    let usable = |version: &Version| *version != next.version && !recalls(version);
+    let previous = old.previous.clone().filter(|it| usable(&it.version));
+    let replaced = old.replaced.clone().filter(|it| usable(&it.version));
+    if next
+        .previous
+        .as_ref()
+        .is_some_and(|it| recalls(&it.version))
+    {
+        next.previous = previous.or(next.previous);
+    }
+    if next
+        .replaced
+        .as_ref()
+        .is_some_and(|it| recalls(&it.version))
+    {
+        next.replaced = replaced;
+    }
+    next
+}
+
+/// A person asked for what waits: no turn of a rollout counts for it any more.
+pub(crate) fn asked_for(mut pointer: Pointer) -> Pointer {
+    if let Some(trial) = &mut pointer.trial {
+        trial.gated = false;
+    }
+    pointer
 }
 
 /// The trial that counts on when another version is staged: the pointer's if it was ready once,
@@ -232,12 +268,13 @@ pub(crate) enum Soaked {
     Confirmed { pointer: Pointer },
 }
 
-/// Adds running time to a soak of length `soak`.
+/// Adds running time to a soak of length `soak`. `recalled`: the version must no longer run.
 pub(crate) fn soak(
     mut pointer: Pointer,
     id: &VersionId,
     ran: Duration,
     soak: Duration,
+    recalled: bool,
     now: Timestamp,
 ) -> Soaked {
     let Some(trial) = trial_of(&mut pointer, id) else {
@@ -247,7 +284,7 @@ pub(crate) fn soak(
     let total = Duration::from_secs(trial.soaked_seconds).saturating_add(ran);
     if total >= soak {
         return Soaked::Confirmed {
-            pointer: confirm(pointer, id),
+            pointer: confirm(pointer, id, recalled),
         };
     }
     // Rounded: what is cut off in one report must not add up over many.
@@ -258,14 +295,16 @@ pub(crate) fn soak(
     }
 }
 
-/// Ends a trial well. A version that the pointer has moved on from becomes `previous`.
-fn confirm(mut pointer: Pointer, id: &VersionId) -> Pointer {
+/// Ends a trial well. A version that the pointer has moved on from becomes `previous`; a recalled
+/// one does so only where there is no other to fall back to.
+fn confirm(mut pointer: Pointer, id: &VersionId, recalled: bool) -> Pointer {
     if pointer.id() == *id {
         pointer.trial = None;
         pointer.replaced = None;
     } else {
         pointer.replaced = None;
-        pointer.previous = Some(id.clone().into());
+        let kept = pointer.previous.take().filter(|_| recalled);
+        pointer.previous = kept.or_else(|| Some(id.clone().into()));
     }
     pointer
 }

@@ -77,6 +77,8 @@ impl Device {
                 },
                 attempts: 2,
                 launch_trials: true,
+                experimental: false,
+                built_at: jiff::Timestamp::UNIX_EPOCH,
             },
             _scratch: scratch,
         }
@@ -182,7 +184,10 @@ fn a_hostile_pointer_is_set_aside_whole_and_bundled_runs() {
 
         // Reading alone changes nothing.
         assert_eq!(
-            device.store.resolve(&device.shell).source,
+            device
+                .store
+                .resolve(&device.shell, Timestamp::UNIX_EPOCH)
+                .source,
             Source::Bundled,
             "{name}"
         );

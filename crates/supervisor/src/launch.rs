@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollout::{BadEntry, Integrity, Version};
-use runtime_store::{Asked, Choice, Failure, How, Launch, Source, TakenAttempt};
+use runtime_store::{Asked, Choice, Failure, How, Launch, Source, TakenAttempt, WhyNot};
 
 use crate::actor::{Actor, Order, Orders, Request, Step, obey};
 use crate::child::Child;
@@ -135,6 +135,19 @@ impl Actor {
     fn announce(&self, launch: &Launch) {
         let (version, source) = (launch.choice.version.clone(), launch.choice.source);
         tracing::info!(%version, ?source, launch = launch.id, "launching");
+        for passed in &launch.choice.passed_over {
+            let over = passed.version.as_ref().map(tracing::field::display);
+            match &passed.why {
+                WhyNot::Recalled => {
+                    tracing::warn!(over, runs = %version, "its publisher recalled a version that is passed over");
+                }
+                WhyNot::Blocked(blocked) => {
+                    let reason = blocked.reason();
+                    tracing::info!(over, runs = %version, reason, "a staged version is not launched yet");
+                }
+                why => tracing::debug!(over, runs = %version, ?why, "passed over"),
+            }
+        }
         self.set(State::Starting {
             version: version.clone(),
             source,
@@ -143,6 +156,7 @@ impl Actor {
             version,
             source,
             launch_id: launch.id.clone(),
+            passed_over: launch.choice.passed_over.clone(),
         });
     }
 
@@ -252,6 +266,7 @@ impl Actor {
             launch_id: launch.id.clone(),
             since: runtime_store::now(),
             trial: launch.choice.trial.is_some(),
+            passed_over: launch.choice.passed_over.clone(),
         };
         tracing::info!(version = %running.version, port, "ready");
         self.set(State::Running(running.clone()));
@@ -262,6 +277,7 @@ impl Actor {
             version: running.version,
             source: running.source,
             fell_back_from: round.failures.first().map(|first| first.version.clone()),
+            passed_over: running.passed_over,
         };
         request.answer(&Ok(outcome));
         Step::Watch(Box::new(Session::new(child, launch, asked, self.spec.soak)))

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rollout::{Integrity, Version};
-use runtime_store::{How, Source};
+use runtime_store::{How, PassedOver, Source};
 
 /// Where the runtime stands now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,9 @@ pub struct Running {
     pub since: Timestamp,
     /// Whether it still soaks.
     pub trial: bool,
+    /// What came before it and was not chosen, in order, with the reasons: a version that its
+    /// publisher recalled, or one whose turn has not come.
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// Why nothing runs, for a person.
@@ -87,6 +90,8 @@ pub enum Event {
         source: Source,
         /// Its launch id.
         launch_id: String,
+        /// Choices that did not pass before it.
+        passed_over: Vec<PassedOver>,
     },
     /// It became ready.
     Ready(Running),
@@ -133,6 +138,8 @@ pub struct Outcome {
     pub source: Source,
     /// The first choice of the launch, if that failed.
     pub fell_back_from: Option<Version>,
+    /// What came before it and was not chosen, in order, with the reasons.
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// Why a restart led to nothing that runs.

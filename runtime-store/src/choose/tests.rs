@@ -20,6 +20,8 @@ fn shell() -> Shell {
         },
         attempts: 2,
         launch_trials: true,
+        experimental: false,
+        built_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }
 
@@ -68,6 +70,7 @@ struct Case {
     asked: Asked,
     named: Named,
     bad: Vec<BadEntry>,
+    ruling: Ruling,
     failures: Vec<Failure>,
     cannot_write: Option<String>,
 }
@@ -79,6 +82,7 @@ impl Case {
             asked: Asked::Passively,
             named: Named::Stored(Box::new(stored)),
             bad: Vec::new(),
+            ruling: Ruling::default(),
             failures: Vec::new(),
             cannot_write: None,
         }
@@ -121,6 +125,7 @@ impl Case {
             asked: self.asked,
             named: &self.named,
             bad: &self.bad,
+            ruling: &self.ruling,
             failures: &self.failures,
             cannot_write: self.cannot_write.clone(),
         })

@@ -46,14 +46,17 @@ fn resolve_tells_what_begin_would_choose_and_changes_nothing() {
     bench.confirm("1.1.0");
     bench.stage("1.2.0");
     let before = fs::read(bench.path("current.json")).unwrap();
-    let choice = bench.store.resolve(&bench.shell);
+    let choice = bench.store.resolve(&bench.shell, now());
     assert_eq!(choice.version, v("1.2.0"));
     let mut newer = bench.shell.clone();
     newer.bundled.version = v("3.0.0");
-    assert_eq!(bench.store.resolve(&newer).source, Source::Bundled);
+    assert_eq!(bench.store.resolve(&newer, now()).source, Source::Bundled);
     assert_eq!(fs::read(bench.path("current.json")).unwrap(), before);
     fs::write(bench.path("current.json"), "garbage").unwrap();
-    assert_eq!(bench.store.resolve(&bench.shell).source, Source::Bundled);
+    assert_eq!(
+        bench.store.resolve(&bench.shell, now()).source,
+        Source::Bundled
+    );
     assert_eq!(fs::read(bench.path("current.json")).unwrap(), b"garbage");
 }
 
@@ -186,7 +189,7 @@ fn a_trial_that_another_process_is_starting_is_neither_started_nor_condemned_her
     let ours = other.begin_launch(&bench.shell, Asked::ByPerson, &[], now());
     assert_eq!(chosen(&ours), is("1.1.0", Source::Previous));
     assert_eq!(why(&ours), &WhyNot::OnTrialElsewhere);
-    assert_eq!(bench.store.resolve(&bench.shell).version, v("1.1.0"));
+    assert_eq!(bench.store.resolve(&bench.shell, now()).version, v("1.1.0"));
     other.ready(&ours, &ours.failures, now()).unwrap();
     assert_eq!((bench.attempts_left(), bench.bad()), (1, vec![]));
     // Once theirs is ready, it is everybody's choice, without an attempt.

@@ -3,30 +3,6 @@ use std::fs;
 use crate::testing::Bench;
 
 #[test]
-fn the_device_id_is_made_once_and_is_its_users_only() {
-    let bench = Bench::new();
-    let first = bench.store.device_id().unwrap();
-    assert!(first.first_launch);
-    let again = bench.other_process().device_id().unwrap();
-    assert_eq!((again.id, again.first_launch), (first.id, false));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(bench.path("device-id")).unwrap().permissions();
-        assert_eq!(mode.mode() & 0o777, 0o600);
-    }
-}
-
-#[test]
-fn an_unreadable_device_id_is_set_aside_and_made_anew() {
-    let bench = Bench::new();
-    fs::write(bench.path("device-id"), b"\xFF not a uuid").unwrap();
-    assert!(bench.store.device_id().unwrap().first_launch);
-    let problems = bench.store.snapshot().problems;
-    assert!(problems[0].contains("device-id.invalid-"), "{problems:?}");
-}
-
-#[test]
 fn releases_are_read_back_and_unreadable_ones_are_set_aside() {
     let bench = Bench::new();
     assert_eq!(bench.store.load_releases::<Vec<u32>>(), None);

@@ -28,7 +28,9 @@ pub(super) fn commit(
                 version: version.clone(),
             });
         }
+        standing.refuse_recalled(order)?;
         if let Some(by) = standing.in_the_way(order) {
+            standing.ask_for(&lock, order)?;
             return Err(StageError::Overtaken {
                 version: version.clone(),
                 by: Box::new(by),
@@ -110,6 +112,12 @@ pub(super) fn point_at(
             .replaced
             .clone()
             .filter(|replaced| other(&replaced.version));
+    }
+    if let Some(old) = old {
+        next = transition::beside_recalled(next, old, |version| standing.recalls(version));
+    }
+    if let Some(trial) = &mut next.trial {
+        trial.gated = plan.gated;
     }
     next.save(&order.layout)?;
     Ok(Staged {

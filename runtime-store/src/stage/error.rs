@@ -135,6 +135,12 @@ pub enum StageError {
         /// The version asked for.
         version: Version,
     },
+    /// Its publisher says that it must no longer run.
+    #[error("{version} was recalled by its publisher. Choose another version")]
+    Recalled {
+        /// The version asked for.
+        version: Version,
+    },
     /// While it was fetched, another process staged one that is as new or newer.
     #[error("{version} was overtaken: {by} was staged meanwhile. There is nothing to do")]
     Overtaken {

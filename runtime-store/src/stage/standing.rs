@@ -3,19 +3,22 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use rollout::{BadEntry, Version};
+use rollout::{BadEntry, Terms, Version};
 
 use super::{BeginStage, Order, StageError};
 use crate::bad::BadList;
+use crate::choose::Entry;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
-use crate::pointer::Pointer;
+use crate::pointer::{Pointer, Previous, VersionId};
+use crate::{ruling, stored, transition};
 
 /// A reading under the store lock.
 pub(super) struct Standing {
     /// The pointer, whatever it names; an invalid one was set aside.
     pub(super) pointer: Option<Pointer>,
     bad: Vec<BadEntry>,
+    terms: Option<Terms>,
 }
 
 impl Standing {
@@ -28,11 +31,58 @@ impl Standing {
             pointer: Pointer::load_for_change(layout, now)?,
             // Only read here; a list that cannot be read is set aside by the next launch.
             bad: BadList::read(layout)?.0.entries().cloned().collect(),
+            terms: ruling::terms(layout),
         })
     }
 
-    /// Why the candidate is not staged, if it is not.
-    pub(super) fn judge(&self, order: &Order) -> Option<BeginStage> {
+    /// Why the candidate is not staged, if it is not. What waits already is asked for by this.
+    pub(super) fn refuse(
+        &self,
+        store: &StoreLock,
+        order: &Order,
+    ) -> Result<Option<BeginStage>, StageError> {
+        self.refuse_recalled(order)?;
+        let refusal = self.judge(order);
+        if let Some(BeginStage::AlreadyStaged) = refusal {
+            self.ask_for(store, order)?;
+        }
+        Ok(refusal)
+    }
+
+    /// A recalled version is not staged, whoever asks.
+    pub(super) fn refuse_recalled(&self, order: &Order) -> Result<(), StageError> {
+        let version = &order.candidate.version;
+        if self.recalls(version) {
+            return Err(StageError::Recalled {
+                version: version.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Where the candidate waits already and somebody asks for it, its turn counts no more.
+    pub(super) fn ask_for(&self, _store: &StoreLock, order: &Order) -> Result<(), StageError> {
+        let Order {
+            candidate, plan, ..
+        } = order;
+        let waits = self
+            .pointer
+            .as_ref()
+            .filter(|it| it.names(&candidate.version, &candidate.integrity));
+        if let Some(pointer) = waits
+            && !plan.gated
+            && pointer.is_gated()
+        {
+            transition::asked_for(pointer.clone()).save(&order.layout)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn recalls(&self, version: &Version) -> bool {
+        ruling::recalls(self.terms.as_ref(), version)
+    }
+
+    fn judge(&self, order: &Order) -> Option<BeginStage> {
         let candidate = &order.candidate;
         if let Some(entry) = self.bad_entry(order) {
             return Some(BeginStage::Bad(entry.clone()));
@@ -42,6 +92,12 @@ impl Standing {
         }
         if let Some(pointer) = self.serving()
             && pointer.names(&candidate.version, &candidate.integrity)
+        {
+            return Some(BeginStage::AlreadyStaged);
+        }
+        if let Some(previous) = self.in_its_place(&order.layout)
+            && previous.version == candidate.version
+            && previous.integrity == candidate.integrity
         {
             return Some(BeginStage::AlreadyStaged);
         }
@@ -66,26 +122,45 @@ impl Standing {
         self.in_the_way(order)
     }
 
-    /// The version that the pointer names, where the candidate does not come after it.
+    /// The version that the pointer names, where the candidate does not come after it. A recalled
+    /// one is in nobody's way; what runs in its place is.
     pub(super) fn in_the_way(&self, order: &Order) -> Option<Version> {
         let pointer = self.serving()?;
+        let stands = if self.recalls(&pointer.version) {
+            &self.in_its_place(&order.layout)?.version
+        } else {
+            &pointer.version
+        };
         let candidate = &order.candidate.version;
-        let newer = candidate.is_newer_than(&pointer.version);
+        let newer = candidate.is_newer_than(stands);
         let ordered = order.plan.older
-            && candidate != &pointer.version
-            && candidate.precedence(&pointer.version) == Ordering::Less;
-        (!newer && !ordered).then(|| pointer.version.clone())
+            && candidate != stands
+            && candidate.precedence(stands) == Ordering::Less;
+        (!newer && !ordered).then(|| stands.clone())
+    }
+
+    /// What launches go to while the version that the pointer names is recalled.
+    fn in_its_place(&self, layout: &Layout) -> Option<&Previous> {
+        let pointer = self.serving().filter(|it| self.recalls(&it.version))?;
+        pointer.previous.as_ref().filter(|previous| {
+            let id = previous.id();
+            !self.recalls(&id.version)
+                && !self.is_bad(&id)
+                && matches!(stored::look(layout, &id), Entry::Whole { .. })
+        })
+    }
+
+    fn is_bad(&self, id: &VersionId) -> bool {
+        self.bad
+            .iter()
+            .any(|entry| entry.is_about(&id.version, &id.integrity))
     }
 
     /// The pointer, if a launch would find something behind it. One to a bad version or a missing
     /// entry is about to be cleared and must not stand in the way of what would repair it.
     pub(super) fn serving(&self) -> Option<&Pointer> {
-        self.pointer.as_ref().filter(|pointer| {
-            pointer.entry.is_file()
-                && !self
-                    .bad
-                    .iter()
-                    .any(|entry| entry.is_about(&pointer.version, &pointer.integrity))
-        })
+        self.pointer
+            .as_ref()
+            .filter(|pointer| pointer.entry.is_file() && !self.is_bad(&pointer.id()))
     }
 }

@@ -77,6 +77,7 @@ fn plan() -> StagePlan {
         source: "test".into(),
         now: Timestamp::from_second(1_800_000_000).unwrap(),
         older: false,
+        gated: false,
     }
 }
 
@@ -99,6 +100,8 @@ impl Room {
             },
             attempts: 2,
             launch_trials: true,
+            experimental: false,
+            built_at: jiff::Timestamp::UNIX_EPOCH,
         };
         Self {
             _scratch: scratch,

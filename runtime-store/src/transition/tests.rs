@@ -144,6 +144,7 @@ fn short_reports_add_up_to_a_soak() {
             &id("1.1.0"),
             Duration::from_millis(1_600),
             whole,
+            false,
             now(),
         ) {
             Soaked::Soaking { pointer: next, .. } => pointer = next,

@@ -71,6 +71,8 @@ fn words(why: &WhyNot) -> String {
     match why {
         WhyNot::NotNewerThanBundled => "it is not newer than the bundled version".to_owned(),
         WhyNot::Bad => "it failed here before".to_owned(),
+        WhyNot::Recalled => "it was recalled by its publisher".to_owned(),
+        WhyNot::Blocked(blocked) => format!("it {blocked}"),
         WhyNot::MissingEntry => "its files are not there".to_owned(),
         WhyNot::Incompatible(unsuitable) => format!("it {unsuitable}"),
         WhyNot::FailedInThisLaunch => "it failed in this launch".to_owned(),

@@ -23,6 +23,8 @@ pub(crate) fn shell(folder: &Path) -> Shell {
         },
         attempts: 2,
         launch_trials: true,
+        experimental: false,
+        built_at: jiff::Timestamp::UNIX_EPOCH,
     }
 }
 

@@ -64,6 +64,8 @@ impl Device {
             },
             attempts: 2,
             launch_trials: true,
+            experimental: false,
+            built_at: jiff::Timestamp::UNIX_EPOCH,
         };
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -124,7 +126,7 @@ impl Device {
         Before {
             pointer: snapshot.pointer,
             bad: snapshot.bad,
-            next: self.store.resolve(&self.shell).version,
+            next: self.store.resolve(&self.shell, runtime_store::now()).version,
             folders: names("versions"),
         }
     }
@@ -283,7 +285,7 @@ async fn a_store_that_cannot_be_written_is_told_and_a_check_still_answers() {
     assert!(error.to_string().contains("partial"), "{error}");
     assert_eq!(device.store.snapshot().pointer, None);
     assert_eq!(
-        device.store.resolve(&device.shell).version.as_str(),
+        device.store.resolve(&device.shell, runtime_store::now()).version.as_str(),
         "1.0.0"
     );
 }

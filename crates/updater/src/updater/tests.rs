@@ -130,6 +130,8 @@ fn shell() -> Arc<Shell> {
         },
         attempts: 2,
         launch_trials: true,
+        experimental: false,
+        built_at: jiff::Timestamp::UNIX_EPOCH,
     })
 }
 

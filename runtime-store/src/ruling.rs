@@ -1,0 +1,146 @@
+//! What the publisher's last terms say of what is stored, at a time that the clock alone does not
+//! set.
+
+use jiff::Timestamp;
+use rollout::{BadEntry, Blocked, Launcher, Terms, Version, Waiting};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::choose::Entry;
+use crate::files::{self, Found};
+use crate::layout::Layout;
+use crate::pointer::{Pointer, Trial};
+use crate::shell::Shell;
+use crate::small::RELEASES_SCHEMA;
+use crate::store::Snapshot;
+use crate::{Store, device_id, stored};
+
+/// The terms, and by whom and when they are judged. Without terms everything passes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ruling {
+    terms: Option<Terms>,
+    device: Option<String>,
+    /// Corrected.
+    now: Timestamp,
+}
+
+impl Ruling {
+    /// Reads what is on disk; changes nothing and takes no lock.
+    pub(crate) fn load(layout: &Layout, shell: &Shell, clock: Timestamp) -> Self {
+        Self::of(terms(layout), device_id::known(layout), shell, clock)
+    }
+
+    pub(crate) fn of(
+        terms: Option<Terms>,
+        device: Option<String>,
+        shell: &Shell,
+        clock: Timestamp,
+    ) -> Self {
+        Self {
+            now: Terms::corrected(terms.as_ref(), clock, shell.built_at),
+            terms,
+            device,
+        }
+    }
+
+    /// Whether `version` must no longer run.
+    pub(crate) fn recalls(&self, version: &Version) -> bool {
+        recalls(self.terms.as_ref(), version)
+    }
+
+    /// Whether the version that `pointer` has on trial may be launched for the first time.
+    pub(crate) fn judge(
+        &self,
+        pointer: &Pointer,
+        trial: &Trial,
+        past_the_gate: bool,
+    ) -> Result<(), Blocked> {
+        let Some(terms) = &self.terms else {
+            return Ok(());
+        };
+        let waiting = Waiting {
+            version: &pointer.version,
+            staged_at: pointer.staged_at,
+            gated: trial.gated,
+        };
+        terms.judge(
+            &waiting,
+            &Launcher {
+                device: self.device.as_deref(),
+                now: self.now,
+                past_the_gate,
+            },
+        )
+    }
+}
+
+impl Store {
+    /// The last verified manifest, as `releases.json` keeps it. Changes nothing: what is not terms
+    /// reads as none, and stays where it is.
+    pub fn terms(&self) -> Option<Terms> {
+        terms(self.layout())
+    }
+
+    /// The pointer to a `previous` that nothing but a recall stands against, to take the place of
+    /// `pointer`, which goes: the recall may end.
+    pub(crate) fn recalled_previous(&self, pointer: &Pointer, bad: &[BadEntry]) -> Option<Pointer> {
+        let id = pointer.previous.as_ref()?.id();
+        let listed = bad
+            .iter()
+            .any(|bad| bad.is_about(&id.version, &id.integrity));
+        if listed || !recalls(self.terms().as_ref(), &id.version) {
+            return None;
+        }
+        match stored::look(self.layout(), &id) {
+            Entry::Whole { entry, .. } => self.confirmed_pointer(&id, &entry, Some(pointer)).ok(),
+            Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => None,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Whether the publisher says that `version` must no longer run.
+    pub fn recalls(&self, version: &Version) -> bool {
+        recalls(self.terms.as_ref(), version)
+    }
+
+    /// Why a launch that nobody asks for would pass over the pointer's version now, as far as the
+    /// publisher's terms go: none where they let it pass, or there is no pointer. `now` is the
+    /// clock's time.
+    pub fn blocked(&self, shell: &Shell, now: Timestamp) -> Option<Blocked> {
+        let pointer = self.pointer.as_ref()?;
+        if self.recalls(&pointer.version) {
+            return Some(Blocked::Recalled);
+        }
+        let trial = pointer.trial.as_ref().filter(|it| it.is_undecided())?;
+        Ruling::of(self.terms.clone(), self.device.clone(), shell, now)
+            .judge(pointer, trial, shell.experimental)
+            .err()
+    }
+}
+
+pub(crate) fn recalls(terms: Option<&Terms>, version: &Version) -> bool {
+    terms.is_some_and(|terms| terms.manifest.recalls(version))
+}
+
+/// As [`Store::terms`].
+pub(crate) fn terms(layout: &Layout) -> Option<Terms> {
+    let path = layout.releases();
+    let why = match files::read_schema::<Value>(&path, RELEASES_SCHEMA) {
+        Ok(Found::Missing | Found::Newer(..)) => return None,
+        Ok(Found::Valid(releases)) => {
+            let manifest = releases.get("manifest").filter(|it| !it.is_null())?;
+            match Terms::deserialize(manifest) {
+                Ok(terms) => return Some(terms),
+                Err(error) => format!("its `manifest`: {error}"),
+            }
+        }
+        Ok(Found::Invalid(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(path = %path.display(), why, "what the publisher last said cannot be read, and holds nothing back");
+    None
+}
+
+#[cfg(test)]
+mod tests;
