@@ -33,6 +33,7 @@ mod policy;
 mod position;
 pub mod ramp;
 mod share;
+pub mod simulate;
 mod standing;
 mod terms;
 mod version;

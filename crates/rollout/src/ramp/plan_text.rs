@@ -153,7 +153,8 @@ fn delay_text(seconds: u64) -> String {
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, unit)| format!("{count}{unit}"))
-    .collect()
+    .collect::<Vec<_>>()
+    .concat()
 }
 
 #[cfg(test)]
