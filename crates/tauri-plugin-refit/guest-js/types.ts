@@ -9,7 +9,7 @@ export interface Status {
   /** What serves now. */
   running: Running | null
   /** A version that waits for a restart. */
-  staged: { version: string; stagedAt: string; notes?: string | null } | null
+  staged: Staged | null
   /** The confirmed version before the one that the pointer names. */
   previous: string | null
   /** The version inside the installer, and what is odd about it. */
@@ -19,6 +19,12 @@ export interface Status {
   lastCheck: LastCheck | null
   nextCheckAt: string | null
   progress: Progress | null
+  /** Where this device stands in a rollout; null in a development build. */
+  rollout: Rollout | null
+  /** What runs must no longer run; in words. */
+  recalledRunning: { version: string; message: string } | null
+  /** What the last launch passed over because it must not, or may not yet, run. */
+  passedOver: PassedOver | null
   /** The last fallback of this run, until something newer is ready. */
   fellBack: FellBack | null
   /** Why nothing runs, when even the bundled version failed. */
@@ -36,7 +42,81 @@ export interface Running {
   trial: boolean
 }
 
-export interface LastCheck {
+/** A version that waits for a restart. */
+export interface Staged {
+  version: string
+  stagedAt: string
+  /** What its publisher says of it: plain text, at most 4,000 characters. */
+  notes: string | null
+  /** Why it is not started. Such a version is not offered. */
+  blocked: { reason: BlockReason; message: string } | null
+}
+
+/** Whoever asks may start what is `held` or `withdrawn` all the same, and nothing else. */
+export type BlockReason = 'recalled' | 'held' | 'withdrawn' | 'expired'
+
+/**
+ * Why this device does or does not have the newest version, and when it will. For pages that a
+ * person opens to look: nothing in it is to be offered before its time.
+ */
+export interface Rollout {
+  /** Who says which version is the newest. */
+  mode: 'registry' | 'manifest' | 'tuf'
+  /** `REFIT_EXPERIMENTAL`: this device does not wait for its turn. */
+  experimental: boolean
+  /** The one version that this device is to have. */
+  pinned: string | null
+  /** The version that the manifest names. */
+  version: string | null
+  /** What the last check came to, with its reason's code and in words. */
+  decision: 'stage' | 'hold' | 'none' | null
+  reason: string | null
+  message: string | null
+  /** This device's bucket for `version`, 0 to 99. */
+  bucket: number | null
+  /** How long it waits after the publication. */
+  delaySeconds: number | null
+  /** When its turn is, or was; null where that is always. */
+  eligibleAt: string | null
+  /** What devices may have meanwhile. */
+  stable: string | null
+  /** Versions that must no longer run. */
+  recalled: string[]
+  /** When the manifest was last found to be what its host says. */
+  verifiedAt: string | null
+  /** From when nothing new is started on its word. */
+  expires: string | null
+  expired: boolean
+  /** Why nothing newer was heard, in words. */
+  trouble: string | null
+}
+
+export interface PassedOver {
+  /** The version that was passed over. */
+  from: string
+  /** The version that runs. */
+  to: string
+  reason: BlockReason
+  message: string
+  at: string
+  /** Whether no earlier launch passed it over for the same reason. */
+  firstTime: boolean
+}
+
+/** What a rollout said to a check. Fields that no rollout gave are missing. */
+export interface RolloutFacts {
+  bucket?: number
+  delaySeconds?: number
+  eligibleAt?: string
+  /** Whether a manifest decided, and not the registry's tag. */
+  fromManifest: boolean
+  /** Whether this device was let past its turn: by a person, a switch or the publisher. */
+  bypassed: boolean
+  /** Why the publisher's word is not fresh: what was heard before counted. */
+  trouble?: Problem
+}
+
+export interface LastCheck extends RolloutFacts {
   at: string
   by: 'timer' | 'person'
   decision: 'stage' | 'hold' | 'none' | null
@@ -49,7 +129,7 @@ export interface LastCheck {
 }
 
 /** What a check came to. */
-export interface CheckReport {
+export interface CheckReport extends RolloutFacts {
   at: string
   decision: 'stage' | 'hold' | 'none'
   version: string | null

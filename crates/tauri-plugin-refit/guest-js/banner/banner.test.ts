@@ -2,7 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Applied, Status } from '../types'
 import { Controller } from './controller'
-import { FELL_BACK, STAGED, aStatus } from './fixture'
+import { FELL_BACK, PASSED_OVER, STAGED, aRollout, aStatus } from './fixture'
 import { Memory } from './memory'
 import { Surface } from './surface'
 
@@ -113,6 +113,27 @@ test('"What\'s new" unfolds the notes and says that it did', async () => {
   expect(inside('.notes')?.hidden).toBe(false)
   expect(inside('.notes')?.textContent).toBe('<b>A clock.</b>')
   expect(button('notes').getAttribute('aria-expanded')).toBe('true')
+})
+
+test('the notes can be reached by keyboard and have a name', async () => {
+  await open(aStatus({ staged: { ...STAGED, notes: 'A clock.' } }))
+  const notes = inside('.notes')
+  expect(notes?.tabIndex).toBe(0)
+  expect(notes?.getAttribute('role')).toBe('region')
+  expect(notes?.getAttribute('aria-label')).toBe("What's new")
+  expect(button('notes').getAttribute('aria-controls')).toBe(notes?.id)
+})
+
+test('each notice is put away by itself', async () => {
+  const rollout = aRollout({ expired: true })
+  await open(aStatus({ fellBack: FELL_BACK, passedOver: { ...PASSED_OVER, at: 'later' }, rollout }))
+  expect(words()).toContain('stopped before it was ready')
+  button('dismiss').click()
+  await vi.waitFor(() => expect(words()).toContain('was recalled by its publisher'))
+  button('dismiss').click()
+  await vi.waitFor(() => expect(words()).toContain('The signed update information expired'))
+  button('dismiss').click()
+  await vi.waitFor(() => expect(words()).toBe(''))
 })
 
 test('progress moves the line and leaves the words alone', async () => {

@@ -4,7 +4,8 @@ import { toProblem } from '../types'
 import type { Bridge } from './bridge'
 import { Memory } from './memory'
 import type { Surface } from './surface'
-import type { Action, Own } from './view'
+import { ago, when } from './time'
+import type { Action, Card, Own } from './view'
 import { noteOf, view, waiting } from './view'
 
 export class Controller {
@@ -15,6 +16,7 @@ export class Controller {
   #busy: Own['busy'] = null
   #fetched: Own['fetched'] = null
   #note: Own['note'] = null
+  #shown: Card['kind'] | null = null
 
   constructor(
     bridge: Pick<Bridge, 'status' | 'listen' | 'apply' | 'retry'>,
@@ -46,7 +48,10 @@ export class Controller {
 
   #draw(): void {
     const own: Own = { ...this.#memory.kept, ...this.#own() }
-    this.#surface.draw(view(this.#status, own, moment))
+    const now = new Date()
+    const seen = view(this.#status, own, { when, ago: (time) => ago(time, now) })
+    this.#shown = seen.card?.kind ?? null
+    this.#surface.draw(seen)
   }
 
   #own(): Pick<Own, 'busy' | 'fetched' | 'note'> {
@@ -57,7 +62,7 @@ export class Controller {
     const fellBack = this.#status?.fellBack ?? null
     const staged = this.#status === null ? null : waiting(this.#status, this.#own())
     if (action === 'later' && staged !== null) this.#memory.keep({ later: staged.version })
-    if (action === 'dismiss' && fellBack !== null) this.#memory.keep({ dismissed: fellBack.at })
+    if (action === 'dismiss') this.#dismiss()
     if (action === 'close') this.#note = null
     if (action === 'apply' && staged !== null) await this.#ask('apply', staged.version)
     if (action === 'retry' && fellBack !== null) {
@@ -65,6 +70,24 @@ export class Controller {
       await this.#ask('retry', fellBack.from)
     }
     this.#draw()
+  }
+
+  /** Puts aside what the card that is shown is about. */
+  #dismiss(): void {
+    const status = this.#status
+    if (status === null) return
+    const { fellBack, passedOver, rollout } = status
+    switch (this.#shown) {
+      case 'fell-back':
+        if (fellBack !== null) this.#memory.keep({ dismissed: fellBack.at })
+        break
+      case 'passed-over':
+        if (passedOver !== null) this.#memory.keep({ told: passedOver.at })
+        break
+      case 'stale':
+        if (rollout?.expires) this.#memory.keep({ stale: rollout.expires })
+        break
+    }
   }
 
   async #ask(what: 'apply' | 'retry', version: string): Promise<void> {
@@ -83,11 +106,4 @@ export class Controller {
       this.#busy = null
     }
   }
-}
-
-/** A moment as people here write it. */
-function moment(time: string): string {
-  const date = new Date(time)
-  if (Number.isNaN(date.getTime())) return time
-  return `on ${date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}`
 }

@@ -1,5 +1,5 @@
 /** A status for tests: 1.0.0 runs, nothing waits. */
-import type { Status } from '../types'
+import type { PassedOver, Rollout, Staged, Status } from '../types'
 
 export function aStatus(news: Partial<Status> = {}): Status {
   return {
@@ -21,6 +21,9 @@ export function aStatus(news: Partial<Status> = {}): Status {
     lastCheck: null,
     nextCheckAt: null,
     progress: null,
+    rollout: null,
+    recalledRunning: null,
+    passedOver: null,
     fellBack: null,
     failure: null,
     problems: [],
@@ -28,7 +31,44 @@ export function aStatus(news: Partial<Status> = {}): Status {
   }
 }
 
-export const STAGED = { version: '1.1.0', stagedAt: '2026-06-12T08:05:00Z' }
+export const STAGED: Staged = {
+  version: '1.1.0',
+  stagedAt: '2026-06-12T08:05:00Z',
+  notes: null,
+  blocked: null,
+}
+
+/** A signed rollout of 1.2.0, in which this device's turn is at 16:40. */
+export function aRollout(news: Partial<Rollout> = {}): Rollout {
+  return {
+    mode: 'tuf',
+    experimental: false,
+    pinned: null,
+    version: '1.2.0',
+    decision: 'hold',
+    reason: 'held',
+    message: 'Version 1.2.0 is being rolled out',
+    bucket: 65,
+    delaySeconds: 43_200,
+    eligibleAt: '2026-06-12T16:40:00Z',
+    stable: null,
+    recalled: [],
+    verifiedAt: '2026-06-12T08:00:00Z',
+    expires: '2026-06-19T08:00:00Z',
+    expired: false,
+    trouble: null,
+    ...news,
+  }
+}
+
+export const PASSED_OVER: PassedOver = {
+  from: '1.2.0',
+  to: '1.1.0',
+  reason: 'recalled',
+  message: 'Version 1.2.0 was recalled by its publisher. Version 1.1.0 is running.',
+  at: '2026-06-12T08:10:00Z',
+  firstTime: true,
+}
 
 export const FELL_BACK = {
   from: '1.2.0',

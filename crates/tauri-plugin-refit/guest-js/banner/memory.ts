@@ -9,6 +9,10 @@ interface Kept {
   later?: string
   /** The moment of the fallback that was dismissed. */
   dismissed?: string
+  /** The moment of what was passed over, and dismissed. */
+  told?: string
+  /** The end of validity whose passing was dismissed. */
+  stale?: string
 }
 
 export class Memory {
@@ -57,10 +61,12 @@ function read(storage: Storage | null): Kept {
   try {
     const kept: unknown = JSON.parse(storage?.getItem(KEY) ?? '{}')
     if (typeof kept !== 'object' || kept === null) return {}
-    const { later, dismissed } = kept as Record<string, unknown>
+    const { later, dismissed, told, stale } = kept as Record<string, unknown>
     return {
       ...(typeof later === 'string' ? { later } : {}),
       ...(typeof dismissed === 'string' ? { dismissed } : {}),
+      ...(typeof told === 'string' ? { told } : {}),
+      ...(typeof stale === 'string' ? { stale } : {}),
     }
   } catch {
     return {}

@@ -46,6 +46,8 @@ export class Surface {
     this.#buttons = this.#make('div', 'buttons')
     this.#notes = this.#make('div', 'notes')
     this.#notes.id = 'notes'
+    this.#notes.setAttribute('role', 'region')
+    this.#notes.setAttribute('aria-label', "What's new")
     this.#notes.tabIndex = 0
     this.#notes.hidden = true
     this.#card.append(this.#words, this.#buttons, this.#notes)

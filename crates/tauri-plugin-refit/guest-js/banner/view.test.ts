@@ -1,18 +1,20 @@
 import { expect, test } from 'vitest'
 import type { Status } from '../types'
-import { FELL_BACK, STAGED, aStatus } from './fixture'
+import { FELL_BACK, PASSED_OVER, STAGED, aRollout, aStatus } from './fixture'
 import type { Own } from './view'
 import { noteOf, view } from './view'
 
 const NOTHING: Own = { busy: null, fetched: null, note: null }
 
+const TIME = { when: (time: string) => `at ${time}`, ago: (time: string) => `since ${time}` }
+
 function shown(news: Partial<Status>, own: Partial<Own> = {}) {
-  return view(aStatus(news), { ...NOTHING, ...own }, (time) => `at ${time}`)
+  return view(aStatus(news), { ...NOTHING, ...own }, TIME)
 }
 
 test('there is nothing to see while nothing is new', () => {
   expect(shown({})).toEqual({ card: null, line: null })
-  expect(view(null, NOTHING, String)).toEqual({ card: null, line: null })
+  expect(view(null, NOTHING, TIME)).toEqual({ card: null, line: null })
 })
 
 test('a version that waits offers to restart, to wait, and to tell more', () => {
@@ -108,4 +110,65 @@ test('a request that failed says why and what to do', () => {
 
 test('when nothing runs the start page speaks, not the banner', () => {
   expect(shown({ phase: 'failed', running: null, fellBack: FELL_BACK }).card).toBeNull()
+})
+
+test('notes are cut to what a banner has room for, and cleared of what disguises them', () => {
+  const notes = (text: string) => shown({ staged: { ...STAGED, notes: text } }).card?.notes ?? ''
+  const long = notes('ä'.repeat(2001))
+  expect(Array.from(long)).toHaveLength(2001)
+  expect(long.endsWith('…')).toBe(true)
+  expect(notes('a\u0007b\u202ec\td\n')).toBe('abc\td')
+  expect(notes('\u0000 ')).toContain('was fetched and verified')
+})
+
+test('nothing of a version shows before its turn', () => {
+  const held = {
+    rollout: aRollout(),
+    lastCheck: {
+      at: '2026-06-12T08:00:00Z',
+      by: 'timer' as const,
+      decision: 'hold' as const,
+      version: '1.2.0',
+      reason: 'held',
+      message: 'Version 1.2.0 is being rolled out',
+      error: null,
+      fromManifest: true,
+      bypassed: false,
+    },
+  }
+  expect(shown(held)).toEqual({ card: null, line: null })
+  // Nor where it is staged and the plan was slowed down, nor when a launch passed it over.
+  const blocked = { reason: 'held' as const, message: 'It is not its turn.' }
+  const staged = { ...STAGED, version: '1.2.0', notes: 'New!', blocked }
+  const passedOver = { ...PASSED_OVER, reason: 'held' as const }
+  expect(shown({ ...held, staged, passedOver })).toEqual({ card: null, line: null })
+})
+
+test('a version that is blocked is not offered', () => {
+  for (const reason of ['recalled', 'withdrawn', 'expired'] as const) {
+    const staged = { ...STAGED, blocked: { reason, message: 'No.' } }
+    expect(shown({ staged }).card, reason).toBeNull()
+  }
+})
+
+test('a recall is told once, and can only be put away', () => {
+  const { card } = shown({ passedOver: PASSED_OVER })
+  expect(card?.title).toBe(PASSED_OVER.message)
+  expect(card?.buttons.map(({ action }) => action)).toEqual(['dismiss'])
+  expect(shown({ passedOver: PASSED_OVER }, { told: PASSED_OVER.at }).card).toBeNull()
+  expect(shown({ passedOver: { ...PASSED_OVER, firstTime: false } }).card).toBeNull()
+  expect(shown({ passedOver: PASSED_OVER, staged: STAGED }).card?.kind).toBe('staged')
+})
+
+test('signed information that has expired says how stale it is, after everything else', () => {
+  const expired = aRollout({ expired: true })
+  const { card } = shown({ rollout: expired })
+  expect(card?.title).toBe('The signed update information expired since 2026-06-19T08:00:00Z.')
+  expect(card?.detail).toBe(
+    'New versions are not started until it is renewed. Version 1.0.0 goes on running.',
+  )
+  const staged = { ...STAGED, blocked: { reason: 'expired' as const, message: 'No.' } }
+  expect(shown({ rollout: expired, staged }).card?.kind).toBe('stale')
+  expect(shown({ rollout: expired, fellBack: FELL_BACK }).card?.kind).toBe('fell-back')
+  expect(shown({ rollout: expired }, { stale: expired.expires as string }).card).toBeNull()
 })

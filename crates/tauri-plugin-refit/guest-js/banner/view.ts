@@ -10,7 +10,7 @@ export interface Button {
 }
 
 export interface Card {
-  kind: 'staged' | 'busy' | 'fell-back' | 'note'
+  kind: 'staged' | 'busy' | 'fell-back' | 'passed-over' | 'stale' | 'note'
   title: string
   detail: string | null
   buttons: Button[]
@@ -35,6 +35,9 @@ export interface View {
 export interface Own {
   later?: string
   dismissed?: string
+  told?: string
+  /** The end of validity whose passing was dismissed. */
+  stale?: string
   /** What this banner has asked for and not heard of yet. */
   busy: { what: 'apply' | 'retry'; version: string } | null
   /** A version that was fetched again because the user asked: it waits, whatever failed before. */
@@ -43,11 +46,21 @@ export interface Own {
   note: { title: string; detail: string | null } | null
 }
 
-export function view(status: Status | null, own: Own, when: (time: string) => string): View {
+/** Moments in words: of a day, and from now. */
+export interface Time {
+  when(time: string): string
+  ago(time: string): string
+}
+
+/**
+ * Of a rollout it looks at nothing but its expiry: a version whose turn has not come must not show
+ * itself here.
+ */
+export function view(status: Status | null, own: Own, time: Time): View {
   if (status === null || status.phase === 'failed' || status.phase === 'stopped') {
     return { card: null, line: null }
   }
-  return { card: card(status, own, when), line: line(status) }
+  return { card: card(status, own, time), line: line(status) }
 }
 
 /** What to tell of a request that failed. */
@@ -55,7 +68,7 @@ export function noteOf(problem: Problem): NonNullable<Own['note']> {
   return { title: sentence(problem.message), detail: problem.hint === '' ? null : problem.hint }
 }
 
-function card(status: Status, own: Own, when: (time: string) => string): Card | null {
+function card(status: Status, own: Own, time: Time): Card | null {
   const { fellBack, running } = status
   const staged = waiting(status, own)
   if (own.busy?.what === 'apply') {
@@ -83,7 +96,7 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
     fallback.from === staged?.version &&
     fallback.from !== own.fetched
   if (staged !== null && staged.version !== own.later && !passedOver) {
-    const fetched = staged.stagedAt === null ? '' : ` ${when(staged.stagedAt)}`
+    const fetched = staged.stagedAt === null ? '' : ` ${time.when(staged.stagedAt)}`
     const now = running === null ? '' : ` Version ${running.version} is running.`
     return {
       kind: 'staged',
@@ -95,7 +108,7 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
         { action: 'notes', label: "What's new" },
       ],
       notes:
-        staged.notes || `Version ${staged.version} was fetched and verified${fetched}.${now}`,
+        capped(staged.notes) || `Version ${staged.version} was fetched and verified${fetched}.${now}`,
       escape: 'later',
     }
   }
@@ -116,18 +129,61 @@ function card(status: Status, own: Own, when: (time: string) => string): Card | 
       escape: 'dismiss',
     }
   }
-  return null
+  return takenBack(status, own) ?? stale(status, own, time)
 }
 
-/** The version that a restart would apply. */
+/** What the publisher took back. Told once: later starts show it on the runtime page only. */
+function takenBack({ passedOver }: Status, own: Own): Card | null {
+  if (passedOver === null || !passedOver.firstTime || passedOver.at === own.told) return null
+  if (passedOver.reason !== 'recalled' && passedOver.reason !== 'withdrawn') return null
+  return {
+    kind: 'passed-over',
+    title: sentence(passedOver.message),
+    detail: null,
+    buttons: [{ action: 'dismiss', label: 'Dismiss' }],
+    notes: null,
+    escape: 'dismiss',
+  }
+}
+
+/** How old the publisher's word is, once nothing new is started on it. */
+function stale({ rollout, running }: Status, own: Own, time: Time): Card | null {
+  const expires = rollout?.expired === true ? rollout.expires : null
+  if (expires === null || expires === own.stale) return null
+  const goesOn = running === null ? '' : ` Version ${running.version} goes on running.`
+  return {
+    kind: 'stale',
+    title: `The signed update information expired ${time.ago(expires)}.`,
+    detail: `New versions are not started until it is renewed.${goesOn}`,
+    buttons: [{ action: 'dismiss', label: 'Dismiss' }],
+    notes: null,
+    escape: 'dismiss',
+  }
+}
+
+/** The most characters of notes that a banner has room for. */
+const NOTES = 2000
+
+/** Notes without what could garble or disguise them, and no longer than a banner's. */
+function capped(notes: string | null): string {
+  // Control characters but tab and line feed, and marks that turn the direction of text.
+  const plain = (notes ?? '').replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    '',
+  )
+  const points = Array.from(plain.trim())
+  return points.length > NOTES ? `${points.slice(0, NOTES).join('').trimEnd()}…` : points.join('')
+}
+
+/** The version that a restart would apply. One that is blocked is not offered. */
 export function waiting(
   { staged, running }: Status,
   { fetched }: Pick<Own, 'fetched'>,
-): { version: string; stagedAt: string | null; notes?: string | null } | null {
-  if (staged !== null) return staged
+): { version: string; stagedAt: string | null; notes: string | null } | null {
+  if (staged !== null) return staged.blocked === null ? staged : null
   return fetched === null || fetched === running?.version
     ? null
-    : { version: fetched, stagedAt: null }
+    : { version: fetched, stagedAt: null, notes: null }
 }
 
 function busy(title: string): Card {
