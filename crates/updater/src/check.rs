@@ -1,19 +1,21 @@
-//! One check, one stage: question, answer, decision, and what follows from it.
+//! One check, one stage: what is asked for, and what follows from the decision.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rollout::{Candidate, Decision, Facts, Offer, StageReason, Version};
+use rollout::{Candidate, Integrity, Terms, Version};
 use runtime_store::StagePlan;
 
+use crate::bytes::{Origin, Signed};
+use crate::decide::{Picked, expired};
 use crate::error::UpdateError;
+use crate::follow::Word;
 use crate::http::shown;
-use crate::journal::DecisionLine;
-use crate::registry::CachedPackument;
-use crate::releases::{By, Refused};
-use crate::source::Latest;
-use crate::stage::{Origin, blocking};
+use crate::releases::By;
+use crate::stage::{blocking, report};
 use crate::status::{CheckReport, Outcome, StageReport, UpdateEvent};
+use crate::tarball;
 use crate::updater::Inner;
 
 impl Inner {
@@ -25,19 +27,19 @@ impl Inner {
 
     pub(crate) async fn check(&self, by: By) -> Result<CheckReport, UpdateError> {
         let _work = self.begin_work().await?;
-        let (mut report, stage) = match self.decided(by).await {
+        let (mut report, picked) = match self.decided(by).await {
             Ok(decided) => decided,
             Err(error) => return self.remember_check(by, None, Err(error)).await,
         };
-        let Some(candidate) = stage else {
+        let Some(picked) = picked else {
             return self.remember_check(by, None, Ok(report)).await;
         };
         let decided = report.clone();
-        let staged = self.stage(&candidate, &Origin::Source, false).await;
+        let staged = self.stage(&picked, by == By::Timer).await;
         if let Err(error) = &staged
             && error.is_about_verified_content()
         {
-            let refusal = self.refusal(&candidate, &error.to_string());
+            let refusal = self.refusal(&picked.candidate, &error.to_string());
             self.save(move |releases| releases.refused = Some(refusal))
                 .await;
         }
@@ -55,116 +57,148 @@ impl Inner {
         self.remember_check(by, None, looked).await
     }
 
-    async fn decided(&self, by: By) -> Result<(CheckReport, Option<Candidate>), UpdateError> {
-        self.stager.unless_stopped(self.decide(by)).await?
-    }
-
-    /// Question, answer, decision: at most one request where nothing changed.
-    async fn decide(&self, by: By) -> Result<(CheckReport, Option<Candidate>), UpdateError> {
-        let address = self.source.address().await?;
-        let channel = &self.settings.channel;
-        let releases = self.load().await;
-        let cached = releases.cached(&address, channel);
-        let (candidate, etag) = match (self.source.latest(channel, cached).await?, cached) {
-            (Latest::Fresh { candidate, etag }, _) => (*candidate, etag),
-            (Latest::NotModified, Some(cached)) => {
-                (cached.candidate.clone(), Some(cached.etag.clone()))
+    /// Stages the version that a person or a fleet names.
+    pub(crate) async fn stage_version(
+        &self,
+        version: &Version,
+        older: bool,
+    ) -> Result<StageReport, UpdateError> {
+        let _work = self.begin_work().await?;
+        self.refuse_older(version, older).await?;
+        let asking = async {
+            let word = self.hear().await?;
+            if word
+                .terms
+                .as_ref()
+                .is_some_and(|it| it.manifest.recalls(version))
+            {
+                return Ok(None);
             }
-            (Latest::NotModified, None) => {
-                return Err(UpdateError::Internal("304 to an open question".into()));
+            self.refuse_expired(&word, version)?;
+            self.ask_named(&word, version).await.map(Some)
+        };
+        match self.stager.unless_stopped(asking).await?? {
+            Some((candidate, from)) => {
+                let picked = Picked {
+                    candidate,
+                    from,
+                    older,
+                };
+                self.stage(&picked, false).await
             }
-        };
-        let now = runtime_store::now();
-        let cached = etag.map(|etag| CachedPackument {
-            url: address,
-            channel: channel.clone(),
-            etag,
-            candidate: candidate.clone(),
-        });
-        self.save(move |releases| {
-            releases.registry = cached;
-            releases.checked_at = Some(now);
-        })
-        .await;
-        self.status
-            .send_modify(|status| status.checked_at = Some(now));
-        let decision = self.decision(&candidate).await?;
-        let mut report = CheckReport {
-            at: now,
-            decision: decision.kind(),
-            version: decision.version().cloned(),
-            reason: decision.reason().to_owned(),
-            message: decision.to_string(),
-            staged: None,
-        };
-        let mut stage = matches!(decision, Decision::Stage(..)).then_some(candidate);
-        if by == By::Timer
-            && let Some(wanted) = &stage
-            && let Some(refused) = &releases.refused
-            && refused.is_same(&self.refusal(wanted, ""))
-        {
-            // A person's check tries again; a timer would fetch it for nothing every half hour.
-            report.decision = "hold";
-            "refused-before".clone_into(&mut report.reason);
-            report.message.clone_from(&refused.message);
-            stage = None;
+            None => Ok(recalled(version)),
         }
-        self.log(&DecisionLine {
-            at: now,
-            by,
-            decision: report.decision,
-            version: report.version.as_ref(),
-            reason: &report.reason,
-            message: None,
-        });
-        Ok((report, stage))
     }
 
-    async fn decision(&self, candidate: &Candidate) -> Result<Decision, UpdateError> {
-        let store = self.stager.store.clone();
-        let snapshot = blocking(move || store.snapshot()).await?;
-        let running = self.running.borrow().clone();
-        let pointer = snapshot.pointer.as_ref();
-        Ok(rollout::decide(&Facts {
-            offer: &Offer::Unlimited(StageReason::NoManifest),
-            candidate: Some(candidate),
-            bundled: &self.stager.shell.bundled.version,
-            running: running.as_ref(),
-            staged: pointer.map(|pointer| (&pointer.version, &pointer.integrity)),
-            bad: &snapshot.bad,
-            recalled: &[],
-            host: &self.stager.shell.host,
-        }))
+    /// Stages a tarball on this machine: where what is followed is signed, only one whose very bytes
+    /// are.
+    pub(crate) async fn stage_file(
+        &self,
+        file: PathBuf,
+        integrity: Option<Integrity>,
+        older: bool,
+    ) -> Result<StageReport, UpdateError> {
+        let _work = self.begin_work().await?;
+        let package = self.source.package().clone();
+        let (path, limits) = (file.clone(), self.settings.limits);
+        let described =
+            blocking(move || tarball::describe(&package, &path, integrity.as_ref(), &limits));
+        let candidate = described.await??;
+        self.refuse_older(&candidate.version, older).await?;
+        let recalls = |terms: &Terms| terms.manifest.recalls(&candidate.version);
+        if self.followed.site().is_none() {
+            if self.kept_terms().await.as_ref().is_some_and(recalls) {
+                return Ok(recalled(&candidate.version));
+            }
+        } else {
+            let asking = self.vouched_for(&candidate);
+            if !self.stager.unless_stopped(asking).await?? {
+                return Ok(recalled(&candidate.version));
+            }
+        }
+        let picked = Picked {
+            candidate,
+            from: Origin::File(file),
+            older,
+        };
+        self.stage(&picked, false).await
     }
 
-    fn refusal(&self, candidate: &Candidate, message: &str) -> Refused {
-        Refused {
-            version: candidate.version.clone(),
-            integrity: candidate.integrity.clone(),
-            shell: self.stager.shell.host.shell.clone(),
-            bundled: self.stager.shell.bundled.version.clone(),
-            entry: self.settings.entry.clone(),
-            message: message.to_owned(),
+    /// Whether the repository lets these very bytes be staged; `false` where it recalled them, an
+    /// error where it never signed them.
+    async fn vouched_for(&self, candidate: &Candidate) -> Result<bool, UpdateError> {
+        let version = &candidate.version;
+        let word = self.hear().await?;
+        if word
+            .terms
+            .as_ref()
+            .is_some_and(|it| it.manifest.recalls(version))
+        {
+            return Ok(false);
+        }
+        self.refuse_expired(&word, version)?;
+        let (signed, _) = self.ask(word.repository.as_ref(), version).await?;
+        if signed.integrity == candidate.integrity {
+            return Ok(true);
+        }
+        let what = format!(
+            "{} with the sha512 {}",
+            candidate.tarball, candidate.integrity
+        );
+        Err(match self.followed.site() {
+            Some(site) => site.not_signed(what),
+            None => UpdateError::Internal("nobody signs here".into()),
+        })
+    }
+
+    /// As for a check, but asked anew: a person who names a version wants it as it is now.
+    async fn ask_named(
+        &self,
+        word: &Word,
+        version: &Version,
+    ) -> Result<(Candidate, Origin), UpdateError> {
+        if self.followed.site().is_some() {
+            return self.ask(word.repository.as_ref(), version).await;
+        }
+        Ok((self.source.version(version).await?, Origin::Source))
+    }
+
+    fn refuse_expired(&self, word: &Word, version: &Version) -> Result<(), UpdateError> {
+        match expired(word) {
+            Some(since) => Err(self.expired_since(since, version)),
+            None => Ok(()),
         }
     }
 
     pub(crate) async fn stage(
         &self,
-        candidate: &Candidate,
-        from: &Origin,
-        older: bool,
+        picked: &Picked,
+        gated: bool,
     ) -> Result<StageReport, UpdateError> {
+        let Picked {
+            candidate,
+            from,
+            older,
+        } = picked;
+        let mut limits = self.settings.limits;
+        if let Origin::Signed(Signed { packed_size, .. }) = from {
+            // More than was signed is never read; more than is allowed here is told below.
+            limits.packed_bytes = limits.packed_bytes.min(*packed_size);
+            let unpacked = candidate.unpacked_size.unwrap_or(u64::MAX);
+            limits.total_bytes = limits.total_bytes.min(unpacked);
+        }
         let source = match url::Url::parse(&candidate.tarball) {
-            Ok(url) if matches!(from, Origin::Source) => shown(&url),
+            Ok(url) if !matches!(from, Origin::File(_)) => shown(&url),
             _ => candidate.tarball.clone(),
         };
         let plan = StagePlan {
             entry: self.settings.entry.clone(),
             carry: self.settings.carry.clone(),
-            limits: self.settings.limits,
+            limits,
             source,
             now: runtime_store::now(),
-            older,
+            older: *older,
+            gated,
         };
         let report = self.stager.run(candidate, from, &plan).await?;
         if report.outcome == Outcome::Staged {
@@ -191,7 +225,9 @@ impl Inner {
         } else {
             // What the next launch would run, where nothing runs that we know of.
             let (store, shell) = (self.stager.store.clone(), Arc::clone(&self.stager.shell));
-            blocking(move || store.resolve(&shell)).await?.version
+            blocking(move || store.resolve(&shell, runtime_store::now()))
+                .await?
+                .version
         };
         if running.is_newer_than(wanted) {
             return Err(UpdateError::OlderThanRunning {
@@ -201,4 +237,13 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+fn recalled(version: &Version) -> StageReport {
+    report(
+        Outcome::Held,
+        version,
+        "recalled",
+        "was recalled by its publisher",
+    )
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rollout::{IntegrityError, PackageName, Version};
 use runtime_store::{StageError, StoreError, UnpackError};
+use trust::TrustError;
 
 /// A question to a registry that was not answered with what was asked for. URLs in it are without
 /// credentials and query.
@@ -228,6 +230,33 @@ impl RegistryError {
         }
     }
 
+    /// The address that it is about, as it may be printed.
+    pub(crate) fn url(&self) -> Option<&str> {
+        match self {
+            Self::NoRegistry { .. }
+            | Self::BadAddress { .. }
+            | Self::Client { .. }
+            | Self::File { .. } => None,
+            Self::NotSecure { url }
+            | Self::InsecureTarball { url, .. }
+            | Self::Unreachable { url, .. }
+            | Self::Idle { url, .. }
+            | Self::Truncated { url, .. }
+            | Self::Unauthorized { url, .. }
+            | Self::NotFound { url }
+            | Self::Busy { url, .. }
+            | Self::Status { url, .. }
+            | Self::Redirect { url, .. }
+            | Self::TooBig { url, .. }
+            | Self::NotJson { url, .. }
+            | Self::Malformed { url, .. }
+            | Self::NoSuchVersion { url, .. }
+            | Self::Integrity { url, .. }
+            | Self::BadEntry { url, .. }
+            | Self::WrongBytes { url, .. } => Some(url),
+        }
+    }
+
     /// A stable word for logs and `--json`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -321,6 +350,38 @@ pub enum UpdateError {
     /// The registry's side.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The host of the manifest, or of what is signed.
+    #[error(transparent)]
+    Host(RegistryError),
+    /// What the host has is no manifest of this package.
+    #[error("{url} cannot be used: {why}")]
+    Manifest {
+        /// The address, or the target's name.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A signed repository that was not believed, reached or remembered.
+    #[error(transparent)]
+    Trust(Arc<TrustError>),
+    /// What the signed repository does not name is not staged.
+    #[error("{what} is not signed: the repository of {site} does not name it")]
+    NotSigned {
+        /// The version, file or target.
+        what: String,
+        /// Whose repository.
+        site: String,
+    },
+    /// What was signed has expired, and nothing newer was heard.
+    #[error("{version} is not staged: what {site} signed expired at {since}")]
+    Expired {
+        /// What would have been staged.
+        version: Box<Version>,
+        /// Whose word it was.
+        site: String,
+        /// Since then.
+        since: Timestamp,
+    },
     /// Unpacking, verifying or committing.
     #[error("{version} from {origin} was not staged: {error}")]
     Stage {
@@ -373,7 +434,11 @@ impl UpdateError {
     /// A stable word for logs and `--json`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Registry(error) => error.kind(),
+            Self::Registry(error) | Self::Host(error) => error.kind(),
+            Self::Manifest { .. } => "malformed-manifest",
+            Self::Trust(error) => error.kind(),
+            Self::NotSigned { .. } => "not-signed",
+            Self::Expired { .. } => "expired",
             Self::Stage { error, .. } => stage_kind(error),
             Self::Store(_) => "store",
             Self::OlderThanRunning { .. } => "older-than-running",
@@ -389,6 +454,25 @@ impl UpdateError {
     pub fn hint(&self) -> String {
         match self {
             Self::Registry(error) => error.hint(),
+            Self::Host(RegistryError::Busy { retry_after: Some(wait), .. }) => {
+                format!("Try again in {}.", seconds(*wait))
+            }
+            Self::Host(error) if error.is_transient() => {
+                "Check the network and the proxy; the next check asks again by itself.".into()
+            }
+            Self::Host(_) => "Check that the configured address is where the publisher's site is.".into(),
+            Self::Manifest { .. } => {
+                "A login page of the network may be in the way; if it stays so, tell the publisher.".into()
+            }
+            Self::Trust(error) => error.hint(),
+            Self::NotSigned { .. } => {
+                "Ask for a version that the publisher signed; `refit publish` signs one.".into()
+            }
+            Self::Expired { .. } => {
+                "What is installed runs on. Check the network and this device's date; if both are right, \
+                 the publisher has to run `refit repo refresh`."
+                    .into()
+            }
             Self::Stage { .. } => "What runs now was not touched, and runs on.".into(),
             Self::Store(_) => "Check the data folder's permissions and free space.".into(),
             Self::OlderThanRunning { wanted, .. } => {
@@ -418,10 +502,10 @@ impl UpdateError {
         )
     }
 
-    /// How long the registry asked to be left alone.
+    /// How long whoever was asked wants to be left alone.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Registry(error) => error.retry_after(),
+            Self::Registry(error) | Self::Host(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -441,7 +525,14 @@ fn stage_kind(error: &StageError) -> &'static str {
         StageError::NoRoom { .. } | StageError::DiskFull { .. } => "disk-full",
         StageError::ReadOnly { .. } => "read-only",
         StageError::InUse { .. } => "in-use",
+        StageError::Recalled { .. } => "recalled",
         _ => "stage",
+    }
+}
+
+impl From<TrustError> for UpdateError {
+    fn from(error: TrustError) -> Self {
+        Self::Trust(Arc::new(error))
     }
 }
 

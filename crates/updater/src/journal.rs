@@ -11,13 +11,14 @@ use crate::error::UpdateError;
 use crate::releases::{By, ErrorReport, LastCheck, Releases};
 use crate::schedule;
 use crate::stage::blocking;
-use crate::status::{CheckReport, UpdateEvent};
+use crate::status::{CheckReport, TermsView, UpdateEvent};
 use crate::updater::{Inner, lock};
 
 impl Inner {
     /// What an earlier run, or another process, left for the status to show: the later check counts.
     pub(crate) async fn remember(&self) {
-        let releases = self.load().await;
+        let mut releases = self.load().await;
+        let terms = self.followed.own(releases.manifest.take());
         self.status.send_if_modified(|status| {
             let known = status.last_check.as_ref().map(|check| check.at);
             let later = releases
@@ -25,6 +26,13 @@ impl Inner {
                 .filter(|check| known.is_none_or(|at| check.at > at));
             let news = later.is_some() || releases.checked_at > status.checked_at;
             status.checked_at = status.checked_at.max(releases.checked_at);
+            let mode = self.followed.mode();
+            let heard = terms.as_ref().map(|terms| terms.verified_at);
+            let shown = status.terms.as_ref();
+            let news = news || shown.is_none_or(|shown| shown.verified_at < heard);
+            if news {
+                status.terms = Some(TermsView::new(mode, terms.as_ref(), None));
+            }
             if let Some(check) = later {
                 status.last_check = Some(check);
             }
@@ -44,16 +52,25 @@ impl Inner {
         }
         let last = last_check(by, decided, &result);
         if let Err(error) = &result {
-            self.log(&DecisionLine {
+            self.log(DecisionLine {
                 at: last.at,
                 by,
                 decision: "error",
                 version: last.version.as_ref(),
                 reason: error.kind(),
                 message: Some(&last.message),
+                bucket: last.bucket,
+                delay_seconds: last.delay_seconds,
+                eligible_at: last.eligible_at,
+                from_manifest: last.from_manifest,
+                bypassed: last.bypassed,
+                first_launch: false,
             });
         }
-        let wish = result.as_ref().err().and_then(UpdateError::retry_after);
+        let wish = match &result {
+            Ok(_) => lock(&self.pace).retry_after,
+            Err(error) => error.retry_after(),
+        };
         let not_before = wish.map(|wait| schedule::later(last.at, wait));
         let saved = last.clone();
         self.save(move |releases| {
@@ -68,8 +85,14 @@ impl Inner {
         result
     }
 
-    pub(crate) fn log(&self, line: &DecisionLine<'_>) {
-        self.stager.store.log_decision(line);
+    pub(crate) fn log(&self, mut line: DecisionLine<'_>) {
+        line.first_launch = self.first_launch.swap(false, Ordering::Relaxed);
+        self.stager.store.log_decision(&line);
+        if line.first_launch
+            && let Err(error) = self.stager.store.first_launch_reported()
+        {
+            tracing::debug!(%error, "the first launch will be told once more");
+        }
     }
 
     pub(crate) async fn load(&self) -> Releases {
@@ -114,6 +137,7 @@ impl Inner {
 
 /// A line of `rollout.log`.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct DecisionLine<'a> {
     pub(crate) at: Timestamp,
     pub(crate) by: By,
@@ -122,6 +146,17 @@ pub(crate) struct DecisionLine<'a> {
     pub(crate) reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bucket: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) delay_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) eligible_at: Option<Timestamp>,
+    pub(crate) from_manifest: bool,
+    pub(crate) bypassed: bool,
+    /// This device was given its id just before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) first_launch: bool,
 }
 
 fn last_check(
@@ -129,27 +164,34 @@ fn last_check(
     decided: Option<&CheckReport>,
     result: &Result<CheckReport, UpdateError>,
 ) -> LastCheck {
+    let report = result.as_ref().ok().or(decided);
+    let mut last = LastCheck {
+        at: runtime_store::now(),
+        by,
+        decision: report.map(|report| report.decision.to_owned()),
+        version: report.and_then(|report| report.version.clone()),
+        reason: String::new(),
+        message: String::new(),
+        error: None,
+        bucket: report.and_then(|report| report.bucket),
+        delay_seconds: report.and_then(|report| report.delay_seconds),
+        eligible_at: report.and_then(|report| report.eligible_at),
+        from_manifest: report.is_some_and(|report| report.from_manifest),
+        bypassed: report.is_some_and(|report| report.bypassed),
+        trouble: report.and_then(|report| report.trouble.clone()),
+    };
     match result {
-        Ok(report) => LastCheck {
-            at: report.at,
-            by,
-            decision: Some(report.decision.to_owned()),
-            version: report.version.clone(),
-            reason: report.reason.clone(),
-            message: match &report.staged {
-                Some(staged) => staged.message.clone(),
-                None => report.message.clone(),
-            },
-            error: None,
-        },
-        Err(error) => LastCheck {
-            at: runtime_store::now(),
-            by,
-            decision: decided.map(|decided| decided.decision.to_owned()),
-            version: decided.and_then(|decided| decided.version.clone()),
-            reason: error.kind().to_owned(),
-            message: error.to_string(),
-            error: Some(ErrorReport::from(error)),
-        },
+        Ok(report) => {
+            last.at = report.at;
+            last.reason.clone_from(&report.reason);
+            let staged = report.staged.as_ref().map(|staged| &staged.message);
+            last.message.clone_from(staged.unwrap_or(&report.message));
+        }
+        Err(error) => {
+            error.kind().clone_into(&mut last.reason);
+            last.message = error.to_string();
+            last.error = Some(ErrorReport::from(error));
+        }
     }
+    last
 }

@@ -25,31 +25,42 @@
 //! * No script of a package is ever run.
 
 mod body;
+mod bytes;
 mod check;
+mod decide;
 mod download;
 mod error;
+mod follow;
 mod http;
 mod journal;
 mod npmrc;
 mod packument;
+mod plain;
+mod policy;
 mod registry;
 mod releases;
 mod schedule;
 mod secret;
+mod signed;
 mod source;
 mod stage;
 mod status;
 mod tarball;
 #[cfg(test)]
 mod testing;
+mod timer;
 mod updater;
+mod whole;
 
 pub use download::Download;
 pub use error::{RegistryError, UpdateError};
 pub use http::Timeouts;
 pub use npmrc::NpmSettings;
 pub use packument::Packument;
+pub use policy::{Follow, Mode, Policy};
 pub use registry::{CachedPackument, PACKUMENT_BYTES, PackumentAnswer, Registry};
 pub use releases::{By, ErrorReport, LastCheck};
-pub use status::{CheckReport, Outcome, Phase, Progress, StageReport, UpdateEvent, UpdaterStatus};
+pub use status::{
+    CheckReport, Outcome, Phase, Progress, StageReport, TermsView, UpdateEvent, UpdaterStatus,
+};
 pub use updater::{Updater, UpdaterSpec, Wanted};

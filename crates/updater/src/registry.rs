@@ -6,21 +6,19 @@ use backon::{ExponentialBuilder, Retryable};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, ETAG};
+use reqwest::header::ETAG;
 use rollout::{Candidate, PackageName, Version};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::body::{Body, BodyError};
 use crate::download::Download;
 use crate::error::RegistryError;
-use crate::http::{
-    Ask, Http, Timeouts, allowed, announced, header, shown, strip_login, without_login,
-};
+use crate::http::{Ask, Http, Timeouts, allowed, header, shown, strip_login, without_login};
 use crate::npmrc::NpmSettings;
 use crate::packument::Packument;
 use crate::secret::Secret;
+use crate::whole::whole;
 
 /// The abbreviated form first: it leaves out readmes and times and is many times smaller.
 const ACCEPT: &str =
@@ -186,15 +184,29 @@ impl Registry {
     }
 
     async fn open(&self, place: &Place, url: Url, limit: u64) -> Result<Download, RegistryError> {
+        self.open_as(self.authorization(place, &url).as_ref(), url, limit)
+            .await
+    }
+
+    /// Opens a tarball on a host that is not the registry, as nobody.
+    pub(crate) async fn open_copy(&self, url: &Url, limit: u64) -> Result<Download, RegistryError> {
+        self.open_as(None, url.clone(), limit).await
+    }
+
+    async fn open_as(
+        &self,
+        authorization: Option<&Secret>,
+        url: Url,
+        limit: u64,
+    ) -> Result<Download, RegistryError> {
         let response = self
             .retried(|| async {
-                let authorization = self.authorization(place, &url);
                 let ask = Ask {
                     url: &url,
                     accept: "*/*",
                     gzip: false,
                     etag: None,
-                    authorization: authorization.as_ref(),
+                    authorization,
                 };
                 self.http.get(&ask).await
             })
@@ -236,51 +248,22 @@ impl Registry {
                 }),
             };
         }
-        let refused = |got: u64, error: BodyError| match error {
-            BodyError::TooBig => RegistryError::TooBig {
-                url: shown(url),
-                limit: PACKUMENT_BYTES as u64,
-            },
-            BodyError::Corrupt(why) => RegistryError::Truncated {
-                url: shown(url),
-                got,
-                why,
-            },
-        };
-        if announced(&response).is_some_and(|length| length > PACKUMENT_BYTES as u64) {
-            return Err(refused(0, BodyError::TooBig));
-        }
         let etag = header(&response, &ETAG);
-        let encoding = header(&response, &CONTENT_ENCODING);
-        let gzip = encoding.is_some_and(|e| matches!(e.as_str(), "gzip" | "x-gzip"));
-        let mut body = Body::new(gzip, PACKUMENT_BYTES);
-        let mut got = 0;
-        while let Some(piece) = self.http.piece(&mut response, url, got).await? {
-            got += piece.len() as u64;
-            body.push(&piece).map_err(|error| refused(got, error))?;
-        }
-        let bytes = body.finish().map_err(|error| refused(got, error))?;
+        let bytes = whole(&self.http, &mut response, url, PACKUMENT_BYTES).await?;
         let packument = Packument::parse(&self.package, &shown(url), &bytes)?;
         Ok(PackumentAnswer::Fresh { packument, etag })
     }
 
-    /// Tries again after transient errors, unless the other side wants to be left alone for longer
-    /// than a person would wait.
     async fn retried<T, F: Future<Output = Result<T, RegistryError>>>(
         &self,
         once: impl FnMut() -> F,
     ) -> Result<T, RegistryError> {
-        let Timeouts {
-            pause, max_pause, ..
-        } = self.timeouts;
-        once.retry(self.timeouts.backoff())
-            .when(|error: &RegistryError| {
-                error.is_transient() && error.retry_after().is_none_or(|wait| wait <= max_pause)
-            })
-            .adjust(|error: &RegistryError, planned: Option<Duration>| {
-                planned.map(|planned| planned.max(error.retry_after().unwrap_or(pause / 2)))
-            })
-            .await
+        self.timeouts.retried(once).await
+    }
+
+    /// The clients that it is asked with, without any of its credentials.
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
@@ -349,6 +332,25 @@ impl Registry {
 }
 
 impl Timeouts {
+    /// Tries again after transient errors, unless the other side wants to be left alone for longer
+    /// than a person would wait.
+    pub(crate) async fn retried<T, F: Future<Output = Result<T, RegistryError>>>(
+        &self,
+        once: impl FnMut() -> F,
+    ) -> Result<T, RegistryError> {
+        let Self {
+            pause, max_pause, ..
+        } = *self;
+        once.retry(self.backoff())
+            .when(|error: &RegistryError| {
+                error.is_transient() && error.retry_after().is_none_or(|wait| wait <= max_pause)
+            })
+            .adjust(|error: &RegistryError, planned: Option<Duration>| {
+                planned.map(|planned| planned.max(error.retry_after().unwrap_or(pause / 2)))
+            })
+            .await
+    }
+
     pub(crate) fn backoff(&self) -> ExponentialBuilder {
         ExponentialBuilder::default()
             .with_min_delay(self.pause)

@@ -1,38 +1,42 @@
 //! `releases.json`: what the registry last said, and when to ask again.
 
 use jiff::Timestamp;
-use rollout::{Integrity, Version};
-use serde::{Deserialize, Serialize};
+use rollout::{Integrity, Terms, Version};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::UpdateError;
 use crate::registry::CachedPackument;
 
 const SCHEMA: u32 = 1;
 
-/// The file. Fields that a newer shell wrote are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a manifest is moved that this version cannot read.
+const ASIDE: &str = "manifestSetAside";
+
+/// The file. Fields that a newer shell wrote are kept. A part that cannot be read is as if it were
+/// not there: it costs a request, and never another part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Releases {
     pub(crate) schema: u32,
     /// The last good answer that has an `ETag`.
-    #[serde(default)]
     pub(crate) registry: Option<CachedPackument>,
     /// The last check, whatever became of it.
-    #[serde(default)]
     pub(crate) last_check: Option<LastCheck>,
-    /// The last check that a registry really answered.
-    #[serde(default)]
+    /// The last check that was really answered.
     pub(crate) checked_at: Option<Timestamp>,
-    #[serde(default)]
     pub(crate) next_check_at: Option<Timestamp>,
-    /// Until when the registry wants to be left alone.
-    #[serde(default)]
+    /// Until when whoever is asked wants to be left alone.
     pub(crate) not_before: Option<Timestamp>,
+    /// The last manifest that was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) manifest: Option<Terms>,
     /// What was fetched whole and cannot be used here, so that no timer fetches it again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Refused>,
     #[serde(flatten)]
-    extra: serde_json::Map<String, serde_json::Value>,
+    extra: Map<String, Value>,
 }
 
 impl Default for Releases {
@@ -44,10 +48,52 @@ impl Default for Releases {
             checked_at: None,
             next_check_at: None,
             not_before: None,
+            manifest: None,
             refused: None,
-            extra: serde_json::Map::new(),
+            extra: Map::new(),
         }
     }
+}
+
+impl<'de> Deserialize<'de> for Releases {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut file = Map::<String, Value>::deserialize(deserializer)?;
+        let schema = file.shift_remove("schema").unwrap_or_default();
+        let schema = serde_json::from_value(schema).map_err(D::Error::custom)?;
+        let registry = part(&mut file, "registry");
+        let last_check = part(&mut file, "lastCheck");
+        let checked_at = part(&mut file, "checkedAt");
+        let next_check_at = part(&mut file, "nextCheckAt");
+        let not_before = part(&mut file, "notBefore");
+        let refused = part(&mut file, "refused");
+        let before = file.get("manifest").cloned();
+        let manifest = part(&mut file, "manifest");
+        if let (None, Some(unread)) = (&manifest, before.filter(|it| !it.is_null())) {
+            file.insert(ASIDE.to_owned(), unread);
+        }
+        Ok(Self {
+            schema,
+            registry,
+            last_check,
+            checked_at,
+            next_check_at,
+            not_before,
+            manifest,
+            refused,
+            extra: file,
+        })
+    }
+}
+
+/// Takes a part out of the file, where it can be read.
+fn part<T: DeserializeOwned>(file: &mut Map<String, Value>, name: &str) -> Option<T> {
+    let value = file.shift_remove(name)?;
+    serde_json::from_value::<Option<T>>(value)
+        .inspect_err(|error| {
+            tracing::warn!(part = name, %error, "a part of releases.json cannot be read and is left out");
+        })
+        .ok()
+        .flatten()
 }
 
 impl Releases {
@@ -118,6 +164,24 @@ pub struct LastCheck {
     pub message: String,
     /// What went wrong, if anything did: the registry's answer, or staging after it.
     pub error: Option<ErrorReport>,
+    /// The device's bucket of the newest version, 0 to 99; nothing without a manifest or an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u8>,
+    /// How long this device waits after the publication, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<u32>,
+    /// When its turn is, or was; nothing where that is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eligible_at: Option<Timestamp>,
+    /// Whether a manifest decided, and not the registry's tag.
+    #[serde(default)]
+    pub from_manifest: bool,
+    /// Whether this device was let past its turn: by a person, a switch or the publisher.
+    #[serde(default)]
+    pub bypassed: bool,
+    /// Why the publisher's word is not fresh: what was heard before counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ErrorReport>,
 }
 
 /// An error as pages and `--json` show it.

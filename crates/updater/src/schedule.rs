@@ -16,6 +16,13 @@ pub(crate) fn jitter(device: &str) -> f64 {
     0.9 + 0.2 * (f64::from(part) / f64::from(u32::MAX))
 }
 
+/// A device's own pause after its turn came, under a minute: those whose turns come together do not
+/// ask together.
+pub(crate) fn after_turn(device: &str) -> SignedDuration {
+    let hash = Sha256::digest(format!("turn-jitter:{device}"));
+    SignedDuration::from_secs(i64::from(hash[0]) * 60 / 256)
+}
+
 /// The wait before the first check after a start: `after`, or as long as a registry that asked for
 /// it before this start still wants to be left alone.
 pub(crate) fn first(after: Duration, not_before: Option<Timestamp>, now: Timestamp) -> Duration {

@@ -5,6 +5,7 @@ use std::fmt;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rollout::{Candidate, PackageName, Version};
+use url::Url;
 
 use crate::download::Download;
 use crate::error::RegistryError;
@@ -27,6 +28,7 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, RegistryError>>;
 pub(crate) trait Source: fmt::Debug + Send + Sync {
     fn package(&self) -> &PackageName;
     fn address(&self) -> Answer<'_, String>;
+    /// What `channel` names now: a dist-tag, or an exact version, which no tag can look like.
     fn latest<'a>(
         &'a self,
         channel: &'a str,
@@ -34,6 +36,8 @@ pub(crate) trait Source: fmt::Debug + Send + Sync {
     ) -> Answer<'a, Latest>;
     fn version<'a>(&'a self, version: &'a Version) -> Answer<'a, Candidate>;
     fn open<'a>(&'a self, candidate: &'a Candidate, limit: u64) -> Answer<'a, Download>;
+    /// The same bytes on another host, which is never told who we are.
+    fn copy<'a>(&'a self, url: &'a Url, limit: u64) -> Answer<'a, Download>;
 }
 
 impl Source for Registry {
@@ -54,7 +58,10 @@ impl Source for Registry {
             Ok(match self.packument(cached).await? {
                 PackumentAnswer::NotModified => Latest::NotModified,
                 PackumentAnswer::Fresh { packument, etag } => Latest::Fresh {
-                    candidate: Box::new(packument.tagged(channel)?),
+                    candidate: Box::new(match channel.parse() {
+                        Ok(version) => packument.version(&version)?,
+                        Err(_) => packument.tagged(channel)?,
+                    }),
                     etag,
                 },
             })
@@ -68,5 +75,9 @@ impl Source for Registry {
 
     fn open<'a>(&'a self, candidate: &'a Candidate, limit: u64) -> Answer<'a, Download> {
         self.open_tarball(candidate, limit).boxed()
+    }
+
+    fn copy<'a>(&'a self, url: &'a Url, limit: u64) -> Answer<'a, Download> {
+        self.open_copy(url, limit).boxed()
     }
 }

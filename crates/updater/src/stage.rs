@@ -20,8 +20,10 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::bytes::Origin;
 use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
+use crate::http::shown;
 use crate::source::Source;
 use crate::status::{Outcome, Phase, Progress, StageReport, UpdaterStatus};
 use crate::tarball::unreadable;
@@ -43,15 +45,6 @@ pub(crate) struct Stager {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) tries: usize,
     pub(crate) pause: Duration,
-}
-
-/// Where the bytes come from.
-#[derive(Debug, Clone)]
-pub(crate) enum Origin {
-    /// The tarball that the candidate names.
-    Source,
-    /// A file on this machine.
-    File(PathBuf),
 }
 
 enum Piece {
@@ -76,7 +69,13 @@ impl Stager {
         from: &Origin,
         plan: &StagePlan,
     ) -> Result<StageReport, UpdateError> {
-        let result = self.tries(candidate, from, plan).await;
+        let mut result = self.tries(candidate, from, plan).await;
+        if let (Origin::Signed(signed), Err(error)) = (from, &result)
+            && let Some(copy) = signed.instead(error)
+        {
+            tracing::warn!(%error, copy = shown(&copy), "the site's own copy is taken");
+            result = self.tries(candidate, &Origin::Copy(copy), plan).await;
+        }
         self.status
             .send_if_modified(|status| status.progress.take().is_some());
         result
@@ -133,20 +132,28 @@ impl Stager {
             other => return Ok(settled(candidate, other)),
         };
         self.tell(candidate, Phase::Downloading, 0, None);
+        if let Origin::File(path) = from {
+            let feed = Feed::open(path).await?;
+            return self.pump(candidate, partial, feed, &plan.source).await;
+        }
+        let open = self.open(candidate, from, plan.limits.packed_bytes);
+        let download = self.unless_stopped(open).await??;
+        // Another host may have been asked in place of the one that is named.
+        let asked = download.asked();
+        self.pump(candidate, partial, Feed::Net(download), &asked)
+            .await
+    }
+
+    async fn open(
+        &self,
+        candidate: &Candidate,
+        from: &Origin,
+        limit: u64,
+    ) -> Result<Download, RegistryError> {
         match from {
-            Origin::Source => {
-                let limit = plan.limits.packed_bytes;
-                let open = self.source.open(candidate, limit);
-                let download = self.unless_stopped(open).await??;
-                // The registry may have been asked in place of the host that is named.
-                let asked = download.asked();
-                self.pump(candidate, partial, Feed::Net(download), &asked)
-                    .await
-            }
-            Origin::File(path) => {
-                let feed = Feed::open(path).await?;
-                self.pump(candidate, partial, feed, &plan.source).await
-            }
+            Origin::Signed(signed) => signed.open(&*self.source, candidate, limit).await,
+            Origin::Copy(url) => self.source.copy(url, limit).await,
+            Origin::Source | Origin::File(_) => self.source.open(candidate, limit).await,
         }
     }
 

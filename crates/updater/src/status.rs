@@ -1,10 +1,11 @@
 //! What the updater tells while it works.
 
 use jiff::Timestamp;
-use rollout::Version;
+use rollout::{Terms, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::releases::LastCheck;
+use crate::policy::Mode;
+use crate::releases::{ErrorReport, LastCheck};
 
 /// What can be seen from outside at any time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,54 @@ pub struct UpdaterStatus {
     pub next_check_at: Option<Timestamp>,
     /// What is being staged.
     pub progress: Option<Progress>,
+    /// What the publisher last said, where anybody is followed at all.
+    #[serde(default)]
+    pub terms: Option<TermsView>,
+}
+
+/// Who is followed and what was last heard there, as a page shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TermsView {
+    /// Who is followed.
+    pub mode: Mode,
+    /// When the manifest was last found to be what its host says; nothing where there is none.
+    pub verified_at: Option<Timestamp>,
+    /// From when nothing new is staged on its word; nothing where it does not expire.
+    pub expires: Option<Timestamp>,
+    /// The newest version that it names.
+    pub version: Option<Version>,
+    /// What devices may have that may not have the newest.
+    pub stable: Option<Version>,
+    /// Versions that must no longer run.
+    pub recalled: Vec<Version>,
+    /// What the publisher says of the newest: plain text.
+    pub notes: Option<String>,
+    /// Why the last question was not answered with a manifest, in words.
+    pub trouble: Option<String>,
+}
+
+impl TermsView {
+    pub(crate) fn new(mode: Mode, terms: Option<&Terms>, trouble: Option<String>) -> Self {
+        let Some(terms) = terms else {
+            return Self {
+                mode,
+                trouble,
+                ..Self::default()
+            };
+        };
+        let manifest = &terms.manifest;
+        Self {
+            mode,
+            verified_at: Some(terms.verified_at),
+            expires: terms.expires,
+            version: Some(manifest.version.clone()),
+            stable: manifest.stable.clone(),
+            recalled: manifest.recalled.clone(),
+            notes: manifest.notes.clone(),
+            trouble,
+        }
+    }
 }
 
 /// How far staging is.
@@ -90,6 +139,7 @@ pub struct StageReport {
 
 /// The answer to a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CheckReport {
     /// When it was over.
     pub at: Timestamp,
@@ -103,4 +153,29 @@ pub struct CheckReport {
     pub message: String,
     /// What became of staging, where the decision was to stage.
     pub staged: Option<StageReport>,
+    /// The device's bucket of the newest version, 0 to 99; nothing without a manifest or an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<u8>,
+    /// How long this device waits after the publication, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<u32>,
+    /// When its turn is, or was; nothing where that is always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eligible_at: Option<Timestamp>,
+    /// Whether a manifest decided, and not the registry's tag.
+    #[serde(default)]
+    pub from_manifest: bool,
+    /// Whether this device was let past its turn: by a person, a switch or the publisher.
+    #[serde(default)]
+    pub bypassed: bool,
+    /// Why the publisher's word is not fresh: what was heard before counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ErrorReport>,
+}
+
+impl CheckReport {
+    /// Whether a person's check, which waits for no turn, would find more.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.from_manifest && !self.bypassed && self.reason == "held"
+    }
 }

@@ -17,13 +17,13 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::UpdateError;
+use crate::follow::Followed;
+use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::releases::By;
-use crate::schedule;
 use crate::source::Source;
-use crate::stage::{Origin, Stager, blocking};
+use crate::stage::Stager;
 use crate::status::{CheckReport, Outcome, StageReport, UpdateEvent, UpdaterStatus};
-use crate::tarball;
 
 /// What to follow, and when to look.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct UpdaterSpec {
     pub after: Duration,
     /// The next ones this far apart, ±10 % that belong to the device.
     pub every: Duration,
+    /// Whose word counts.
+    pub policy: Policy,
 }
 
 /// What to stage.
@@ -64,12 +66,13 @@ pub enum Wanted {
 
 /// Checks and stages. Cheap to clone; all clones are one updater.
 #[derive(Debug, Clone)]
-pub struct Updater(Arc<Inner>);
+pub struct Updater(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) source: Arc<dyn Source>,
+    pub(crate) followed: Followed,
     pub(crate) stager: Stager,
     pub(crate) running: watch::Receiver<Option<Version>>,
     pub(crate) status: watch::Sender<UpdaterStatus>,
@@ -83,10 +86,32 @@ pub(crate) struct Inner {
     pub(crate) file: Arc<Mutex<()>>,
     /// Whether it was already said, of this check, that it cannot be written down.
     pub(crate) warned: AtomicBool,
+    /// Whether it was already said that this device has no id.
+    pub(crate) warned_of_id: AtomicBool,
+    /// Whether the next line of the log tells that this device was given its id.
+    pub(crate) first_launch: AtomicBool,
+    /// What the last question means for the next one.
+    pub(crate) pace: Mutex<Pace>,
+    /// Told when that changes.
+    pub(crate) paced: tokio::sync::Notify,
     pub(crate) timer: Mutex<Option<JoinHandle<()>>>,
 }
 
-pub(crate) type Flight = Shared<BoxFuture<'static, Result<CheckReport, UpdateError>>>;
+/// A check on its way, and who wanted it.
+#[derive(Debug, Clone)]
+pub(crate) struct Flight {
+    by: By,
+    landing: Shared<BoxFuture<'static, Result<CheckReport, UpdateError>>>,
+}
+
+/// When the timer has to look again.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Pace {
+    /// When this device's turn comes, where something waits for it.
+    pub(crate) turn: Option<Timestamp>,
+    /// How long whoever was asked wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -97,6 +122,9 @@ pub(crate) struct Settings {
     pub(crate) passive: bool,
     pub(crate) after: Duration,
     pub(crate) every: Duration,
+    pub(crate) experimental: bool,
+    pub(crate) built_at: Timestamp,
+    pub(crate) pin: Option<Version>,
 }
 
 impl Updater {
@@ -117,11 +145,16 @@ impl Updater {
             passive: spec.passive,
             after: spec.after,
             every: spec.every,
+            experimental: spec.policy.experimental,
+            built_at: spec.policy.built_at,
+            pin: spec.policy.pin,
         };
+        let followed = Followed::new(spec.policy.follow, &settings.channel, &spec.registry);
         let tries = (timeouts.tries, timeouts.pause);
         Self::with_source(
             settings,
             Arc::new(spec.registry),
+            followed,
             tries,
             store,
             shell,
@@ -132,6 +165,7 @@ impl Updater {
     pub(crate) fn with_source(
         settings: Settings,
         source: Arc<dyn Source>,
+        followed: Followed,
         (tries, pause): (usize, Duration),
         store: Store,
         shell: Arc<Shell>,
@@ -152,6 +186,7 @@ impl Updater {
         let updater = Self(Arc::new(Inner {
             settings,
             source,
+            followed,
             stager,
             running,
             status,
@@ -161,6 +196,10 @@ impl Updater {
             work: tokio::sync::Mutex::new(()),
             file: Arc::default(),
             warned: AtomicBool::new(false),
+            warned_of_id: AtomicBool::new(false),
+            first_launch: AtomicBool::new(false),
+            pace: Mutex::default(),
+            paced: tokio::sync::Notify::new(),
             timer: Mutex::new(None),
         }));
         let started = updater.clone();
@@ -175,16 +214,24 @@ impl Updater {
     }
 
     /// Asks the channel, decides, and stages what is to be staged. During a check this waits for
-    /// that one and gives its answer.
+    /// that one and gives its answer; a person, who waits for no turn, asks again where that one
+    /// found that it is not this device's.
     pub async fn check(&self, by: By) -> Result<CheckReport, UpdateError> {
-        let flight = {
-            let mut slot = lock(&self.0.flight);
-            match slot.as_ref() {
-                Some(flight) => flight.clone(),
-                None => slot.insert(self.take_off(by)).clone(),
+        loop {
+            let flight = {
+                let mut slot = lock(&self.0.flight);
+                match slot.as_ref() {
+                    Some(flight) => flight.clone(),
+                    None => slot.insert(self.take_off(by)).clone(),
+                }
+            };
+            let landed = flight.landing.await;
+            let gated = by == By::Person && flight.by == By::Timer;
+            match landed {
+                Ok(report) if gated && report.is_gated() => {}
+                landed => return landed,
             }
-        };
-        flight.await
+        }
     }
 
     /// Asks the channel and decides, and stages nothing.
@@ -198,26 +245,8 @@ impl Updater {
         let inner = &self.0;
         match wanted {
             Wanted::Latest => self.check(By::Person).await.map(in_short),
-            Wanted::Version(version) => {
-                let _work = inner.begin_work().await?;
-                inner.refuse_older(&version, older).await?;
-                let asked = inner
-                    .stager
-                    .unless_stopped(inner.source.version(&version))
-                    .await?;
-                inner.stage(&asked?, &Origin::Source, older).await
-            }
-            Wanted::Tarball { file, integrity } => {
-                let _work = inner.begin_work().await?;
-                let package = inner.source.package().clone();
-                let (path, limits) = (file.clone(), inner.settings.limits);
-                let candidate = blocking(move || {
-                    tarball::describe(&package, &path, integrity.as_ref(), &limits)
-                });
-                let candidate = candidate.await??;
-                inner.refuse_older(&candidate.version, older).await?;
-                inner.stage(&candidate, &Origin::File(file), older).await
-            }
+            Wanted::Version(version) => inner.stage_version(&version, older).await,
+            Wanted::Tarball { file, integrity } => inner.stage_file(file, integrity, older).await,
         }
     }
 
@@ -247,7 +276,7 @@ impl Updater {
         }
         let flight = lock(&self.0.flight).clone();
         if let Some(flight) = flight {
-            let _ = flight.await;
+            let _ = flight.landing.await;
         }
         drop(self.0.work.lock().await);
     }
@@ -262,46 +291,14 @@ impl Updater {
         }
         let landed = Landed(self.clone());
         let task = tokio::spawn(async move { landed.0.0.check(by).await });
-        async move {
+        let landing = async move {
             task.await
                 .unwrap_or_else(|error| Err(UpdateError::Internal(error.to_string())))
+        };
+        Flight {
+            by,
+            landing: landing.boxed().shared(),
         }
-        .boxed()
-        .shared()
-    }
-
-    async fn run_timer(&self) {
-        let inner = &self.0;
-        let store = inner.stager.store.clone();
-        // Without an id of its own a device still checks, in the rhythm of all that have none.
-        let device = blocking(move || store.device_id().ok().map(|device| device.id)).await;
-        let jitter = schedule::jitter(&device.ok().flatten().unwrap_or_default());
-        let not_before = inner.load().await.not_before;
-        let mut wait = schedule::first(inner.settings.after, not_before, Timestamp::now());
-        loop {
-            let next = schedule::later(Timestamp::now(), wait);
-            inner
-                .status
-                .send_modify(|status| status.next_check_at = Some(next));
-            inner
-                .save(move |releases| releases.next_check_at = Some(next))
-                .await;
-            let sleep = tokio::time::sleep(wait);
-            if inner.stager.unless_stopped(sleep).await.is_err() {
-                break;
-            }
-            let retry_after = match self.check(By::Timer).await {
-                Ok(_) => None,
-                Err(error) => {
-                    tracing::info!(kind = error.kind(), %error, "the check came to nothing");
-                    error.retry_after()
-                }
-            };
-            wait = schedule::next(inner.settings.every, jitter, retry_after);
-        }
-        inner
-            .status
-            .send_modify(|status| status.next_check_at = None);
     }
 }
 

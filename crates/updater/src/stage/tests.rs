@@ -126,7 +126,10 @@ impl Device {
         Before {
             pointer: snapshot.pointer,
             bad: snapshot.bad,
-            next: self.store.resolve(&self.shell, runtime_store::now()).version,
+            next: self
+                .store
+                .resolve(&self.shell, runtime_store::now())
+                .version,
             folders: names("versions"),
         }
     }
@@ -285,7 +288,11 @@ async fn a_store_that_cannot_be_written_is_told_and_a_check_still_answers() {
     assert!(error.to_string().contains("partial"), "{error}");
     assert_eq!(device.store.snapshot().pointer, None);
     assert_eq!(
-        device.store.resolve(&device.shell, runtime_store::now()).version.as_str(),
+        device
+            .store
+            .resolve(&device.shell, runtime_store::now())
+            .version
+            .as_str(),
         "1.0.0"
     );
 }

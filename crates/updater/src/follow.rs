@@ -1,0 +1,218 @@
+//! Whose word counts, and what it was.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use rollout::{PackageName, Terms, Version};
+use trust::Repository;
+
+use crate::error::UpdateError;
+use crate::plain::{self, Host};
+use crate::policy::{Follow, Mode};
+use crate::registry::Registry;
+use crate::signed::Site;
+use crate::stage::blocking;
+use crate::status::TermsView;
+use crate::updater::Inner;
+
+/// Who is followed, ready to be asked.
+#[derive(Debug)]
+pub(crate) enum Followed {
+    Registry,
+    Manifest(Box<Host>),
+    Signed(Box<Site>),
+}
+
+/// What was heard for one question.
+#[derive(Debug)]
+pub(crate) struct Word {
+    /// The manifest that counts; without one the registry's tag does.
+    pub(crate) terms: Option<Terms>,
+    /// The version that the plain text beside a missing manifest names.
+    pub(crate) latest: Option<Version>,
+    /// What is signed, where that is asked for.
+    pub(crate) repository: Option<Arc<Repository>>,
+    /// Why it is not what its host says now.
+    pub(crate) trouble: Option<UpdateError>,
+    /// The corrected time.
+    pub(crate) now: Timestamp,
+}
+
+impl Followed {
+    pub(crate) fn new(follow: Follow, channel: &str, registry: &Registry) -> Self {
+        let (http, timeouts) = (registry.http().clone(), *registry.timeouts());
+        match follow {
+            Follow::Registry => Self::Registry,
+            Follow::Manifest { manifest, latest } => Self::Manifest(Box::new(Host {
+                http,
+                timeouts,
+                manifest,
+                latest,
+            })),
+            Follow::Tuf { trust, site } => {
+                Self::Signed(Box::new(Site::new(trust, site, channel, http, timeouts)))
+            }
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            Self::Registry => Mode::Registry,
+            Self::Manifest(_) => Mode::Manifest,
+            Self::Signed(_) => Mode::Tuf,
+        }
+    }
+
+    pub(crate) fn site(&self) -> Option<&Site> {
+        match self {
+            Self::Signed(site) => Some(site),
+            Self::Registry | Self::Manifest(_) => None,
+        }
+    }
+
+    /// The kept terms, if they are of just this source.
+    pub(crate) fn own(&self, kept: Option<Terms>) -> Option<Terms> {
+        let source = match self {
+            Self::Registry => return None,
+            Self::Manifest(host) => host.source(),
+            Self::Signed(site) => site.source(),
+        };
+        let signed = self.mode() == Mode::Tuf;
+        kept.filter(|kept| kept.signed == signed && kept.source == source)
+    }
+
+    async fn ask(
+        &self,
+        package: &PackageName,
+        kept: Option<Terms>,
+        now: Timestamp,
+        clock: Timestamp,
+    ) -> Result<Word, UpdateError> {
+        let mut word = Word {
+            terms: None,
+            latest: None,
+            repository: None,
+            trouble: None,
+            now,
+        };
+        match self {
+            Self::Registry => {}
+            Self::Manifest(host) => {
+                let etag = kept.as_ref().and_then(|kept| kept.etag.clone());
+                match host.ask(package, etag.as_deref()).await {
+                    Ok(answer) => {
+                        let gone = matches!(answer, plain::Answer::Gone);
+                        word.terms = plain::follow(kept, answer, &host.source(), clock);
+                        if gone {
+                            word.latest = host.ask_latest().await;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(kind = error.kind(), %error, "the manifest was not heard");
+                        word.terms = kept;
+                        word.trouble = Some(error);
+                    }
+                }
+            }
+            Self::Signed(site) => {
+                let heard = site.hear(package, kept, now, clock).await?;
+                word.terms = Some(heard.terms);
+                word.repository = Some(heard.repository);
+                word.trouble = heard.trouble;
+            }
+        }
+        Ok(word)
+    }
+}
+
+impl Inner {
+    /// Asks whoever is followed, keeps the answer and shows it.
+    pub(crate) async fn hear(&self) -> Result<Word, UpdateError> {
+        let kept = self.followed.own(self.load().await.manifest);
+        let clock = runtime_store::now();
+        let now = self.corrected(kept.as_ref(), clock);
+        let package = self.source.package().clone();
+        let asked = self.followed.ask(&package, kept.clone(), now, clock).await;
+        let view = |terms: Option<&Terms>, trouble: Option<&UpdateError>| {
+            let trouble = trouble.map(ToString::to_string);
+            TermsView::new(self.followed.mode(), terms, trouble)
+        };
+        let mut word = match asked {
+            Ok(word) => word,
+            Err(error) => {
+                let view = view(kept.as_ref(), Some(&error));
+                self.status.send_modify(|status| status.terms = Some(view));
+                return Err(error);
+            }
+        };
+        word.now = self.corrected(word.terms.as_ref(), clock);
+        let answered = word.trouble.is_none() && word.terms.is_some();
+        let heard = word.terms.clone();
+        // Whoever follows nobody clears what an earlier configuration left to be judged by.
+        self.save(move |releases| {
+            let older = |kept: &Terms| {
+                heard.as_ref().is_some_and(|heard| {
+                    kept.signed
+                        && heard.signed
+                        && kept.source == heard.source
+                        && kept.floor > heard.floor
+                })
+            };
+            // Another process may have heard more meanwhile.
+            if !releases.manifest.as_ref().is_some_and(older) {
+                releases.manifest = heard;
+            }
+            if answered {
+                releases.checked_at = Some(clock);
+            }
+        })
+        .await;
+        let view = view(word.terms.as_ref(), word.trouble.as_ref());
+        self.status.send_modify(|status| {
+            status.terms = Some(view);
+            if answered {
+                status.checked_at = Some(clock);
+            }
+        });
+        Ok(word)
+    }
+
+    /// What was last heard, without asking anybody.
+    pub(crate) async fn kept_terms(&self) -> Option<Terms> {
+        self.followed.own(self.load().await.manifest)
+    }
+
+    pub(crate) fn corrected(&self, terms: Option<&Terms>, clock: Timestamp) -> Timestamp {
+        Terms::corrected(terms, clock, self.settings.built_at)
+    }
+
+    /// Who this device is to a rollout; nothing where that cannot be written down.
+    pub(crate) async fn device(&self) -> Option<String> {
+        let store = self.stager.store.clone();
+        let asked = blocking(move || store.device_id()).await;
+        let why = match asked {
+            Ok(Ok(device)) => {
+                if device.first_launch {
+                    self.tell_first_launch();
+                }
+                return Some(device.id);
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if !self.warned_of_id.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                why,
+                "this device has no id of its own and waits with the slowest"
+            );
+        }
+        None
+    }
+
+    fn tell_first_launch(&self) {
+        if !self.first_launch.swap(true, Ordering::Relaxed) {
+            tracing::info!(first_launch = true, "this device was given its id");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A signed repository: what it says of versions, and of the bytes of one.
+//!
+//! Invariants: nothing here comes from anything but verified targets; where the host cannot be
+//! reached or is not believed, what was verified before counts for as long as it has not expired,
+//! and where nothing was, nothing does.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use rollout::{Description, Manifest, PackageName, Terms, Version};
+use trust::{Fetch, FetchError, Repository, Trust};
+use url::Url;
+
+use crate::error::{RegistryError, UpdateError};
+use crate::http::{Ask, Http, Timeouts, shown};
+
+/// A site with a signed repository.
+#[derive(Debug)]
+pub(crate) struct Site {
+    trust: Arc<Trust>,
+    fetch: Arc<dyn Fetch>,
+    /// Ends with a slash.
+    root: Url,
+    /// The target that is the manifest.
+    manifest: String,
+}
+
+/// What was verified.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) terms: Terms,
+    pub(crate) repository: Arc<Repository>,
+    /// Why it is not what the host says now.
+    pub(crate) trouble: Option<UpdateError>,
+}
+
+impl Site {
+    pub(crate) fn new(
+        trust: Arc<Trust>,
+        mut root: Url,
+        channel: &str,
+        http: Http,
+        timeouts: Timeouts,
+    ) -> Self {
+        root.set_query(None);
+        root.set_fragment(None);
+        if !root.path().ends_with('/') {
+            root.set_path(&format!("{}/", root.path()));
+        }
+        // A device that is pinned follows nobody's channel, and a name with a slash is no target.
+        let named = channel.parse::<Version>().is_err() && !channel.contains(['/', '\\']);
+        Self {
+            trust,
+            fetch: Arc::new(Net { http, timeouts }),
+            root,
+            manifest: format!("{}.json", if named { channel } else { "latest" }),
+        }
+    }
+
+    /// The name under which terms of this site are kept.
+    pub(crate) fn source(&self) -> String {
+        format!("{}{}", self.shown(), self.manifest)
+    }
+
+    /// The site's root, as it may be printed.
+    pub(crate) fn shown(&self) -> String {
+        shown(&self.root)
+    }
+
+    /// Asks the host; `kept` are the terms of this very site, `now` is the corrected time and
+    /// `clock` the device's own.
+    pub(crate) async fn hear(
+        &self,
+        package: &PackageName,
+        kept: Option<Terms>,
+        now: Timestamp,
+        clock: Timestamp,
+    ) -> Result<Heard, UpdateError> {
+        let (repository, trouble) = match self.trust.refresh(Arc::clone(&self.fetch), now).await {
+            Ok(repository) => (repository, None),
+            Err(error) => {
+                tracing::warn!(kind = error.kind(), %error, "the signed repository was not refreshed");
+                (self.kept(error.clone()).await?, Some(error.into()))
+            }
+        };
+        match self.read_manifest(&repository, package).await {
+            Ok(manifest) => {
+                let fresh = trouble.is_none();
+                let verified_at = match (&kept, fresh) {
+                    (Some(kept), false) => kept.verified_at,
+                    (None, false) => repository.signed_at().unwrap_or(clock),
+                    (_, true) => clock,
+                };
+                let terms = self.terms(manifest, kept.as_ref(), &repository, verified_at);
+                Ok(Heard {
+                    terms,
+                    repository: Arc::new(repository),
+                    trouble,
+                })
+            }
+            // What was verified before stays what it was.
+            Err(error) => match kept {
+                Some(terms) => {
+                    tracing::warn!(kind = error.kind(), %error, "the signed manifest cannot be used");
+                    Ok(Heard {
+                        terms,
+                        repository: Arc::new(repository),
+                        trouble: Some(trouble.unwrap_or(error)),
+                    })
+                }
+                None => Err(trouble.unwrap_or(error)),
+            },
+        }
+    }
+
+    /// What was verified last, or `error`, which is why it is needed.
+    async fn kept(&self, error: trust::TrustError) -> Result<Repository, UpdateError> {
+        match self.trust.kept().await {
+            Ok(Some(repository)) => Ok(repository),
+            Ok(None) => Err(error.into()),
+            Err(damage) => {
+                tracing::warn!(error = %damage, "what was verified before cannot be used either");
+                Err(error.into())
+            }
+        }
+    }
+
+    fn terms(
+        &self,
+        manifest: Manifest,
+        kept: Option<&Terms>,
+        repository: &Repository,
+        verified_at: Timestamp,
+    ) -> Terms {
+        let expires = repository.expires();
+        // What says that it was signed after its own end has a wrong clock behind it.
+        let signed_at = [repository.signed_at(), manifest.signed_at]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at < expires)
+            .max();
+        Terms {
+            source: self.source(),
+            etag: None,
+            verified_at,
+            signed: true,
+            expires: Some(expires),
+            floor: kept.and_then(|kept| kept.floor).max(signed_at),
+            manifest,
+        }
+    }
+
+    async fn read_manifest(
+        &self,
+        repository: &Repository,
+        package: &PackageName,
+    ) -> Result<Manifest, UpdateError> {
+        let bytes = repository
+            .read(&self.manifest, Manifest::MOST_BYTES)
+            .await?
+            .ok_or_else(|| self.not_signed(self.manifest.clone()))?;
+        Manifest::parse(&bytes, package).map_err(|error| UpdateError::Manifest {
+            url: self.source(),
+            why: error.to_string(),
+        })
+    }
+
+    /// The signed description of `version`; an error where there is none.
+    pub(crate) async fn describe(
+        &self,
+        repository: &Repository,
+        package: &PackageName,
+        version: &Version,
+    ) -> Result<Description, UpdateError> {
+        let name = Description::target_name(package, version);
+        let bytes = repository
+            .read(&name, Description::MOST_BYTES)
+            .await?
+            .ok_or_else(|| self.not_signed(format!("version {version} of {package}")))?;
+        Description::parse(&bytes, package, version).map_err(|error| UpdateError::Manifest {
+            url: format!("{}{name}", self.shown()),
+            why: error.to_string(),
+        })
+    }
+
+    pub(crate) fn not_signed(&self, what: String) -> UpdateError {
+        UpdateError::NotSigned {
+            what,
+            site: self.shown(),
+        }
+    }
+
+    /// Where the same host has the tarball.
+    pub(crate) fn tarball(&self, description: &Description) -> Option<Url> {
+        // `Description::parse` lets no path out of the site; joined as text, a name such as `a:b`
+        // cannot become an address either.
+        let path = description.tarball.as_ref()?;
+        Url::parse(&format!("{}{path}", self.root)).ok()
+    }
+}
+
+/// The network as the trust crate sees it: as nobody, by the same rules as everything else here.
+#[derive(Debug, Clone)]
+struct Net {
+    http: Http,
+    timeouts: Timeouts,
+}
+
+impl Fetch for Net {
+    fn fetch(
+        &self,
+        url: Url,
+    ) -> BoxFuture<'static, Result<BoxStream<'static, Result<Bytes, FetchError>>, FetchError>> {
+        let Self { http, timeouts } = self.clone();
+        async move {
+            let once = || async {
+                let ask = Ask {
+                    url: &url,
+                    accept: "*/*",
+                    gzip: false,
+                    etag: None,
+                    authorization: None,
+                };
+                http.get(&ask).await
+            };
+            let response = timeouts
+                .retried(once)
+                .await
+                .map_err(|error| missing(&error))?;
+            let pieces = futures_util::stream::try_unfold(
+                (http, response, url, 0_u64),
+                |(http, mut response, url, got)| async move {
+                    let piece = http.piece(&mut response, &url, got).await;
+                    let piece = piece.map_err(|error| FetchError::Other(error.to_string()))?;
+                    Ok(piece.map(|piece| {
+                        let got = got + piece.len() as u64;
+                        (piece, (http, response, url, got))
+                    }))
+                },
+            );
+            Ok(pieces.boxed())
+        }
+        .boxed()
+    }
+}
+
+/// Buckets that may not be listed say 403 of what is not there.
+fn missing(error: &RegistryError) -> FetchError {
+    match error {
+        RegistryError::NotFound { .. } | RegistryError::Unauthorized { status: 403, .. } => {
+            FetchError::NotFound
+        }
+        error => FetchError::Other(error.to_string()),
+    }
+}
