@@ -24,5 +24,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: { input: { index: here('index.html'), runtime: here('runtime.html') } },
   },
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'] },
+  // Times are shown in the zone of whoever reads them: the tests read them in Berlin.
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.ts'],
+    env: { TZ: 'Europe/Berlin' },
+    setupFiles: ['src/test-setup.ts'],
+  },
 })

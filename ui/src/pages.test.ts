@@ -1,7 +1,13 @@
 import type { Status } from 'tauri-plugin-refit-api'
 import { flushSync, mount, unmount } from 'svelte'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { FELL_BACK, STAGED, aStatus } from '../../crates/tauri-plugin-refit/guest-js/banner/fixture'
+import {
+  FELL_BACK,
+  PASSED_OVER,
+  STAGED,
+  aRollout,
+  aStatus,
+} from '../../crates/tauri-plugin-refit/guest-js/banner/fixture'
 import Runtime from './runtime/Runtime.svelte'
 import Start from './start/Start.svelte'
 
@@ -100,6 +106,50 @@ test('the runtime page shows all four versions and where the logs are', async ()
   expect(seen('previous')).toBe('0.9.0')
   expect(seen('bundled')).toContain('odd')
   await vi.waitFor(() => expect(seen('logs')).toBe('/data/logs'))
+})
+
+test('the runtime page says when this app has its turn, who is believed, and what is recalled', () => {
+  vi.useFakeTimers({ now: new Date('2026-06-12T08:05:00Z') })
+  open(Runtime)
+  tell(aStatus({ rollout: aRollout({ recalled: ['1.1.5'], trouble: 'No answer.' }) }))
+  expect(seen('standing')).toBe('Rolling out: your turn is at 6:40 PM.')
+  expect(seen('trust')).toContain('Signed updates, verified 5 minutes ago, valid until Jun 19')
+  expect(seen('recalled')).toBe('Version 1.1.5 is recalled')
+  expect(seen('trouble')).toBe('No answer.')
+  // The page goes on being right while it is open.
+  vi.advanceTimersByTime(60_000)
+  flushSync()
+  expect(seen('trust')).toContain('verified 6 minutes ago')
+  vi.useRealTimers()
+})
+
+test('the runtime page shows a staged version that is not started, with its reason', () => {
+  open(Runtime)
+  const blocked = { reason: 'recalled' as const, message: 'x' }
+  tell(aStatus({ staged: { ...STAGED, notes: '<b>A clock.</b>', blocked } }))
+  expect(seen('staged')).toContain('1.1.0')
+  expect(seen('blocked')).toBe('Version 1.1.0 is recalled and is not started.')
+  expect(seen('notes')).toBe('<b>A clock.</b>')
+  expect(() => button('Restart to apply')).toThrow()
+  tell(aStatus({ seq: 2, staged: { ...STAGED, blocked: { reason: 'held', message: 'x' } } }))
+  expect(button('Restart to apply').disabled).toBe(false)
+})
+
+test('what was taken back is told on the runtime page', () => {
+  open(Runtime)
+  const message = 'The publisher recalled version 1.0.0. It goes on until the next start.'
+  const recalledRunning = { version: '1.0.0', message }
+  tell(aStatus({ rollout: aRollout(), recalledRunning, passedOver: PASSED_OVER }))
+  expect(seen('recalled-running')).toBe(message)
+  expect(seen('passed-over')).toBe(PASSED_OVER.message)
+})
+
+test('a trust root that cannot be used is told once', () => {
+  open(Runtime)
+  const trouble = 'There are no updates: the trust root cannot be used.'
+  tell(aStatus({ rollout: aRollout({ trouble }), problems: [trouble, 'Something else.'] }))
+  expect(text().match(/no updates/g)).toHaveLength(1)
+  expect(text()).toContain('Something else.')
 })
 
 test('"Check now" shows what came of it, or its error with the next step', async () => {

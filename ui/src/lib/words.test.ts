@@ -1,6 +1,10 @@
 import type { HistoryEntry, Status } from 'tauri-plugin-refit-api'
 import { expect, test } from 'vitest'
-import { aStatus } from '../../../crates/tauri-plugin-refit/guest-js/banner/fixture'
+import {
+  PASSED_OVER,
+  STAGED,
+  aStatus,
+} from '../../../crates/tauri-plugin-refit/guest-js/banner/fixture'
 import {
   bytes,
   checkWords,
@@ -32,8 +36,7 @@ test('a roll back leads to the version before, else to the bundled one, else now
 })
 
 test('a version that waits is what a roll back leaves', () => {
-  const staged = { version: '1.1.0', stagedAt: '2026-06-12T08:00:00Z' }
-  expect(rollBack(aStatus({ staged }))).toEqual({ from: '1.1.0', to: '1.0.0' })
+    expect(rollBack(aStatus({ staged: STAGED }))).toEqual({ from: '1.1.0', to: '1.0.0' })
 })
 
 test('the starting version is the one on its way up, before that the bundled one', () => {
@@ -51,6 +54,8 @@ test('a check that failed says what went wrong, and who looked', () => {
     reason: 'network',
     message: 'It failed.',
     error: { kind: 'network', message: 'The registry did not answer.', hint: '' },
+    fromManifest: false,
+    bypassed: false,
   }
   expect(checkWords(check)).toMatch(/^Checked on .*: The registry did not answer\.$/)
   expect(checkWords({ ...check, by: 'person', error: null })).toMatch(/^You checked .*: It failed\.$/)
@@ -76,6 +81,9 @@ test('every event of the history has words of its own', () => {
   expect(historyWords({ at, event: 'rolled-back', version: '1.0.0' })).toBe(
     'Rolled back to version 1.0.0',
   )
+  const recall = { event: 'rolled-back', version: '1.0.0', from: '1.1.0', reason: 'recalled' } as const
+  expect(historyWords({ at, ...recall })).toBe('Version 1.1.0 was passed over; version 1.0.0 ran')
+  expect(reasonWords(recall.reason)).toBe('Its publisher recalled it.')
 })
 
 test('a known reason is told in words, an unknown one as it is', () => {
@@ -111,4 +119,5 @@ test('the history is read again when something happened, and not for progress', 
   const progress = { version: '1.1.0', phase: 'downloading' as const, bytes: 1, total: 2 }
   expect(historyKey(aStatus({ seq: 9, progress }))).toBe(before)
   expect(historyKey(aStatus({ running: pointer('1.1.0') }))).not.toBe(before)
+  expect(historyKey(aStatus({ passedOver: PASSED_OVER }))).not.toBe(before)
 })

@@ -64,6 +64,9 @@ export function historyWords(entry: HistoryEntry): string {
         ? `Fell back to version ${version}`
         : `Version ${from} failed; fell back to version ${version}`
     case 'rolled-back':
+      if (from !== undefined && BLOCKED.has(entry.reason ?? '')) {
+        return `Version ${from} was passed over; version ${version} ran`
+      }
       return from === undefined
         ? `Rolled back to version ${version}`
         : `Rolled back from version ${from} to version ${version}`
@@ -71,6 +74,9 @@ export function historyWords(entry: HistoryEntry): string {
       return `Version ${version} may be tried again`
   }
 }
+
+/** Reasons for which a publisher, and no person and no failure, leaves a version behind. */
+const BLOCKED = new Set(['recalled', 'withdrawn', 'held', 'expired'])
 
 const REASONS: Record<string, string> = {
   'exited-before-ready': 'It stopped before it was ready.',
@@ -80,6 +86,10 @@ const REASONS: Record<string, string> = {
   'crash-loop': 'It kept crashing.',
   environment: 'It could not be started on this machine.',
   'rolled-back': 'You rolled back from it.',
+  recalled: 'Its publisher recalled it.',
+  withdrawn: 'It was no longer being rolled out.',
+  held: "It was not this app's turn.",
+  expired: 'The signed update information had expired.',
 }
 
 /** A reason's code in words; what is no known code stays as it is. */
@@ -104,6 +114,7 @@ export function startingVersion(status: Status): string {
 }
 
 /** Changes when the history has something to add. */
-export function historyKey({ running, staged, fellBack, bad }: Status): string {
-  return JSON.stringify([running?.version, running?.since, running?.trial, staged, fellBack, bad])
+export function historyKey({ running, staged, fellBack, passedOver, bad }: Status): string {
+  const runs = [running?.version, running?.since, running?.trial]
+  return JSON.stringify([...runs, staged, fellBack, passedOver, bad])
 }
