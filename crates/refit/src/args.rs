@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bundle, check, gc, publish, resolve, retry, rollback, run, serve, stage, status, unpack,
-    verify,
+    apply, bundle, check, gc, keys, publish, repo, resolve, retry, rollback, run, serve, stage,
+    status, unpack, verify,
 };
 
 /// Keeps the runtime inside an installed desktop app current.
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Gc(gc::Gc),
     Bundle(bundle::Bundle),
     Unpack(unpack::Unpack),
+    Keys(keys::Keys),
+    Repo(repo::Repo),
     Publish(publish::Publish),
     Serve(serve::Serve),
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One file per subcommand, each thin: what a command does lives in `device`, `runtime_store`,
-//! `updater` or, for the folder that serves as a registry, in [`site`].
+//! `updater` or, for what publishers fill and sign, in [`site`], [`repo`] and [`keys`].
 //!
 //! # Invariants
 //!
@@ -20,8 +20,10 @@ mod args;
 mod bundle;
 mod commands;
 mod failure;
+mod keys;
 mod output;
 mod progress;
+mod repo;
 mod site;
 mod tarball;
 

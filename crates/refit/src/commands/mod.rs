@@ -4,8 +4,10 @@ pub(crate) mod apply;
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod gc;
+pub(crate) mod keys;
 mod local;
 pub(crate) mod publish;
+pub(crate) mod repo;
 pub(crate) mod resolve;
 pub(crate) mod retry;
 pub(crate) mod rollback;
@@ -36,6 +38,8 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Gc(gc::Gc {}) => gc::run(&globals),
         Command::Bundle(command) => command.run(),
         Command::Unpack(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Repo(command) => command.run(),
         Command::Publish(command) => command.run(),
         Command::Serve(command) => command.run(globals.json),
     }

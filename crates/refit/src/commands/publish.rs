@@ -1,65 +1,77 @@
-//! `refit publish`: tarballs into a plain folder that is a readable npm registry.
+//! `refit publish`: tarballs into a site that is a readable npm registry and, with keys, a signed
+//! repository.
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use serde_json::json;
 use url::Url;
 
 use crate::failure::Failure;
 use crate::output::Answer;
-use crate::site::shelf::{self, Outcome, Wishes};
-use crate::site::{Site, intake};
+use crate::repo::Desk;
+use crate::site::shelf::{self, Latest, Outcome, Shelved, Wishes};
+use crate::site::{Address, intake};
 
-/// Publish tarballs into a folder that serves as an npm registry
+/// The manifest that most devices follow.
+const MANIFEST: &str = "latest.json";
+
+/// Publish tarballs into a site: a folder or bucket that serves as an npm registry
 ///
 /// Each package's name and version come from its own package.json. Publishing a version again
 /// with the same content is nothing to do (exit 3); with other content it is refused, and then
-/// none of the tarballs is published.
+/// none of the tarballs is published. Where the site has a latest.json or a signed repository,
+/// nobody gets the new version before a rollout says so.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Publish {
-    /// The folder; it is made where it is missing
+    /// The folder, which is made where it is missing, or s3://…, gs://… or az://…
     #[arg(value_name = "SITE")]
-    site: PathBuf,
+    site: Address,
     /// The tarballs, as `npm pack` makes them
     #[arg(value_name = "TGZ", required = true)]
     tarballs: Vec<PathBuf>,
-    /// The tag that names these versions [default: latest, for versions not published yet]
+    /// The keys of the site's repository, where it has one
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// The tag that names these versions [default: latest, for versions not published yet, on a
+    /// site without a manifest]
     #[arg(long, value_parser = tag)]
     tag: Option<String>,
-    /// Where the folder will be served, for a host other than `refit serve`
+    /// Where the site will be served, for a host other than `refit serve`
     #[arg(long, value_parser = base)]
     url: Option<Url>,
 }
 
 impl Publish {
     pub(crate) fn run(self) -> Result<Answer, Failure> {
-        let site = Site::make(&self.site)?;
+        super::block_on(self.publish())
+    }
+
+    async fn publish(self) -> Result<Answer, Failure> {
+        let site = self.site.make()?;
+        let scratch = site.store().scratch();
         let prepared = self
             .tarballs
             .iter()
-            .map(|tarball| intake::prepare(&site, tarball))
+            .map(|tarball| intake::prepare(&scratch, tarball))
             .collect::<Result<Vec<_>, _>>()?;
         let wishes = Wishes {
             tag: self.tag,
             url: self.url.map(String::from),
         };
-        let shelved = shelf::publish(&site, prepared, &wishes, Timestamp::now())?;
+        let now = runtime_store::now();
+        let lock = site.lock()?;
+        let mut desk = Desk::open(site, self.keys.as_deref()).await?;
+        let manifest = desk.manifest(MANIFEST).await?;
+        let latest = if desk.signed() || manifest.is_some() {
+            Latest::Stays
+        } else {
+            Latest::Moves
+        };
+        let mut draft = desk.draft();
+        let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, latest, now).await?;
+        desk.write(draft, &lock, now).await?;
 
-        let words = shelved
-            .iter()
-            .map(|one| {
-                let (package, version) = (&one.package, &one.version);
-                match one.outcome {
-                    Outcome::Published => format!("Published {package}@{version}"),
-                    Outcome::Updated => format!("Updated what names {package}@{version}"),
-                    Outcome::Unchanged => {
-                        format!("{package}@{version} is published already, with this content")
-                    }
-                }
-            })
-            .collect::<Vec<_>>()
-            .join("\n");
+        let words = shelved.iter().map(words).collect::<Vec<_>>().join("\n");
         let json = json!({ "published": shelved });
         Ok(
             if shelved.iter().all(|one| one.outcome == Outcome::Unchanged) {
@@ -68,6 +80,17 @@ impl Publish {
                 Answer::done(json).words(words)
             },
         )
+    }
+}
+
+fn words(one: &Shelved) -> String {
+    let (package, version) = (&one.package, &one.version);
+    match one.outcome {
+        Outcome::Published => format!("Published {package}@{version}"),
+        Outcome::Updated => format!("Updated what names {package}@{version}"),
+        Outcome::Unchanged => {
+            format!("{package}@{version} is published already, with this content")
+        }
     }
 }
 

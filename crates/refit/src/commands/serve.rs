@@ -1,4 +1,4 @@
-//! `refit serve`: a published folder as an npm registry on loopback.
+//! `refit serve`: a published folder on loopback: registry, manifest and repository.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::block_on;
 use crate::failure::Failure;
 use crate::output::{Answer, tell};
-use crate::site::{Site, http};
+use crate::site::{Folder, http};
 
 /// Serve a published folder as an npm registry, on this machine only
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, json: bool) -> Result<Answer, Failure> {
-        let site = Site::open(&self.dir)?;
+        let site = Folder::open(&self.dir)?;
         block_on(async move {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
             let listener = TcpListener::bind(address)

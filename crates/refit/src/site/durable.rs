@@ -28,15 +28,23 @@ pub(super) fn finish(file: NamedTempFile, to: &Path) -> Result<(), Failure> {
     let failed = |error: &std::io::Error| Failure::file("write", to, error);
     file.as_file().sync_all().map_err(|error| failed(&error))?;
     file.persist(to).map_err(|error| failed(&error.error))?;
-    to.parent().map_or(Ok(()), sync_dir)
+    sync_dir(&folder_of(to))
 }
 
 /// Replaces `to` with `bytes` in one rename.
 pub(super) fn replace(to: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut file = begin(to.parent().unwrap_or(Path::new(".")))?;
+    let mut file = begin(&folder_of(to))?;
     file.write_all(bytes)
         .map_err(|error| Failure::file("write", to, &error))?;
     finish(file, to)
+}
+
+/// The folder a file is in, also where its path is a bare name.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Makes `dir` and what is missing above it, each entry synced into its parent.

@@ -1,7 +1,5 @@
 //! The folder over HTTP, on loopback: just enough of npm's registry for npm and for devices.
 
-use std::path::Path;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,20 +11,21 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tower_http::services::ServeDir;
 
-use super::{Site, shelf};
+use super::folder::is_absent;
+use super::{Folder, packument_path, shelf};
 use crate::failure::Failure;
 
 /// npm's abbreviated form, which clients that only want to fetch ask for.
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
 
 /// The whole site: packuments at `/<package>`, every other file where it lies.
-pub(crate) fn router(site: Site) -> Router {
+pub(crate) fn router(folder: Folder) -> Router {
     Router::new()
-        .fallback_service(ServeDir::new(site.root()).append_index_html_on_directories(false))
-        .layer(middleware::from_fn_with_state(site, answer))
+        .fallback_service(ServeDir::new(folder.root()).append_index_html_on_directories(false))
+        .layer(middleware::from_fn_with_state(folder, answer))
 }
 
-async fn answer(State(site): State<Site>, request: Request, next: Next) -> Response {
+async fn answer(State(folder): State<Folder>, request: Request, next: Next) -> Response {
     let Some(host) = loopback_host(request.headers()).map(str::to_owned) else {
         return refuse(
             StatusCode::FORBIDDEN,
@@ -45,7 +44,7 @@ async fn answer(State(site): State<Site>, request: Request, next: Next) -> Respo
         return refuse(StatusCode::NOT_FOUND, "Not found");
     }
     if let Some(package) = package_of(path) {
-        let file = site.packument(&package);
+        let file = folder.path(&packument_path(&package));
         let read = tokio::fs::read(&file).await;
         match read {
             Ok(text) => {
@@ -79,14 +78,6 @@ fn package_of(path: &str) -> Option<PackageName> {
         .ok()
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
-    )
-}
-
 /// The `Host` of a request, if it names this machine. Others are pages elsewhere whose names were
 /// made to point here.
 fn loopback_host(headers: &HeaderMap) -> Option<&str> {
@@ -104,11 +95,11 @@ fn loopback_host(headers: &HeaderMap) -> Option<&str> {
 /// The index with this host's own tarball URLs, or 304.
 fn packument(
     text: &[u8],
-    file: &Path,
+    file: &std::path::Path,
     host: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    let mut packument = shelf::read(text, file)?;
+    let mut packument = shelf::read(text, &file.display().to_string())?;
     packument.rebase(&format!("http://{host}/"));
     let body = serde_json::to_vec(&packument)
         .map_err(|error| Failure::new("packument", error, "Publish the package again."))?;

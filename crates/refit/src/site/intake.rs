@@ -9,12 +9,12 @@ use runtime_store::{Limits, unpack_into};
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 
+use super::durable;
 use super::packument::Release;
-use super::{Site, durable};
 use crate::failure::Failure;
 use crate::tarball::{self, refused};
 
-/// A release, and a copy of the very bytes that were looked at, already inside the site.
+/// A release, and a copy of the very bytes that were looked at, already inside the site if that is a folder.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// Where the tarball came from.
@@ -23,12 +23,12 @@ pub(crate) struct Prepared {
     pub(crate) copy: NamedTempFile,
 }
 
-/// Copies `tarball` into the site under a hidden name, and unpacks that copy whole elsewhere.
-pub(crate) fn prepare(site: &Site, tarball: &Path) -> Result<Prepared, Failure> {
+/// Copies `tarball` to `beside`, under a hidden name, and unpacks that copy whole elsewhere.
+pub(crate) fn prepare(beside: &Path, tarball: &Path) -> Result<Prepared, Failure> {
     let limits = Limits::default();
     // One byte more than is accepted, so that a file that grew meanwhile is refused, not cut.
     let mut file = tarball::open(tarball)?.take(limits.packed_bytes + 1);
-    let mut copy = durable::begin(site.root())?;
+    let mut copy = durable::begin(beside)?;
     io::copy(&mut file, copy.as_file_mut())
         .map_err(|error| Failure::file("copy", tarball, &error))?;
     let bytes = copy
@@ -47,6 +47,7 @@ pub(crate) fn prepare(site: &Site, tarball: &Path) -> Result<Prepared, Failure> 
             version,
             integrity: unpacked.integrity,
             files: unpacked.files,
+            packed_bytes: unpacked.packed_bytes,
             unpacked_bytes: unpacked.unpacked_bytes,
             manifest,
         },

@@ -1,76 +1,85 @@
-//! A plain folder that is an npm registry: `docs/formats/registry-folder.md`.
+//! A site: a plain folder, or a place in a bucket, that is an npm registry and, where the publisher
+//! wants one, a signed repository: `docs/formats/registry-folder.md`, `docs/formats/repository.md`.
 //!
 //! ```text
+//! SITE ─► address ─► store: folder │ bucket
 //! tarballs ─► intake: copy, full dry unpack, package.json ─► Release
 //! Release + packument ─► packument: New | Same | OtherContent            pure
-//!      ─► shelf: tarball renamed into place, then the packument           one lock
-//! folder ─► http: packuments with this host's own tarball URLs, tarballs with ranges
+//!      ─► shelf ─► changes: written in the order that is safe anywhere    one lock
+//! folder ─► http: packuments with this host's own tarball URLs, the rest with ETags and ranges
 //! ```
 //!
 //! # Invariants
 //!
 //! * A version's name comes from its own package.json.
-//! * What a packument names is there, whole: the tarball is durable before the packument names it.
+//! * What a file names is there, whole, before the file that names it.
 //! * Content once published under a version never changes.
 //! * Nothing is published that a device's unpacker would refuse.
+//! * What somebody else published meanwhile is never overwritten.
 
+mod address;
+mod bucket;
+pub(crate) mod changes;
 mod durable;
+mod folder;
 pub(crate) mod http;
 pub(crate) mod intake;
 pub(crate) mod packument;
+mod settings;
 pub(crate) mod shelf;
+mod store;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rollout::{PackageName, Version};
 
+pub(crate) use address::Address;
+#[cfg(test)]
+pub(crate) use bucket::Bucket;
+pub(crate) use folder::Folder;
+pub(crate) use store::{Body, Expect, Lock, Reading, Seen, Store};
+
 use crate::failure::Failure;
 
-/// The folder, by its real path.
+/// A site to publish to.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    root: PathBuf,
+    store: Store,
 }
 
 impl Site {
-    /// A folder that is there.
-    pub(crate) fn open(dir: &Path) -> Result<Self, Failure> {
-        let root =
-            fs::canonicalize(dir).map_err(|error| Failure::file("open the folder", dir, &error))?;
-        if !root.is_dir() {
-            return Err(Failure::new(
-                "file",
-                format_args!("{} is not a folder", dir.display()),
-                "Name the folder that `refit publish` fills.",
-            ));
-        }
-        Ok(Self { root })
+    /// The site that is kept in `store`.
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
     }
 
-    /// A folder that is made where it is missing.
-    pub(crate) fn make(dir: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(dir).map_err(|error| Failure::file("make the folder", dir, &error))?;
-        Self::open(dir)
+    /// What it is kept in.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
-    /// The folder itself.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Reads a small file of the site.
+    pub(crate) async fn get(&self, name: &str) -> Result<Reading, Failure> {
+        self.store.get(name).await
     }
 
-    /// `<site>/<package>/index.json`: a folder cannot hold both a file and a folder `<package>`.
-    pub(crate) fn packument(&self, package: &PackageName) -> PathBuf {
-        self.root.join(package.as_str()).join("index.json")
-    }
-
-    /// `<site>/<package>/-/<bare>-<version>.tgz`, npm's own place for it.
-    pub(crate) fn tarball(&self, package: &PackageName, version: &Version) -> PathBuf {
-        self.root.join(tarball_path(package, version))
+    /// Waits until no other publisher on this machine is changing it.
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        self.store.lock()
     }
 }
 
-/// A tarball's place below the registry's base URL, and below the folder.
+/// `<package>/index.json`: a folder cannot hold both a file and a folder `<package>`.
+pub(crate) fn packument_path(package: &PackageName) -> String {
+    format!("{package}/index.json")
+}
+
+/// A tarball's place below the registry's base URL, and below the site.
 pub(crate) fn tarball_path(package: &PackageName, version: &Version) -> String {
     format!("{package}/-/{}-{version}.tgz", package.bare())
+}
+
+/// Replaces a file of this machine in one rename, durably.
+pub(crate) fn replace_file(to: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    durable::replace(to, bytes)
 }

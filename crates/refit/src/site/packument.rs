@@ -93,6 +93,7 @@ pub(crate) struct Release {
     pub(crate) version: Version,
     pub(crate) integrity: Integrity,
     pub(crate) files: u64,
+    pub(crate) packed_bytes: u64,
     pub(crate) unpacked_bytes: u64,
     /// Its whole package.json.
     pub(crate) manifest: Map<String, Value>,
@@ -202,7 +203,7 @@ impl Packument {
     }
 
     /// The base that the versions already there were published under.
-    fn base(&self) -> Option<String> {
+    pub(crate) fn base(&self) -> Option<String> {
         let published = self.versions.values().next()?;
         published
             .dist
@@ -244,6 +245,7 @@ mod tests {
             version: version.parse().unwrap(),
             integrity: Integrity::from_digest([content; 64]),
             files: 2,
+            packed_bytes: 10,
             unpacked_bytes: 30,
             manifest: manifest.as_object().unwrap().clone(),
         }

@@ -1,17 +1,19 @@
-//! Puts releases on the shelf: judged together, written in an order that is safe to stop anywhere.
+//! Puts releases on the shelf: judged together, before anything is written.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rollout::{Integrity, PackageName, Version};
-use serde::Serialize;
+use rollout::{Description, Engines, Integrity, PackageName, Version};
+use serde::{Deserialize as _, Serialize};
+use serde_json::Value;
 
+use super::changes::Kind;
 use super::intake::Prepared;
-use super::packument::{Packument, Verdict};
-use super::{Site, durable};
+use super::packument::{Packument, Release, Verdict};
+use super::{Body, Expect, Seen, Site, Store, packument_path, tarball_path};
 use crate::failure::Failure;
+use crate::repo::{Desk, Draft};
 
 /// What publishing one tarball came to.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +30,7 @@ pub(crate) struct Shelved {
 pub(crate) enum Outcome {
     /// A new version.
     Published,
-    /// It was there, with the same content; a tag or the base URL changed.
+    /// It was there, with the same content; a tag, the base URL or its signed description changed.
     Updated,
     /// It was there, and so was all else.
     Unchanged,
@@ -37,23 +39,34 @@ pub(crate) enum Outcome {
 /// What a publisher asks for beside the tarballs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wishes {
-    /// The tag to point at each release; None is `latest`, for new versions only.
+    /// The tag to point at each release; None is what [`Latest`] says, for new versions only.
     pub(crate) tag: Option<String>,
-    /// The URL the folder will be served at; ends in `/`.
+    /// The URL the site will be served at; ends in `/`.
     pub(crate) url: Option<String>,
 }
 
-/// Publishes all or none of `prepared`, as far as their content decides.
-pub(crate) fn publish(
-    site: &Site,
+/// Whether a new version becomes `latest` without being told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Latest {
+    /// Yes: `latest` is all there is to say which version is meant.
+    Moves,
+    /// No: a manifest says who gets which version, and whoever reads `latest` instead, npm or a device
+    /// without a manifest, must not be ahead of it. A package without any `latest` gets one.
+    Stays,
+}
+
+/// Adds all of `prepared` to `draft`, or refuses them all, as far as their content decides.
+pub(crate) async fn shelve(
+    desk: &Desk,
+    draft: &mut Draft,
     prepared: Vec<Prepared>,
     wishes: &Wishes,
+    latest: Latest,
     now: Timestamp,
 ) -> Result<Vec<Shelved>, Failure> {
-    let _lock = lock(site)?;
-    let mut packuments: BTreeMap<PackageName, (Packument, bool)> = BTreeMap::new();
+    let site = desk.site();
+    let mut packuments: BTreeMap<PackageName, (Packument, Seen, bool)> = BTreeMap::new();
     let mut shelved = Vec::new();
-    let mut tarballs = Vec::new();
 
     for Prepared {
         from,
@@ -61,40 +74,43 @@ pub(crate) fn publish(
         copy,
     } in prepared
     {
-        let (packument, changed) = match packuments.entry(release.package.clone()) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert((load(site, &release.package)?, false))
-            }
+        if !packuments.contains_key(&release.package) {
+            let (packument, seen) = load(site, &release.package).await?;
+            packuments.insert(release.package.clone(), (packument, seen, false));
+        }
+        let Some((packument, _, changed)) = packuments.get_mut(&release.package) else {
+            continue;
         };
         let new = match packument.judge(&release) {
             Verdict::New => {
                 packument.add(&release, now);
-                tarballs.push((copy, site.tarball(&release.package, &release.version)));
+                draft.changes.add(
+                    Kind::Tarball,
+                    tarball_path(&release.package, &release.version),
+                    Body::File(copy),
+                    Expect::New,
+                );
                 true
             }
             Verdict::Same => false,
             Verdict::OtherContent(there) => {
-                return Err(Failure::new(
-                    "version-exists",
-                    format_args!(
-                        "{}: {}@{there} is published already, with other content",
-                        from.display(),
-                        release.package
-                    ),
-                    "Raise the version in its package.json; what is published never changes.",
-                ));
+                return Err(taken(&from, &release.package, &there));
             }
         };
-        let tag = match &wishes.tag {
-            None if new => Some("latest"),
-            tag => tag.as_deref(),
+        let tag = match (&wishes.tag, latest) {
+            (Some(tag), _) => Some(tag.as_str()),
+            (None, Latest::Moves) if new => Some("latest"),
+            (None, Latest::Stays) if new && !packument.tags.contains_key("latest") => {
+                Some("latest")
+            }
+            (None, _) => None,
         };
         let mut updated = tag.is_some_and(|tag| packument.tag(tag, &release.version, now));
         if let Some(url) = &wishes.url {
             updated |= packument.rebase(url);
         }
         *changed |= new || updated;
+        updated |= describe(desk, draft, &from, &release).await?;
         shelved.push(Shelved {
             package: release.package,
             version: release.version,
@@ -107,45 +123,88 @@ pub(crate) fn publish(
         });
     }
 
-    for (copy, to) in tarballs {
-        durable::make_dirs(to.parent().unwrap_or(site.root()))?;
-        durable::finish(copy, &to)?;
-    }
-    for (package, (packument, changed)) in packuments {
+    for (package, (packument, seen, changed)) in packuments {
         if changed {
-            let path = site.packument(&package);
-            let bytes = serde_json::to_vec_pretty(&packument).map_err(|error| {
-                Failure::new(
-                    "packument",
-                    format_args!("Could not write {}: {error}", path.display()),
-                    "Report this; nothing was lost.",
-                )
-            })?;
-            durable::replace(&path, &bytes)?;
+            draft.changes.add(
+                Kind::Packument,
+                packument_path(&package),
+                Body::Bytes(text(&packument, site.store())?),
+                Expect::Unchanged(seen),
+            );
         }
     }
     Ok(shelved)
 }
 
-/// A package's index, or an empty one.
-fn load(site: &Site, package: &PackageName) -> Result<Packument, Failure> {
-    let path = site.packument(package);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Packument::new(package.clone()));
-        }
-        Err(error) => return Err(Failure::file("read", &path, &error)),
+/// Adds a release's description where there is a repository. True if it was not there like this.
+async fn describe(
+    desk: &Desk,
+    draft: &mut Draft,
+    from: &Path,
+    release: &Release,
+) -> Result<bool, Failure> {
+    let Some(editor) = &mut draft.editor else {
+        return Ok(false);
     };
-    let packument = read(&text, &path)?;
+    let name = Description::target_name(&release.package, &release.version);
+    if let Some(there) = desk.target(&name).await?
+        && let Ok(there) = Description::parse(&there, &release.package, &release.version)
+        && there.integrity != release.integrity
+    {
+        return Err(taken(from, &release.package, &there.version));
+    }
+    let description = Description {
+        schema: Description::SCHEMA,
+        package: release.package.clone(),
+        version: release.version.clone(),
+        integrity: release.integrity.clone(),
+        packed_size: release.packed_bytes,
+        unpacked_size: release.unpacked_bytes,
+        engines: release
+            .manifest
+            .get("engines")
+            .and_then(|engines: &Value| Engines::deserialize(engines).ok())
+            .unwrap_or_default(),
+        tarball: Some(tarball_path(&release.package, &release.version)),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&description).map_err(|error| {
+        Failure::new(
+            "repository",
+            format_args!("Could not describe {}: {error}", from.display()),
+            "Report this; nothing was published.",
+        )
+    })?;
+    bytes.push(b'\n');
+    editor.put(&name, bytes)
+}
+
+fn taken(from: &Path, package: &PackageName, there: &Version) -> Failure {
+    Failure::new(
+        "version-exists",
+        format_args!(
+            "{}: {package}@{there} is published already, with other content",
+            from.display(),
+        ),
+        "Raise the version in its package.json; what is published never changes.",
+    )
+}
+
+/// A package's index, or an empty one, and what it was when it was read.
+pub(crate) async fn load(site: &Site, package: &PackageName) -> Result<(Packument, Seen), Failure> {
+    let name = packument_path(package);
+    let place = site.store().place(&name);
+    let reading = site.get(&name).await?;
+    let Some(text) = reading.bytes else {
+        return Ok((Packument::new(package.clone()), reading.seen));
+    };
+    let packument = read(&text, &place)?;
     if packument.name == *package {
-        Ok(packument)
+        Ok((packument, reading.seen))
     } else {
         Err(Failure::new(
             "packument",
             format_args!(
-                "{} is the index of {}, and {package} would share its folder",
-                path.display(),
+                "{place} is the index of {}, and {package} would share its folder",
                 packument.name
             ),
             "Publish packages whose names differ only in letter case into different folders.",
@@ -154,26 +213,26 @@ fn load(site: &Site, package: &PackageName) -> Result<Packument, Failure> {
 }
 
 /// Reads an index that `publish` wrote.
-pub(super) fn read(text: &[u8], path: &Path) -> Result<Packument, Failure> {
+pub(super) fn read(text: &[u8], place: &str) -> Result<Packument, Failure> {
     serde_json::from_slice(text).map_err(|error| {
         Failure::new(
             "packument",
-            format_args!("{} is not a package's index: {error}", path.display()),
+            format_args!("{place} is not a package's index: {error}"),
             "Restore it from a backup, or remove the package's folder and publish it again.",
         )
     })
 }
 
-/// One publisher at a time; a dead one never blocks.
-fn lock(site: &Site) -> Result<File, Failure> {
-    let path = site.root().join(".refit-publish.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| Failure::file("open", &path, &error))?;
-    file.lock()
-        .map_err(|error| Failure::file("lock", &path, &error))?;
-    Ok(file)
+/// An index as it is stored.
+pub(crate) fn text(packument: &Packument, store: &Store) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec_pretty(packument).map_err(|error| {
+        Failure::new(
+            "packument",
+            format_args!(
+                "Could not write {}: {error}",
+                store.place(&packument_path(&packument.name))
+            ),
+            "Report this; nothing was lost.",
+        )
+    })
 }
