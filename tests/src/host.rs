@@ -51,6 +51,8 @@ struct Behind {
     site: Mutex<PathBuf>,
     rules: Mutex<Vec<(String, Rule)>>,
     asked: Mutex<Vec<String>>,
+    /// Those of them that were answered with 304.
+    unchanged: Mutex<Vec<String>>,
 }
 
 impl Host {
@@ -63,6 +65,7 @@ impl Host {
             site: Mutex::new(site.to_owned()),
             rules: Mutex::default(),
             asked: Mutex::default(),
+            unchanged: Mutex::default(),
         });
         Ok(Self {
             port,
@@ -129,6 +132,12 @@ impl Host {
         asked.iter().filter(|it| matches(path, it)).count()
     }
 
+    /// How often it was answered that this path did not change.
+    pub fn unchanged(&self, path: &str) -> usize {
+        let unchanged = locked(&self.behind.unchanged);
+        unchanged.iter().filter(|it| matches(path, it)).count()
+    }
+
     /// The paths that were asked for, in order.
     pub fn requests(&self) -> Vec<String> {
         locked(&self.behind.asked).clone()
@@ -137,6 +146,7 @@ impl Host {
     /// Forgets what was asked for.
     pub fn forget(&self) {
         locked(&self.behind.asked).clear();
+        locked(&self.behind.unchanged).clear();
     }
 }
 

@@ -27,6 +27,7 @@ pub mod play;
 pub mod privileges;
 pub mod processes;
 pub mod publisher;
+pub mod reader;
 pub mod registries;
 pub mod scene;
 pub mod site;

@@ -54,12 +54,23 @@ impl Publisher {
         self.site.join("repo/metadata/1.root.json")
     }
 
-    /// Makes keys and a repository: from now on everything is signed.
-    pub async fn sign(&mut self) -> Result<()> {
-        let keys = self.keys.clone();
-        self.does(&["keys".into(), "new".into(), keys.into()])
+    /// Makes keys and a repository, with more options: from now on everything is signed.
+    pub async fn sign(&mut self, more: &[&str]) -> Result<()> {
+        self.make_keys(&self.keys).await?;
+        self.init(more).await
+    }
+
+    async fn make_keys(&self, dir: &Path) -> Result<()> {
+        self.does(&["keys".into(), "new".into(), dir.into()])
             .await?;
-        self.init().await
+        Ok(())
+    }
+
+    /// Makes one more root key, kept elsewhere.
+    pub async fn second_root_key(&self) -> Result<PathBuf> {
+        let dir = self.work.join("second-keys");
+        self.make_keys(&dir).await?;
+        Ok(dir.join("root.pem"))
     }
 
     /// The same with another publisher's keys.
@@ -72,12 +83,12 @@ impl Publisher {
                 std::fs::copy(&key, self.keys.join(entry.file_name()))?;
             }
         }
-        self.init().await
+        self.init(&[]).await
     }
 
-    async fn init(&mut self) -> Result<()> {
+    async fn init(&mut self, more: &[&str]) -> Result<()> {
         self.signs = true;
-        self.repo(&["init"]).await?;
+        self.repo(&[&["init"], more].concat()).await?;
         Ok(())
     }
 
@@ -104,21 +115,25 @@ impl Publisher {
 
     /// `refit rollout …` on this site, without a question.
     pub async fn rollout(&self, args: &[&str]) -> Result<Value> {
-        let args = self.on_site("rollout", args, &["--yes"]);
-        self.does(&args).await
+        let (verb, rest) = args.split_first().context("no command")?;
+        let mut all: Vec<OsString> = vec!["rollout".into(), verb.into(), self.site.clone().into()];
+        all.extend(rest.iter().chain(&["--yes"]).map(Into::into));
+        self.does(&self.keyed(all)).await
     }
 
     /// `refit repo …` on this site.
     pub async fn repo(&self, args: &[&str]) -> Result<Value> {
-        let args = self.on_site("repo", args, &[]);
-        self.does(&args).await
+        let answer = self.repo_says(args).await?;
+        ensure!(answer.code == Some(0), "refit repo {args:?}: {answer:?}");
+        Ok(answer.json)
     }
 
-    fn on_site(&self, command: &str, args: &[&str], more: &[&str]) -> Vec<OsString> {
-        let (verb, rest) = args.split_first().unwrap_or((&"", &[]));
-        let mut all: Vec<OsString> = vec![command.into(), verb.into(), self.site.clone().into()];
-        all.extend(rest.iter().chain(more).map(Into::into));
-        self.keyed(all)
+    /// The same, whatever comes of it.
+    pub async fn repo_says(&self, args: &[&str]) -> Result<Answer> {
+        let mut all: Vec<OsString> = vec!["repo".into()];
+        all.extend(args.iter().map(Into::into));
+        all.push(self.site.clone().into());
+        self.refit(&self.keyed(all)).await
     }
 
     fn keyed(&self, mut args: Vec<OsString>) -> Vec<OsString> {

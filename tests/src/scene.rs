@@ -135,15 +135,26 @@ impl Scene {
         self.config[key] = value;
     }
 
+    /// Takes a top-level key of the configuration away.
+    pub fn unset(&mut self, key: &str) {
+        if let Some(config) = self.config.as_object_mut() {
+            config.remove(key);
+        }
+    }
+
     /// The options that every program of ours takes here; writes the configuration down.
     pub fn options(&self) -> Result<Vec<OsString>> {
+        self.options_with(&self.data())
+    }
+
+    fn options_with(&self, data: &Path) -> Result<Vec<OsString>> {
         let file = self.root.join("refit.json");
         std::fs::write(&file, format!("{:#}\n", self.config))?;
         Ok(vec![
             "--config".into(),
             file.into_os_string(),
             "--data-dir".into(),
-            self.data().into_os_string(),
+            data.as_os_str().to_owned(),
             "--bundled".into(),
             self.bundled().into_os_string(),
         ])
@@ -151,9 +162,14 @@ impl Scene {
 
     /// `refit` with these arguments, ready to be run; `--json` is on.
     pub fn command(&self, args: &[&str]) -> Result<Command> {
+        self.command_of(&self.data(), args)
+    }
+
+    /// The same for another device of the story, with its data in this folder.
+    pub fn command_of(&self, data: &Path, args: &[&str]) -> Result<Command> {
         let mut command = Command::new(parts::part("refit")?);
         command
-            .args(self.options()?)
+            .args(self.options_with(data)?)
             .arg("--json")
             .args(args)
             .envs(&self.env);

@@ -29,11 +29,18 @@ impl Site {
     /// A site with a signed repository, whose root the scene's device has.
     pub async fn signed(scene: &mut Scene) -> Result<Self> {
         let mut site = Self::of(scene).await?;
-        site.publisher.sign().await?;
-        std::fs::copy(site.publisher.root(), scene.root().join("root.json"))?;
-        let trust = json!({ "root": "root.json", "url": site.host.file("repo/") });
-        scene.set("trust", trust);
+        site.sign(scene, &[]).await?;
         Ok(site)
+    }
+
+    /// Makes it a signed one, with more options of `refit repo init`.
+    pub async fn sign(&mut self, scene: &mut Scene, more: &[&str]) -> Result<()> {
+        self.publisher.sign(more).await?;
+        std::fs::copy(self.publisher.root(), scene.root().join("root.json"))?;
+        let trust = json!({ "root": "root.json", "url": self.host.file("repo/") });
+        scene.set("trust", trust);
+        scene.unset("manifest");
+        Ok(())
     }
 
     /// A site that the device takes for nothing but a registry.

@@ -67,6 +67,7 @@ pub(super) async fn answer(mut client: TcpStream, behind: Arc<Behind>) -> std::i
         (None | Some(Rule::From(_) | Rule::Other(_)), Some(bytes)) => {
             let etag = etag(&bytes);
             if request.etag.as_deref() == Some(&etag) {
+                locked(&behind.unchanged).push(request.path);
                 return status_only(&mut client, 304).await;
             }
             whole(&mut client, OCTETS, &bytes, Some(&etag)).await
