@@ -44,7 +44,7 @@ impl Inner {
                 .await;
         }
         let result = staged.map(|staged| {
-            report.at = runtime_store::now();
+            report.at = self.now();
             report.staged = Some(staged);
             report
         });
@@ -196,7 +196,7 @@ impl Inner {
             carry: self.settings.carry.clone(),
             limits,
             source,
-            now: runtime_store::now(),
+            now: self.now(),
             older: *older,
             gated,
         };
@@ -208,6 +208,18 @@ impl Inner {
             });
         }
         Ok(report)
+    }
+
+    /// What waits was asked for by a person now, whoever had it staged.
+    pub(crate) async fn asked_for(&self, version: Option<&Version>) {
+        let Some(version) = version.cloned() else {
+            return;
+        };
+        let store = self.stager.store.clone();
+        let noted = blocking(move || store.asked_for(&version)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::warn!(%error, "what waits may go on waiting for its turn");
+        }
     }
 
     /// By name, only an ordered roll back leads to an older version.
@@ -225,9 +237,8 @@ impl Inner {
         } else {
             // What the next launch would run, where nothing runs that we know of.
             let (store, shell) = (self.stager.store.clone(), Arc::clone(&self.stager.shell));
-            blocking(move || store.resolve(&shell, runtime_store::now()))
-                .await?
-                .version
+            let now = self.now();
+            blocking(move || store.resolve(&shell, now)).await?.version
         };
         if running.is_newer_than(wanted) {
             return Err(UpdateError::OlderThanRunning {

@@ -54,7 +54,7 @@ impl Inner {
         let (offer, bypassed) = self.offer(&word, device.as_deref(), by);
         let here = self.here().await?;
         let (decision, picked) = self.choose(&word, &offer, &here).await?;
-        let at = runtime_store::now();
+        let at = self.now();
         let mut report = CheckReport {
             at,
             decision: decision.kind(),
@@ -202,7 +202,7 @@ impl Inner {
                 return Err(UpdateError::Internal("304 to an open question".into()));
             }
         };
-        let now = runtime_store::now();
+        let now = self.now();
         let cached = etag.map(|etag| CachedPackument {
             url: address,
             channel: what.to_owned(),

@@ -130,7 +130,7 @@ impl Inner {
     /// Asks whoever is followed, keeps the answer and shows it.
     pub(crate) async fn hear(&self) -> Result<Word, UpdateError> {
         let kept = self.followed.own(self.load().await.manifest);
-        let clock = runtime_store::now();
+        let clock = self.now();
         let now = self.corrected(kept.as_ref(), clock);
         let package = self.source.package().clone();
         let asked = self.followed.ask(&package, kept.clone(), now, clock).await;
@@ -181,6 +181,11 @@ impl Inner {
     /// What was last heard, without asking anybody.
     pub(crate) async fn kept_terms(&self) -> Option<Terms> {
         self.followed.own(self.load().await.manifest)
+    }
+
+    /// What the device's own clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.settings.clock.0)()
     }
 
     pub(crate) fn corrected(&self, terms: Option<&Terms>, clock: Timestamp) -> Timestamp {

@@ -50,7 +50,7 @@ impl Inner {
         if matches!(result, Err(UpdateError::Stopped)) {
             return result;
         }
-        let last = last_check(by, decided, &result);
+        let last = last_check(by, decided, &result, self.now());
         if let Err(error) = &result {
             self.log(DecisionLine {
                 at: last.at,
@@ -163,10 +163,11 @@ fn last_check(
     by: By,
     decided: Option<&CheckReport>,
     result: &Result<CheckReport, UpdateError>,
+    now: Timestamp,
 ) -> LastCheck {
     let report = result.as_ref().ok().or(decided);
     let mut last = LastCheck {
-        at: runtime_store::now(),
+        at: now,
         by,
         decision: report.map(|report| report.decision.to_owned()),
         version: report.and_then(|report| report.version.clone()),

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn fields_of_a_newer_shell_survive_and_a_higher_schema_is_not_ours() {
-        let text = r#"{"schema":1,"registry":null,"lastCheck":null,"checkedAt":null,"nextCheckAt":null,"notBefore":null,"manifest":{"version":"2.0.0"}}"#;
+        let text = r#"{"schema":1,"registry":null,"lastCheck":null,"checkedAt":null,"nextCheckAt":null,"notBefore":null,"hologram":{"version":"2.0.0"}}"#;
         let releases: Releases = serde_json::from_str(text).unwrap();
         assert!(releases.is_ours());
         assert_eq!(serde_json::to_string(&releases).unwrap(), text);

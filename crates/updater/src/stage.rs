@@ -298,6 +298,12 @@ fn refused(
             "overtaken",
             &format!("was overtaken by {by}, which waits for a restart"),
         )),
+        StageError::Recalled { .. } => Ok(report(
+            Outcome::Held,
+            version,
+            "recalled",
+            "was recalled by its publisher",
+        )),
         error => Err(UpdateError::Stage {
             version: Box::new(version.clone()),
             origin: origin.to_owned(),

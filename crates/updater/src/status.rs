@@ -178,4 +178,11 @@ impl CheckReport {
     pub(crate) fn is_gated(&self) -> bool {
         self.from_manifest && !self.bypassed && self.reason == "held"
     }
+
+    /// Whether its version waits for a restart without this very check having staged it; `joined`
+    /// says that it was another's.
+    pub(crate) fn waits(&self, joined: bool) -> bool {
+        let outcome = self.staged.as_ref().map(|staged| staged.outcome);
+        self.reason == "already-staged" || (joined && outcome == Some(Outcome::Staged))
+    }
 }

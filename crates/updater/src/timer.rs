@@ -22,7 +22,7 @@ impl Updater {
         let device = inner.device().await.unwrap_or_default();
         let (jitter, pause) = (schedule::jitter(&device), schedule::after_turn(&device));
         let not_before = inner.load().await.not_before;
-        let mut wait = schedule::first(inner.settings.after, not_before, runtime_store::now());
+        let mut wait = schedule::first(inner.settings.after, not_before, inner.now());
         loop {
             let rest = inner.rest(wait, pause);
             if inner.stager.unless_stopped(rest).await.is_err() {
@@ -49,7 +49,7 @@ impl Inner {
         let regular = Instant::now() + wait;
         let mut told = None;
         loop {
-            let now = runtime_store::now();
+            let now = self.now();
             let left = regular.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

@@ -3,6 +3,7 @@
 //! Invariants: one check at a time, whoever asked for it, and one stage at a time; whoever asks
 //! during a check gets that check's answer; nothing that happens in a check ends the loop.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,12 +126,40 @@ pub(crate) struct Settings {
     pub(crate) experimental: bool,
     pub(crate) built_at: Timestamp,
     pub(crate) pin: Option<Version>,
+    pub(crate) clock: Clock,
+}
+
+/// The wall clock; another one in tests.
+#[derive(Clone)]
+pub(crate) struct Clock(pub(crate) Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Arc::new(runtime_store::now))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", (self.0)())
+    }
 }
 
 impl Updater {
     /// Starts the loop, where `spec` wants one. To be called inside a tokio runtime. `running` is
     /// the version that runs now, for as long as one does.
     pub fn start(
+        spec: UpdaterSpec,
+        store: Store,
+        shell: Arc<Shell>,
+        running: watch::Receiver<Option<Version>>,
+    ) -> Self {
+        Self::start_by(Clock::default(), spec, store, shell, running)
+    }
+
+    /// By another clock than the machine's.
+    pub(crate) fn start_by(
+        clock: Clock,
         spec: UpdaterSpec,
         store: Store,
         shell: Arc<Shell>,
@@ -148,6 +177,7 @@ impl Updater {
             experimental: spec.policy.experimental,
             built_at: spec.policy.built_at,
             pin: spec.policy.pin,
+            clock,
         };
         let followed = Followed::new(spec.policy.follow, &settings.channel, &spec.registry);
         let tries = (timeouts.tries, timeouts.pause);
@@ -225,12 +255,15 @@ impl Updater {
                     None => slot.insert(self.take_off(by)).clone(),
                 }
             };
-            let landed = flight.landing.await;
-            let gated = by == By::Person && flight.by == By::Timer;
-            match landed {
-                Ok(report) if gated && report.is_gated() => {}
-                landed => return landed,
+            let report = flight.landing.await?;
+            let joined = by == By::Person && flight.by == By::Timer;
+            if joined && report.is_gated() {
+                continue;
             }
+            if by == By::Person && report.waits(joined) {
+                self.0.asked_for(report.version.as_ref()).await;
+            }
+            return Ok(report);
         }
     }
 

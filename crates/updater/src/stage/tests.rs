@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::testing::{Reply, Server, integrity, packument, tarball, version};
 use crate::{By, NpmSettings, Outcome, Phase, Registry, Timeouts, UpdateError, UpdateEvent};
-use crate::{Updater, UpdaterSpec, Wanted};
+use crate::{Policy, Updater, UpdaterSpec, Wanted};
 
 use super::*;
 
@@ -97,6 +97,7 @@ impl Device {
             passive: false,
             after: Duration::from_secs(30),
             every: Duration::from_mins(30),
+            policy: Policy::registry(jiff::Timestamp::UNIX_EPOCH),
         };
         Updater::start(
             spec,

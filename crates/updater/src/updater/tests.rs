@@ -12,6 +12,7 @@ use crate::download::Download;
 use crate::error::RegistryError;
 use crate::registry::CachedPackument;
 use crate::releases::Releases;
+use crate::schedule;
 use crate::source::Latest;
 
 const EVERY: Duration = Duration::from_mins(30);
@@ -97,6 +98,13 @@ impl Source for Fake {
     ) -> BoxFuture<'a, Result<Download, RegistryError>> {
         async { unreachable!("there is never anything to stage") }.boxed()
     }
+    fn copy<'a>(
+        &'a self,
+        _: &'a url::Url,
+        _: u64,
+    ) -> BoxFuture<'a, Result<Download, RegistryError>> {
+        async { unreachable!("there is never anything to stage") }.boxed()
+    }
 }
 
 fn candidate() -> Candidate {
@@ -144,11 +152,23 @@ fn start(source: &Arc<Fake>, data: &TempDir, passive: bool) -> Updater {
         passive,
         after: AFTER,
         every: EVERY,
+        experimental: false,
+        built_at: Timestamp::UNIX_EPOCH,
+        pin: None,
+        clock: Clock::default(),
     };
     let store = Store::open(data.path()).unwrap();
     let source = Arc::clone(source) as Arc<dyn Source>;
     let (_, running) = watch::channel(None);
-    Updater::with_source(settings, source, (3, AFTER), store, shell(), running)
+    Updater::with_source(
+        settings,
+        source,
+        Followed::Registry,
+        (3, AFTER),
+        store,
+        shell(),
+        running,
+    )
 }
 
 /// Waits until the stand-in was asked so often; the paused clock goes on meanwhile.
