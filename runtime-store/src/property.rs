@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::testing::{Bench, failure, now, v};
 use crate::{AfterCrash, Failure, How, Launch, RollBack, Soak, Source, TakenAttempt};
@@ -33,6 +35,11 @@ enum Step {
     GarblePointer,
     GarbleBadList,
     Gc,
+    /// The publisher says something else: a recall of each version whose bit is set, and a newest
+    /// version whose turn comes in an hour.
+    Hear(u8, usize),
+    /// As `Stage`, by a timer.
+    StageGated(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -56,7 +63,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::RollBack),
         1 => version.clone().prop_map(Step::RollBackTo),
         1 => version.clone().prop_map(Step::Forgive),
-        1 => version.prop_map(Step::LoseEntry),
+        1 => version.clone().prop_map(Step::LoseEntry),
+        2 => (any::<u8>(), version.clone()).prop_map(|(recalled, newest)| Step::Hear(recalled, newest)),
+        2 => version.prop_map(Step::StageGated),
         1 => Just(Step::GarblePointer),
         1 => Just(Step::GarbleBadList),
         2 => Just(Step::Gc),
@@ -125,6 +134,14 @@ impl World {
             Step::GarblePointer => std::fs::write(bench.path("current.json"), "{").unwrap(),
             Step::GarbleBadList => std::fs::write(bench.path("bad-versions.json"), "").unwrap(),
             Step::Gc => drop(bench.store.gc().unwrap()),
+            Step::Hear(recalled, newest) => hear(bench, *recalled, *newest),
+            Step::StageGated(index) => {
+                let before = bench.store.snapshot().pointer;
+                stage(bench, VERSIONS[*index]);
+                if bench.store.snapshot().pointer != before {
+                    gate(bench);
+                }
+            }
         }
     }
 
@@ -159,11 +176,50 @@ impl World {
                     .any(|bad| bad.is_about(&choice.version, integrity))
             );
         }
+        let snapshot = store.snapshot();
+        if choice.source != Source::Bundled {
+            prop_assert!(!snapshot.recalls(&choice.version), "{choice:?} is recalled");
+        }
+        if let Some(blocked) = snapshot.blocked(shell, now()) {
+            prop_assert!(choice.source != Source::Pointer, "{blocked:?}: {choice:?}");
+        }
         for launch in &self.running {
             prop_assert!(launch.choice.entry.is_file(), "removed while it runs");
         }
         Ok(())
     }
+}
+
+fn hear(bench: &Bench, recalled: u8, newest: usize) {
+    let recalled: Vec<_> = (0..VERSIONS.len())
+        .filter(|bit| recalled & (1 << bit) != 0)
+        .map(|index| VERSIONS[index])
+        .collect();
+    let manifest = json!({ "version": VERSIONS[newest], "recalled": recalled,
+        "publishedAt": now() + SignedDuration::from_hours(1) });
+    bench.hear(manifest, json!({}));
+}
+
+fn gate(bench: &Bench) {
+    bench.amend(|pointer| {
+        if let Some(trial) = &mut pointer.trial {
+            trial.gated = true;
+        }
+    });
+}
+
+/// Everything that a launch could have changed, once what is of no use is gone.
+fn settled(world: &mut World) -> (Option<crate::Pointer>, Vec<(String, rollout::BadReason)>) {
+    world.running.clear();
+    let bench = &world.bench;
+    let launch = bench.begin();
+    if launch.failures.is_empty() {
+        let taken: Vec<_> = launch.taken.iter().cloned().collect();
+        bench.store.give_back(&taken).unwrap();
+    } else {
+        bench.ready(&launch, &launch.failures).unwrap();
+    }
+    (bench.store.snapshot().pointer, bench.bad())
 }
 
 /// What the updater and staging let through.
@@ -225,6 +281,69 @@ proptest! {
         let promised = world.bench.store.resolve(&world.bench.shell, now());
         let launch = world.bench.begin();
         prop_assert_eq!(promised.version, launch.choice.version.clone());
+    }
+
+    #[test]
+    fn when_a_recall_or_a_block_is_over_everything_is_as_it_was(
+        steps in prop::collection::vec(step(), 1..30), recall in any::<bool>()
+    ) {
+        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        for step in &steps {
+            world.take(step);
+        }
+        hear(&world.bench, 0, 0);
+        settled(&mut world);
+        let bench = &world.bench;
+        if !recall {
+            prop_assume!(bench.store.snapshot().pointer.is_some());
+            gate(bench);
+        }
+        let was = settled(&mut world);
+        let bench = &world.bench;
+        let promised = bench.store.resolve(&bench.shell, now());
+        if recall {
+            hear(bench, 0xff, 0);
+        } else {
+            let manifest = json!({ "version": bench.pointer().version,
+                "publishedAt": now() + SignedDuration::from_hours(1) });
+            bench.hear(manifest, json!({ "expires": now() }));
+        }
+        let launch = bench.begin();
+        prop_assert!(!recall || launch.choice.source == Source::Bundled);
+        if launch.choice.source != Source::Pointer {
+            prop_assert!(launch.taken.is_none() && launch.failures.is_empty());
+            bench.ready(&launch, &[]).unwrap();
+            drop(launch);
+            bench.store.gc().unwrap();
+            hear(bench, 0, 0);
+            prop_assert_eq!((bench.store.snapshot().pointer, bench.bad()), was);
+            prop_assert_eq!(bench.store.resolve(&bench.shell, now()), promised);
+        } else {
+            // It was ready once: only a recall ends that.
+            prop_assert_eq!(launch.choice, promised);
+        }
+    }
+
+    #[test]
+    fn no_time_takes_a_confirmed_version_away(
+        steps in prop::collection::vec(step(), 1..30), at in any::<i32>(), newest in 0..VERSIONS.len()
+    ) {
+        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        for step in &steps {
+            world.take(step);
+        }
+        hear(&world.bench, 0, newest);
+        settled(&mut world);
+        let bench = &world.bench;
+        if bench.store.snapshot().pointer.is_some() {
+            bench.amend(|pointer| pointer.trial = None);
+        }
+        let promised = bench.store.resolve(&bench.shell, now());
+        let manifest = json!({ "version": VERSIONS[newest], "publishedAt": now(),
+            "rollout": [{ "percent": 10, "delaySeconds": 60 }] });
+        bench.hear(manifest, json!({ "signed": true, "expires": now(), "floor": now() }));
+        let at = Timestamp::from_second(at.into()).unwrap();
+        prop_assert_eq!(bench.store.resolve(&bench.shell, at), promised);
     }
 
     #[test]

@@ -130,6 +130,44 @@ impl Bench {
         id
     }
 
+    /// As [`Bench::stage`], by a timer.
+    pub(crate) fn stage_gated(&self, version: &str) -> VersionId {
+        let id = self.stage(version);
+        self.amend(|pointer| {
+            if let Some(trial) = &mut pointer.trial {
+                trial.gated = true;
+            }
+        });
+        id
+    }
+
+    pub(crate) fn amend(&self, amend: impl FnOnce(&mut Pointer)) {
+        let mut pointer = self.pointer();
+        amend(&mut pointer);
+        pointer.save(self.store.layout()).unwrap();
+    }
+
+    /// What the publisher says, as the updater keeps it; `extra` goes beside the manifest.
+    pub(crate) fn hear(&self, manifest: serde_json::Value, extra: serde_json::Value) {
+        let mut terms = serde_json::json!({
+            "manifest": manifest, "source": "https://host.example/latest.json",
+            "verifiedAt": "2020-01-01T00:00:00Z",
+        });
+        for (key, value) in extra.as_object().into_iter().flatten() {
+            terms[key] = value.clone();
+        }
+        let releases = serde_json::json!({ "schema": 1, "registry": null, "manifest": terms });
+        self.store.save_releases(&releases).unwrap();
+    }
+
+    /// A manifest that names `newest` and recalls `recalled`.
+    pub(crate) fn recall(&self, newest: &str, recalled: &[&str]) {
+        self.hear(
+            serde_json::json!({ "version": newest, "recalled": recalled }),
+            serde_json::Value::Null,
+        );
+    }
+
     pub(crate) fn pointer(&self) -> Pointer {
         self.store.snapshot().pointer.expect("there is a pointer")
     }

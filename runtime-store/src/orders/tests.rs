@@ -239,3 +239,98 @@ fn forgiving_drops_every_entry_of_a_version_and_only_those() {
     bench.stage("1.1.0");
     assert_eq!(chosen(&bench.begin()).0, "1.1.0");
 }
+
+#[test]
+fn a_recalled_version_is_not_gone_back_to() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    bench.place("1.1.5");
+    bench.recall("1.2.0", &["1.1.0", "1.1.5", "1.1.7"]);
+    let before = fs::read(bench.path("current.json")).unwrap();
+    for recalled in ["1.1.0", "1.1.5", "1.1.7"] {
+        let error = roll_back(&bench, RollBack::PersonTo(v(recalled))).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Recalled { version } if **version == v(recalled)),
+            "{error}"
+        );
+        assert!(error.to_string().contains("recalled"), "{error}");
+    }
+    assert_eq!(fs::read(bench.path("current.json")).unwrap(), before);
+    assert_eq!(bench.bad(), []);
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.0.0", Source::Bundled));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+}
+
+#[test]
+fn bundled_is_gone_back_to_even_when_it_is_recalled() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.recall("1.1.0", &["1.0.0"]);
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.0.0"))).unwrap();
+    assert_eq!(outcome, to("1.1.0", "1.0.0", Source::Bundled));
+}
+
+/// What runs in the place of a recalled version is what a person goes back from.
+#[test]
+fn over_a_recalled_version_a_person_goes_back_from_what_runs() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    bench.recall("1.1.0", &["1.2.0"]);
+    let running = bench.begin();
+    assert_eq!(chosen(&running), ("1.1.0".to_owned(), Source::Previous));
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.1.0", "1.0.0", Source::Bundled));
+    assert_eq!(bench.bad(), rolled_back(&["1.1.0"]));
+    drop(running);
+    assert_eq!(chosen(&bench.begin()).0, "1.0.0");
+    assert_eq!(
+        roll_back(&bench, RollBack::Person).unwrap(),
+        RolledBack::Nothing
+    );
+    bench.recall("1.2.0", &[]);
+    assert_eq!(chosen(&bench.begin()).0, "1.2.0", "the recall is over");
+}
+
+#[test]
+fn a_version_that_was_recalled_while_it_runs_is_left_like_any_other() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    let _running = bench.begin();
+    bench.recall("1.1.0", &["1.2.0"]);
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Previous));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+}
+
+#[test]
+fn a_recalled_version_that_runs_nowhere_is_not_listed_by_an_order_for_what_runs() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.confirm("1.2.0");
+    bench.recall("1.1.0", &["1.2.0"]);
+    let outcome = roll_back(&bench, RollBack::PersonTo(v("1.1.0"))).unwrap();
+    assert_eq!(outcome, to("1.2.0", "1.1.0", Source::Pointer));
+    assert_eq!(bench.bad(), []);
+    assert_eq!(
+        chosen(&bench.begin()),
+        ("1.1.0".to_owned(), Source::Pointer)
+    );
+}
+
+#[test]
+fn a_trial_that_runs_under_a_recalled_one_is_what_is_left() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.stage("1.2.0");
+    let running = bench.begin();
+    bench.ready(&running, &[]).unwrap();
+    bench.stage("1.3.0");
+    bench.recall("1.1.0", &["1.3.0"]);
+    let outcome = roll_back(&bench, RollBack::Person).unwrap();
+    assert_eq!(outcome, to("1.3.0", "1.1.0", Source::Previous));
+    assert_eq!(bench.bad(), rolled_back(&["1.2.0"]));
+}

@@ -17,6 +17,7 @@ use crate::unpack::samples::{Archive, integrity};
 
 mod carrying;
 mod committing;
+mod recalling;
 mod verifying;
 
 const ENTRY: &str = "dist/cli.js";
