@@ -20,7 +20,7 @@ use crate::keys::{KeyDir, Role, Versions};
 use crate::site::{Seen, Site};
 
 /// The base under which tough asks for files; nothing but names.
-const BASE: &str = "site:///repo/";
+pub(super) const BASE: &str = "site:///repo/";
 
 /// A verified repository.
 #[derive(Debug, Clone)]
@@ -169,12 +169,12 @@ fn refused(site: &Site, error: &dyn std::error::Error) -> Failure {
 
 /// The site's files, as tough asks for them.
 #[derive(Debug, Clone)]
-struct Shelf {
-    site: Site,
+pub(super) struct Shelf {
+    pub(super) site: Site,
     /// What was read once is what is verified and what is insisted on later.
-    timestamp: Bytes,
+    pub(super) timestamp: Bytes,
     /// No root after this one is there.
-    last: Option<u64>,
+    pub(super) last: Option<u64>,
 }
 
 #[async_trait]

@@ -25,6 +25,8 @@ mod loaded;
 mod refresh;
 mod root;
 mod rotate;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use desk::{Change, Desk, Draft, plain_manifest};
 pub(crate) use init::{Init, init};

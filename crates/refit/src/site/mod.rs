@@ -28,6 +28,8 @@ pub(crate) mod packument;
 mod settings;
 pub(crate) mod shelf;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::Path;
 

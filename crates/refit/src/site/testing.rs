@@ -1,0 +1,145 @@
+//! A bucket in memory that keeps every state it was in, and can be made to fail.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    Attributes, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+use super::{Bucket, Site, Store};
+
+/// One write, and the bucket right after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    pub(crate) name: String,
+    pub(crate) attributes: Attributes,
+    state: Arc<InMemory>,
+}
+
+impl Write {
+    /// The site as a device would find it then.
+    pub(crate) fn site(&self) -> Site {
+        Site::new(Store::Bucket(Bucket::of(self.state.clone())))
+    }
+}
+
+/// The bucket.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    store: InMemory,
+    writes: Mutex<Vec<Write>>,
+    /// So many more writes go well.
+    left: AtomicUsize,
+}
+
+impl Recording {
+    pub(crate) fn new() -> Arc<Self> {
+        Self::of(InMemory::new())
+    }
+
+    fn of(store: InMemory) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            writes: Mutex::default(),
+            left: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    /// The same content in a bucket of its own, whose writes fail after `left` of them.
+    pub(crate) fn fork(&self, left: usize) -> Arc<Self> {
+        let fork = Self::of(self.store.fork());
+        fork.left.store(left, Ordering::SeqCst);
+        fork
+    }
+
+    /// No write fails from now on.
+    pub(crate) fn mend(&self) {
+        self.left.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    pub(crate) fn site(self: &Arc<Self>) -> Site {
+        Site::new(Store::Bucket(Bucket::of(self.clone())))
+    }
+
+    /// Every write so far.
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        self.writes.lock().unwrap().clone()
+    }
+}
+
+impl fmt::Display for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("recording")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Recording {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let spend = |left: usize| left.checked_sub(1);
+        if self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend)
+            .is_err()
+        {
+            return Err(Error::Generic {
+                store: "recording",
+                source: "the connection broke".into(),
+            });
+        }
+        let attributes = options.attributes.clone();
+        let result = self.store.put_opts(location, payload, options).await?;
+        self.writes.lock().unwrap().push(Write {
+            name: location
+                .as_ref()
+                .trim_start_matches("some/where/")
+                .to_owned(),
+            attributes,
+            state: Arc::new(self.store.fork()),
+        });
+        Ok(result)
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.store.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.store.get_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, options).await
+    }
+}
