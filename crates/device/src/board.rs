@@ -2,15 +2,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rollout::Version;
+use jiff::Timestamp;
+use rollout::{Terms, Version};
 use runtime_store::Snapshot;
 use supervisor::State;
 use tokio::sync::watch;
 use updater::UpdaterStatus;
 
+use crate::Updates;
 use crate::local::Local;
+use crate::rollout_status::{
+    self, BlockedVersion, PassedOver, RecalledRunning, Rollout, RolloutFacts,
+};
 use crate::status::{
-    BundledVersion, Failure, FellBack, Phase, Running, RunningSource, Status, waiting,
+    BundledVersion, Failure, FellBack, Phase, Running, RunningSource, StagedVersion, Status,
+    waiting,
 };
 
 /// Everything a status is made of.
@@ -20,8 +26,23 @@ pub(crate) struct Facts {
     pub(crate) updater: UpdaterStatus,
     pub(crate) snapshot: Snapshot,
     pub(crate) fell_back: Option<FellBack>,
+    pub(crate) passed_over: Option<PassedOver>,
     /// Problems of this run: no registry, no socket.
     pub(crate) problems: Vec<String>,
+}
+
+impl Facts {
+    /// Nothing runs and nothing was asked.
+    pub(crate) fn stopped(snapshot: Snapshot) -> Self {
+        Self {
+            state: State::Stopped,
+            updater: UpdaterStatus::default(),
+            snapshot,
+            fell_back: None,
+            passed_over: None,
+            problems: Vec::new(),
+        }
+    }
 }
 
 /// Publishes statuses. A status that says nothing new is not published.
@@ -34,13 +55,7 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(local: Arc<Local>) -> Self {
-        let facts = Facts {
-            state: State::Stopped,
-            updater: UpdaterStatus::default(),
-            snapshot: Snapshot::default(),
-            fell_back: None,
-            problems: Vec::new(),
-        };
+        let facts = Facts::stopped(Snapshot::default());
         let first = Arc::new(compose(&facts, &local, 0));
         Self {
             sender: watch::Sender::new(first),
@@ -50,17 +65,10 @@ impl Board {
     }
 
     /// The version that a restart would try, even one that has just failed.
-    pub(crate) fn waiting(&self) -> Option<Version> {
+    pub(crate) fn waiting(&self) -> Option<StagedVersion> {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         let running = running(&facts.state, &self.local, &facts.snapshot);
-        let Snapshot { pointer, bad, .. } = &facts.snapshot;
-        let waiting = waiting(
-            pointer.as_ref(),
-            running.as_ref(),
-            &self.local.bundled.version,
-            bad,
-        );
-        waiting.map(|waiting| waiting.version)
+        staged(&facts.snapshot, running.as_ref(), &self.local)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Status>> {
@@ -83,23 +91,18 @@ impl Board {
     }
 }
 
-fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
+pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
     let Facts {
         state,
         updater,
         snapshot,
         fell_back,
+        passed_over,
         problems,
     } = facts;
     let running = running(state, local, snapshot);
-    let waiting = waiting(
-        snapshot.pointer.as_ref(),
-        running.as_ref(),
-        &local.bundled.version,
-        &snapshot.bad,
-    );
     // One that has failed since it was staged is told of as such, with "Try again", not as news.
-    let staged = waiting.filter(|waiting| {
+    let staged = staged(snapshot, running.as_ref(), local).filter(|waiting| {
         !fell_back.as_ref().is_some_and(|fallback| {
             fallback.from == waiting.version && fallback.at >= waiting.staged_at
         })
@@ -118,6 +121,8 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             State::Starting { version, .. } => Some(version.clone()),
             _ => None,
         },
+        rollout: rollout(facts, local),
+        recalled_running: recalled(snapshot, running.as_ref(), staged.as_ref()),
         running,
         staged,
         previous: previous(snapshot),
@@ -126,6 +131,7 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         last_check: updater.last_check.clone(),
         next_check_at: updater.next_check_at,
         progress: updater.progress.clone(),
+        passed_over: passed_over.clone(),
         fell_back: fell_back.clone(),
         failure: failure(state, local),
         problems: local
@@ -136,6 +142,56 @@ fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             .cloned()
             .collect(),
     }
+}
+
+/// What waits for a restart, with what its publisher says of it.
+fn staged(snapshot: &Snapshot, running: Option<&Running>, local: &Local) -> Option<StagedVersion> {
+    let Snapshot { pointer, bad, .. } = snapshot;
+    let waiting = waiting(pointer.as_ref(), running, &local.bundled.version, bad)?;
+    let blocked = snapshot.blocked(local.shell(), runtime_store::now());
+    Some(StagedVersion {
+        notes: rollout_status::notes(snapshot.terms.as_ref(), &waiting.version),
+        blocked: blocked.map(|why| BlockedVersion::of(&waiting.version, &why)),
+        ..waiting
+    })
+}
+
+fn rollout(facts: &Facts, local: &Local) -> Option<Rollout> {
+    let Facts {
+        updater, snapshot, ..
+    } = facts;
+    if local.switches.updates == Updates::DevelopmentBuild {
+        return None;
+    }
+    let check = updater.last_check.as_ref();
+    let unheard = || updater.terms.as_ref().and_then(|it| it.trouble.clone());
+    let kept = || Some(check?.trouble.as_ref()?.message.clone());
+    Some(Rollout::of(&RolloutFacts {
+        config: local.config(),
+        experimental: local.switches.experimental,
+        terms: snapshot.terms.as_ref(),
+        device: snapshot.device.as_deref(),
+        last_check: check,
+        trouble: local.no_trust().or_else(unheard).or_else(kept),
+        now: corrected(snapshot.terms.as_ref(), local),
+    }))
+}
+
+fn corrected(terms: Option<&Terms>, local: &Local) -> Timestamp {
+    Terms::corrected(terms, runtime_store::now(), local.shell().built_at)
+}
+
+fn recalled(
+    snapshot: &Snapshot,
+    running: Option<&Running>,
+    staged: Option<&StagedVersion>,
+) -> Option<RecalledRunning> {
+    let running = running.filter(|running| {
+        running.source != RunningSource::Development && snapshot.recalls(&running.version)
+    })?;
+    let leaves =
+        running.source != RunningSource::Bundled || staged.is_some_and(StagedVersion::is_offered);
+    Some(RecalledRunning::of(&running.version, leaves))
 }
 
 fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running> {

@@ -1,10 +1,13 @@
 //! The configuration: one JSON object, the same in `tauri.conf.json` and in a file.
 
+mod address;
+mod check;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollout::PackageName;
+use rollout::{PackageName, Version};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -14,11 +17,11 @@ use url::Url;
 pub struct Config {
     /// npm package of the runtime.
     pub package: PackageName,
-    /// Dist-tag to follow.
+    /// Dist-tag to follow, or the one version that this app is to have.
     #[serde(default = "defaults::channel")]
     pub channel: String,
     /// Registry to ask; left out, npm's own settings say.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "address::registry")]
     pub registry: Option<Url>,
     /// The file that starts it, relative to the package's root.
     pub entry: String,
@@ -45,21 +48,33 @@ pub struct Config {
     /// When to look for newer versions.
     #[serde(default)]
     pub check: Check,
-    /// Reserved for signed rollouts: must be null.
+    /// `latest.json` of a staged rollout: a URL. Unsigned; see `trust` for signed ones.
+    #[serde(default, deserialize_with = "address::manifest")]
+    pub manifest: Option<Url>,
+    /// Where there is no `manifest`: a plain text with the newest version.
+    #[serde(default, deserialize_with = "address::latest")]
+    pub latest: Option<Url>,
+    /// A signed repository to follow in place of `manifest`.
     #[serde(default)]
-    pub manifest: Option<serde_json::Value>,
-    /// Reserved for signed rollouts: must be null.
-    #[serde(default)]
-    pub latest: Option<serde_json::Value>,
-    /// Reserved for signed rollouts: must be null.
-    #[serde(default)]
-    pub trust: Option<serde_json::Value>,
+    pub trust: Option<TrustAnchor>,
     /// Reserved for fleets: must be null.
     #[serde(default)]
     pub fleet: Option<serde_json::Value>,
     /// How a staged version is applied.
     #[serde(default)]
     pub apply: Apply,
+}
+
+/// Which signed repository is to be believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustAnchor {
+    /// The `root.json` that the app was shipped with: a path relative to the configuration's file,
+    /// or, in an app, to its resource folder.
+    pub root: PathBuf,
+    /// The repository's address: `https://host/repo/`, with `metadata/` and `targets/` below it.
+    #[serde(deserialize_with = "address::repository")]
+    pub url: Url,
 }
 
 /// When a launch counts as ready: exactly one of `http`, `tcp` and `line`.
@@ -179,7 +194,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads and checks a configuration file.
+    /// Reads and checks a configuration file. A relative `trust.root` becomes a path beside it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
@@ -192,6 +207,24 @@ impl Config {
                 source,
             })
             .and_then(|config: Self| config.checked(&origin))
+            .map(|config| {
+                let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                config.beside(file.parent().unwrap_or(Path::new("")))
+            })
+    }
+
+    /// The same configuration with a relative `trust.root` taken from `folder`.
+    #[must_use]
+    pub fn beside(mut self, folder: &Path) -> Self {
+        if let Some(trust) = &mut self.trust {
+            trust.root = folder.join(&trust.root);
+        }
+        self
+    }
+
+    /// The one version that this app is to have, where `channel` names one.
+    pub fn pin(&self) -> Option<Version> {
+        self.channel.parse().ok()
     }
 
     /// Checks a configuration that something else has read, such as `plugins.refit`.
@@ -214,205 +247,7 @@ impl Config {
             }),
         }
     }
-
-    /// The first text with a `{name}` that no launch knows.
-    fn wrong_template(&self) -> Option<(&'static str, String)> {
-        let commands = self.command.iter().map(|text| ("command", text));
-        commands
-            .chain([("cwd", &self.cwd)])
-            .find_map(|(key, text)| {
-                let error = supervisor::check_template(text).err()?;
-                Some((key, format!("has `{text}`: {error}")))
-            })
-    }
-
-    /// The first value that cannot be meant, with its key.
-    fn problem(&self) -> Option<(&'static str, String)> {
-        let ready_ways = usize::from(self.ready.http.is_some())
-            + usize::from(self.ready.tcp)
-            + usize::from(self.ready.line.is_some());
-        // A setting that a person relies on and this version would not follow must not pass.
-        let reserved = [
-            ("manifest", &self.manifest),
-            ("latest", &self.latest),
-            ("trust", &self.trust),
-            ("fleet", &self.fleet),
-        ];
-        if let Some((key, _)) = reserved.into_iter().find(|(_, value)| value.is_some()) {
-            return Some((
-                key,
-                "is not supported by this version; leave it out or null".to_owned(),
-            ));
-        }
-        if !is_inside(&self.entry) {
-            return Some(("entry", must_be_inside(&self.entry)));
-        }
-        if let Some(path) = self.carry.iter().find(|path| !is_inside(path)) {
-            return Some(("carry", must_be_inside(path)));
-        }
-        if self
-            .command
-            .first()
-            .is_none_or(|program| program.trim().is_empty())
-        {
-            return Some(("command", "is empty; name at least a program".to_owned()));
-        }
-        // It would be shipped to every user, and shown wherever settings are.
-        if self.registry.as_ref().is_some_and(has_login) {
-            let problem = "has a login in it; leave it out and keep it in the user's .npmrc";
-            return Some(("registry", problem.to_owned()));
-        }
-        if let Some((key, problem)) = self.wrong_template() {
-            return Some((key, problem));
-        }
-        if self.channel.is_empty() || self.channel.contains(['/', '%', '?', '#']) {
-            return Some(("channel", format!("`{}` is not a dist-tag", self.channel)));
-        }
-        if ready_ways != 1 {
-            return Some((
-                "ready",
-                "needs exactly one of `http`, `tcp` and `line`".to_owned(),
-            ));
-        }
-        if self
-            .ready
-            .http
-            .as_ref()
-            .is_some_and(|path| !path.starts_with('/'))
-        {
-            return Some((
-                "ready",
-                "`http` must be a path that starts with `/`".to_owned(),
-            ));
-        }
-        if self.ready.timeout.is_zero() {
-            return Some(("ready", "`timeout` must be longer than nothing".to_owned()));
-        }
-        if self.attempts == 0 {
-            return Some(("attempts", "must be at least 1".to_owned()));
-        }
-        if self.check.every < Duration::from_secs(1) {
-            return Some(("check", "`every` must be at least 1s".to_owned()));
-        }
-        None
-    }
-}
-
-/// Whether a configured path stays below the folder it is joined to, on every system, and is
-/// written in the one way that an archive would write it.
-fn is_inside(path: &str) -> bool {
-    !path.contains(['\\', '\0', ':'])
-        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
-fn has_login(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
-}
-
-fn must_be_inside(path: &str) -> String {
-    format!("`{path}` must be a relative path with `/` and without `..`, such as `dist/cli.js`")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn minimal() -> serde_json::Value {
-        json!({ "package": "demo", "entry": "server.js", "command": ["node", "{entry}"] })
-    }
-
-    fn with(key: &str, value: serde_json::Value) -> Result<Config, ConfigError> {
-        let mut config = minimal();
-        config[key] = value;
-        Config::parse(config, "test.json")
-    }
-
-    #[test]
-    fn three_keys_are_enough() {
-        let config = Config::parse(minimal(), "test.json").unwrap();
-        assert_eq!(config.channel, "latest");
-        assert_eq!(config.cwd, "{data}");
-        assert_eq!((config.attempts, config.soak), (2, Duration::from_mins(10)));
-        assert_eq!(config.ready, Ready::default());
-        assert_eq!(config.check.every, Duration::from_mins(30));
-    }
-
-    #[test]
-    fn durations_are_texts() {
-        let config = with("check", json!({ "after": "5s", "every": "2h" })).unwrap();
-        assert_eq!(config.check.every, Duration::from_hours(2));
-    }
-
-    #[test]
-    fn an_unknown_key_is_named() {
-        let error = with("regsitry", json!("x")).unwrap_err().to_string();
-        assert!(
-            error.contains("`regsitry`") && error.contains("test.json"),
-            "{error}"
-        );
-        let error = with("check", json!({ "evry": "2h" }))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("`evry`"), "{error}");
-    }
-
-    #[test]
-    fn values_that_cannot_be_meant_name_their_key() {
-        for (key, value) in [
-            ("entry", json!("../cli.js")),
-            ("entry", json!("/cli.js")),
-            ("entry", json!("")),
-            ("entry", json!("dist//cli.js")),
-            ("entry", json!("./cli.js")),
-            ("entry", json!("dist/")),
-            ("entry", json!("a\\b.js")),
-            ("entry", json!("C:evil.js")),
-            ("carry", json!(["node_modules/../../x"])),
-            ("command", json!([])),
-            ("command", json!(["node", "--home={home}"])),
-            ("cwd", json!("{nowhere}")),
-            ("channel", json!("")),
-            ("ready", json!({ "http": "/", "tcp": true })),
-            ("ready", json!({ "timeout": "5s" })),
-            ("ready", json!({ "http": "status" })),
-            (
-                "registry",
-                json!("https://somebody:secret@example.org/npm/"),
-            ),
-            ("attempts", json!(0)),
-            ("check", json!({ "every": "1ms" })),
-        ] {
-            let error = with(key, value.clone()).unwrap_err();
-            assert!(
-                matches!(error, ConfigError::Value { key: named, .. } if named == key),
-                "{key}: {value} gave {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_this_version_would_not_follow_is_refused_and_null_is_fine() {
-        for key in ["manifest", "latest", "trust", "fleet"] {
-            assert!(with(key, json!("https://example.org/")).is_err(), "{key}");
-            assert!(with(key, json!(null)).is_ok(), "{key}");
-        }
-        assert!(with("apply", json!("idle")).is_err());
-    }
-
-    #[test]
-    fn a_file_is_named_with_line_and_column() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("refit.json");
-        std::fs::write(&path, "\u{feff}{\n  \"package\": 5\n}").unwrap();
-        let error = Config::load(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("refit.json") && error.contains("line 2"),
-            "{error}"
-        );
-        let missing = Config::load(&dir.path().join("none.json"))
-            .unwrap_err()
-            .to_string();
-        assert!(missing.contains("none.json"), "{missing}");
-    }
-}
+mod tests;

@@ -27,25 +27,44 @@ pub(crate) fn write(
 /// Writes down what happens once to each staging of a version, whoever sees it first: the part of
 /// this device that follows the news, or the command that caused it.
 pub(crate) async fn write_once(device: &Device, event: HistoryEvent, version: &Version) {
+    write_once_from(device, event, version, None, None).await;
+}
+
+/// The same for what leads from one version to another; says whether it was news. What cannot be
+/// looked up counts as known: nobody is told twice.
+pub(crate) async fn write_once_from(
+    device: &Device,
+    event: HistoryEvent,
+    version: &Version,
+    from: Option<&Version>,
+    reason: Option<&str>,
+) -> bool {
     let _one_at_a_time = device.0.notes.lock().await;
-    let version = version.clone();
+    let (version, from) = (version.clone(), from.cloned());
+    let reason = reason.map(str::to_owned);
     let noted = device.on_store(move |store| {
+        let staged = from.as_ref().unwrap_or(&version);
         let pointer = store
             .snapshot()
             .pointer
-            .filter(|pointer| pointer.version == version);
+            .filter(|pointer| pointer.version == *staged);
         let known = store.history().into_iter().any(|entry| {
             entry.event == event
                 && entry.version == version
+                && entry.from == from
+                && entry.reason == reason
                 && pointer
                     .as_ref()
                     .is_none_or(|pointer| entry.at >= pointer.staged_at)
         });
         if !known {
-            write(Some(store), event, &version, None, None);
+            let from = from.as_ref();
+            write(Some(store), event, &version, from, reason.as_deref());
         }
+        !known
     });
-    if let Err(problem) = noted.await {
+    noted.await.unwrap_or_else(|problem| {
         tracing::warn!(%problem, "history is not written");
-    }
+        false
+    })
 }

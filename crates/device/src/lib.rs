@@ -22,6 +22,7 @@
 
 mod applied;
 mod board;
+mod built;
 mod bundled;
 mod config;
 mod device;
@@ -30,17 +31,22 @@ mod history;
 mod local;
 mod orders;
 mod owner;
+mod passed_over;
 mod program;
+mod rollout_status;
 mod status;
 mod switches;
+mod trust_root;
 mod wiring;
 
 pub use applied::{Applied, AppliedOutcome};
-pub use config::{Apply, Check, Config, ConfigError, Ready};
+pub use built::built_at;
+pub use config::{Apply, Check, Config, ConfigError, Ready, TrustAnchor};
 pub use device::{Device, DeviceEvent};
 pub use error::Problem;
 pub use local::{DeviceOptions, Local};
 pub use owner::{Answer, Request, ask};
+pub use rollout_status::{BlockedVersion, PassedOver, RecalledRunning, Rollout};
 pub use status::{
     BadVersion, BundledVersion, Failure, FellBack, Phase, Running, RunningSource, StagedVersion,
     Status,
@@ -52,6 +58,6 @@ pub use switches::Updates;
 pub use rollout::{Integrity, Version};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
 pub use updater::{
-    CheckReport, LastCheck, Outcome as StageOutcome, Phase as ProgressPhase, Progress, StageReport,
-    UpdaterStatus, Wanted,
+    CheckReport, LastCheck, Mode, Outcome as StageOutcome, Phase as ProgressPhase, Progress,
+    StageReport, UpdaterStatus, Wanted,
 };

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rollout::{Host, Version};
 use runtime_store::{Choice, Shell, Source, Store};
+use updater::LastCheck;
 
-use crate::status::{BundledVersion, Failure};
+use crate::board::{Facts, compose};
+use crate::status::{BundledVersion, Failure, Status};
 use crate::switches::Switches;
-use crate::{Config, Updates, bundled, program};
+use crate::{Config, Updates, built_at, bundled, program, trust_root};
 
 /// What a shell, or the command line, says of itself.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub struct DeviceOptions {
     pub bundled_dir: PathBuf,
     /// The shell's own version, for `engines.refit`.
     pub shell_version: Version,
+    /// The trusted `root.json` itself, in place of the file that `trust.root` names.
+    pub trust_root: Option<Vec<u8>>,
     /// Whether this is a development build (`tauri::is_dev()`).
     pub development: bool,
     /// Program and arguments that start the guard: this very binary, with
@@ -40,6 +44,7 @@ impl fmt::Debug for DeviceOptions {
             .field("data_dir", &self.data_dir)
             .field("bundled_dir", &self.bundled_dir)
             .field("shell_version", &self.shell_version)
+            .field("trust_root", &self.trust_root.as_ref().map(Vec::len))
             .field("development", &self.development)
             .field("guard", &self.guard)
             .finish_non_exhaustive()
@@ -66,6 +71,8 @@ pub struct Local {
     pub(crate) store: Option<Store>,
     pub(crate) shell: Shell,
     pub(crate) bundled: BundledVersion,
+    /// The `root.json` to believe, where one is configured, or why there is none.
+    pub(crate) trust_root: Option<Result<Vec<u8>, String>>,
     /// What was odd on the way, in words.
     pub(crate) problems: Vec<String>,
     /// Why nothing may be started at all.
@@ -105,6 +112,14 @@ impl Local {
                 }
             }
         }
+        let trust_root = config
+            .trust
+            .as_ref()
+            .map(|trust| trust_root::read(&trust.root, options.trust_root.as_deref()));
+        if let Some(Err(problem)) = &trust_root {
+            tracing::error!("{problem}");
+            problems.push(format!("{problem}. {}", trust_root::HINT));
+        }
         let store = if with_store && !options.development {
             open_store(&options, &mut problems)
         } else {
@@ -127,6 +142,8 @@ impl Local {
             },
             attempts: config.attempts,
             launch_trials: switches.updates == Updates::On,
+            experimental: switches.experimental,
+            built_at: built_at(),
             bundled: bundled.clone(),
         };
         let bundled = BundledVersion {
@@ -141,9 +158,36 @@ impl Local {
             store,
             shell,
             bundled,
+            trust_root,
             problems,
             refusal,
         }
+    }
+
+    /// Why nobody is believed although somebody should be, and what to do: there are no updates then.
+    pub(crate) fn no_trust(&self) -> Option<String> {
+        match &self.trust_root {
+            Some(Err(problem)) => Some(format!("{problem}. {}", trust_root::HINT)),
+            Some(Ok(_)) | None => None,
+        }
+    }
+
+    /// The status of a device whose app is not running, from its files alone; changes nothing.
+    pub fn at_rest(&self, last_check: Option<LastCheck>) -> Status {
+        let snapshot = self.store.as_ref().map(Store::snapshot).unwrap_or_default();
+        let trial = snapshot
+            .pointer
+            .as_ref()
+            .is_some_and(|pointer| pointer.trial.is_some());
+        let mut facts = Facts::stopped(snapshot);
+        facts.updater.last_check = last_check;
+        let mut status = compose(&facts, self, 0);
+        // A confirmed version has run; it does not wait.
+        let starts = self.resolve().source == Source::Pointer;
+        status.staged = status
+            .staged
+            .filter(|staged| trial && (starts || !staged.is_offered()));
+        status
     }
 
     /// The store, where there is one.
@@ -179,7 +223,7 @@ impl Local {
     /// What the next launch would run; changes nothing.
     pub fn resolve(&self) -> Choice {
         match &self.store {
-            Some(store) => store.resolve(&self.shell),
+            Some(store) => store.resolve(&self.shell, runtime_store::now()),
             None => Choice {
                 version: self.shell.bundled.version.clone(),
                 integrity: None,

@@ -19,7 +19,11 @@ impl Device {
         let Some(waiting) = self.0.board.waiting() else {
             return Ok(self.nothing("No version waits for a restart."));
         };
-        self.restart_into(&waiting, AppliedOutcome::Applied).await
+        if let Some(blocked) = waiting.blocked.filter(|blocked| !blocked.passes_a_person()) {
+            return Ok(self.nothing(&blocked.message));
+        }
+        self.restart_into(&waiting.version, AppliedOutcome::Applied)
+            .await
     }
 
     /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
@@ -42,7 +46,7 @@ impl Device {
         else {
             return Ok(self.nothing("No version failed here."));
         };
-        if self.0.board.waiting().as_ref() == Some(&version) {
+        if self.0.board.waiting().map(|it| it.version).as_ref() == Some(&version) {
             return self.apply().await;
         }
         let forgotten = version.clone();

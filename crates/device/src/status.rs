@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use updater::{LastCheck, Progress};
 
 use crate::Updates;
+use crate::rollout_status::{BlockedVersion, PassedOver, RecalledRunning, Rollout};
 
 /// Everything a page or a command line shows. Every change makes a whole new one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,15 @@ pub struct Status {
     pub next_check_at: Option<Timestamp>,
     /// A download on its way.
     pub progress: Option<Progress>,
+    /// Where this device stands in a rollout; none in a development build.
+    #[serde(default)]
+    pub rollout: Option<Rollout>,
+    /// What runs must no longer run.
+    #[serde(default)]
+    pub recalled_running: Option<RecalledRunning>,
+    /// What the last launch passed over because it must not, or may not yet, run.
+    #[serde(default)]
+    pub passed_over: Option<PassedOver>,
     /// The last fallback of this run, until something newer is ready.
     pub fell_back: Option<FellBack>,
     /// Why nothing runs, when even bundled failed.
@@ -112,6 +122,19 @@ pub struct StagedVersion {
     pub version: Version,
     /// When it was staged.
     pub staged_at: Timestamp,
+    /// What its publisher says of it: plain text, at most 4,000 characters.
+    #[serde(default)]
+    pub notes: Option<String>,
+    /// Why it is not started.
+    #[serde(default)]
+    pub blocked: Option<BlockedVersion>,
+}
+
+impl StagedVersion {
+    /// Whether a restart would start it, as far as anybody but a person is concerned.
+    pub fn is_offered(&self) -> bool {
+        self.blocked.is_none()
+    }
 }
 
 /// The version inside the installer.
@@ -196,6 +219,8 @@ pub(crate) fn waiting(
     (passes && !runs_already).then(|| StagedVersion {
         version: pointer.version.clone(),
         staged_at: pointer.staged_at,
+        notes: None,
+        blocked: None,
     })
 }
 

@@ -1,4 +1,5 @@
-//! What the environment of a shell switches: three variables, read in one place.
+//! What the environment of a shell switches: three names, read in one place. No other variable
+//! decides anything about versions: not where they come from, nor who is believed.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,6 +24,9 @@ pub enum Updates {
 pub(crate) struct Switches {
     /// Whether updates are on, and if not, why.
     pub(crate) updates: Updates,
+    /// `REFIT_EXPERIMENTAL`: the newest is taken without waiting for this device's turn.
+    /// `REFIT_NO_AUTO_UPDATE` beats it.
+    pub(crate) experimental: bool,
     /// `REFIT_RUNTIME` of a development build: this file runs instead of the bundled entry.
     pub(crate) runtime: Option<PathBuf>,
 }
@@ -31,10 +35,8 @@ impl Switches {
     /// Reads them. `REFIT_RUNTIME` counts in development builds only.
     pub(crate) fn read(env: &BTreeMap<OsString, OsString>, development: bool) -> Self {
         let get = |name: &str| env.get(OsStr::new(name)).filter(|value| !value.is_empty());
-        let updates = match (
-            development,
-            get("REFIT_NO_AUTO_UPDATE").is_some_and(|v| is_true(v)),
-        ) {
+        let is_on = |name| get(name).is_some_and(|value| is_true(value));
+        let updates = match (development, is_on("REFIT_NO_AUTO_UPDATE")) {
             (true, _) => Updates::DevelopmentBuild,
             (false, true) => Updates::NoAutoUpdate,
             (false, false) => Updates::On,
@@ -42,15 +44,20 @@ impl Switches {
         let runtime = get("REFIT_RUNTIME")
             .filter(|_| development)
             .map(PathBuf::from);
-        Self { updates, runtime }
+        Self {
+            updates,
+            experimental: updates == Updates::On && is_on("REFIT_EXPERIMENTAL"),
+            runtime,
+        }
     }
 }
 
-/// `1`, `true`, `yes` and `on` mean yes, in any letter case.
+/// `1`, `true`, `yes` and `on` mean yes, in any letter case, with or without blanks around them.
 fn is_true(value: &OsStr) -> bool {
+    let text = value.to_string_lossy();
     ["1", "true", "yes", "on"]
         .iter()
-        .any(|yes| value.eq_ignore_ascii_case(yes))
+        .any(|yes| text.trim().eq_ignore_ascii_case(yes))
 }
 
 #[cfg(test)]
@@ -63,16 +70,61 @@ mod tests {
 
     #[test]
     fn only_true_values_turn_updates_off() {
-        for yes in ["1", "true", "YES", "on"] {
+        for yes in YES {
             let switches = read("REFIT_NO_AUTO_UPDATE", yes, false);
             assert_eq!(switches.updates, Updates::NoAutoUpdate, "{yes}");
         }
-        for no in ["", "0", "false", "off", "no", "2"] {
+        for no in NO {
             assert_eq!(
                 read("REFIT_NO_AUTO_UPDATE", no, false).updates,
                 Updates::On,
                 "{no}"
             );
+        }
+    }
+
+    const YES: [&str; 6] = ["1", "true", "YES", "on", " Yes ", "1\n"];
+    const NO: [&str; 8] = ["", " ", "0", "false", "off", "no", "2", "1 1"];
+
+    #[test]
+    fn only_true_values_opt_in_to_the_newest() {
+        for yes in YES {
+            assert!(read("REFIT_EXPERIMENTAL", yes, false).experimental, "{yes}");
+        }
+        for no in NO {
+            assert!(!read("REFIT_EXPERIMENTAL", no, false).experimental, "{no}");
+        }
+    }
+
+    #[test]
+    fn no_updates_beats_the_newest() {
+        let both = ["REFIT_EXPERIMENTAL", "REFIT_NO_AUTO_UPDATE"]
+            .map(|name| (name.into(), OsString::from("1")));
+        let switches = Switches::read(&BTreeMap::from(both), false);
+        assert_eq!(switches.updates, Updates::NoAutoUpdate);
+        assert!(!switches.experimental);
+        assert!(
+            !read("REFIT_EXPERIMENTAL", "1", true).experimental,
+            "in a development build"
+        );
+    }
+
+    #[test]
+    fn no_other_variable_switches_anything() {
+        let none = Switches::read(&BTreeMap::new(), false);
+        for name in [
+            "REFIT_MANIFEST",
+            "REFIT_LATEST",
+            "REFIT_TRUST",
+            "REFIT_TRUST_ROOT",
+            "REFIT_CHANNEL",
+            "REFIT_KEYS",
+            "REFIT_ALLOW_OLDER",
+            "refit_experimental",
+            "npm_config_refit_experimental",
+            "npm_config_manifest",
+        ] {
+            assert_eq!(read(name, "1", false), none, "{name}");
         }
     }
 

@@ -4,18 +4,19 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rollout::Version;
-use runtime_store::{Asked, HistoryEvent, How};
+use runtime_store::{Asked, HistoryEvent, How, Store};
 use supervisor::{Event, Readiness, Spec, State, Supervisor};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use updater::{NpmSettings, Registry, Timeouts, UpdateEvent, Updater, UpdaterSpec};
+use trust::Trust;
+use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, UpdateEvent, Updater, UpdaterSpec};
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
 use crate::local::Local;
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
-use crate::{Problem, Updates};
+use crate::{Problem, Updates, passed_over, trust_root};
 
 /// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
 /// same, so that nothing outlives it by more than 5 s.
@@ -48,6 +49,7 @@ pub(crate) fn updater(
     )
     .map_err(|error| Problem::from_error(error.kind(), &error, error.hint()))?;
     let spec = UpdaterSpec {
+        policy: policy(local, store)?,
         registry,
         channel: config.channel.clone(),
         entry: config.entry.clone(),
@@ -63,6 +65,54 @@ pub(crate) fn updater(
         Arc::new(local.shell().clone()),
         running,
     ))
+}
+
+/// Who is followed: the configuration alone says so. A trust root that is of no use means nobody,
+/// and never somebody else.
+fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
+    let config = local.config();
+    let follow = match (&config.trust, &config.manifest) {
+        (Some(anchor), _) => {
+            let root = match &local.trust_root {
+                Some(Ok(root)) => root.clone(),
+                Some(Err(why)) => return Err(Problem::new("trust-root", why, trust_root::HINT)),
+                None => {
+                    return Err(Problem::new(
+                        "trust-root",
+                        "it was not read",
+                        trust_root::HINT,
+                    ));
+                }
+            };
+            let below = |folder: &str| {
+                anchor.url.join(folder).map_err(|error| {
+                    Problem::from_error("config", &error, "Mend `trust.url` in the configuration.")
+                })
+            };
+            let trust = Trust::new(
+                root,
+                store.root().join("trust"),
+                below("metadata/")?,
+                below("targets/")?,
+                trust::Limits::default(),
+            );
+            Follow::Tuf {
+                trust: Arc::new(trust),
+                site: below("..")?,
+            }
+        }
+        (None, Some(manifest)) => Follow::Manifest {
+            manifest: manifest.clone(),
+            latest: config.latest.clone(),
+        },
+        (None, None) => Follow::Registry,
+    };
+    Ok(Policy {
+        follow,
+        experimental: local.switches.experimental,
+        built_at: local.shell().built_at,
+        pin: config.pin(),
+    })
 }
 
 /// Why there is no store, in the words of what went wrong when it was opened.
@@ -139,7 +189,10 @@ pub(crate) async fn start(device: &Device) {
         }
         Err(problem) if passive => {
             let text = format!("{}. {}", problem.message, problem.hint);
-            device.0.board.update(|facts| facts.problems.push(text));
+            // What was found when it was opened stands there already.
+            if !local.problems.contains(&text) {
+                device.0.board.update(|facts| facts.problems.push(text));
+            }
         }
         Err(_) => {}
     }
@@ -246,6 +299,7 @@ async fn on_launch_event(device: &Device, event: Event) {
                     facts.fell_back = None;
                 }
             });
+            passed_over::tell(device, &running.passed_over, &running.version).await;
         }
         Event::FellBack {
             from,

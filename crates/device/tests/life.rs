@@ -17,6 +17,7 @@ fn options(data: &Path, development: bool, env: &[(&str, &str)]) -> DeviceOption
         config: Config::parse(config, "test").expect("a configuration"),
         data_dir: data.join("data"),
         bundled_dir: bundled,
+        trust_root: None,
         shell_version: "2.0.0".parse().expect("a version"),
         development,
         guard: vec![data.join("no-guard").into_os_string()],

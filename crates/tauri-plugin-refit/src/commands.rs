@@ -106,6 +106,7 @@ impl Refit {
     }
 }
 
+/// The one thing that a page may name.
 pub(crate) fn parsed(version: Option<String>) -> Result<Option<Version>, Problem> {
     version
         .map(|version| {

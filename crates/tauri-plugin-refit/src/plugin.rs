@@ -29,6 +29,7 @@ pub struct Builder {
     config: Option<Config>,
     data_dir: Option<PathBuf>,
     bundled_dir: Option<PathBuf>,
+    trust_root: Option<Vec<u8>>,
     window: String,
 }
 
@@ -48,6 +49,7 @@ impl Builder {
             config: None,
             data_dir: None,
             bundled_dir: None,
+            trust_root: None,
             window: "main".to_owned(),
         }
     }
@@ -70,6 +72,15 @@ impl Builder {
     #[must_use]
     pub fn bundled_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.bundled_dir = Some(dir.into());
+        self
+    }
+
+    /// Believes this `root.json` in place of the file that `trust.root` names in the resource
+    /// folder; best given with `include_bytes!`, so that it is part of the signed binary. Counts
+    /// only where `trust` is configured.
+    #[must_use]
+    pub fn trust_root(mut self, root: impl Into<Vec<u8>>) -> Self {
+        self.trust_root = Some(root.into());
         self
     }
 
@@ -170,11 +181,22 @@ impl Builder {
         app: &AppHandle<R>,
         config: &serde_json::Value,
     ) -> Result<DeviceOptions, SetupError> {
-        let config = match self.config {
+        let resources = || {
+            app.path()
+                .resource_dir()
+                .map_err(|source| SetupError::Folder {
+                    what: "resource folder",
+                    source,
+                })
+        };
+        let mut config = match self.config {
             Some(config) => config,
             None if config.is_null() => return Err(SetupError::NotConfigured),
             None => Config::parse(config.clone(), "`plugins.refit` in tauri.conf.json")?,
         };
+        if config.trust.is_some() && self.trust_root.is_none() {
+            config = config.beside(&resources()?);
+        }
         let data_dir = match self.data_dir {
             Some(dir) => dir,
             None => app
@@ -187,20 +209,14 @@ impl Builder {
         };
         let bundled_dir = match self.bundled_dir {
             Some(dir) => dir,
-            None => app
-                .path()
-                .resource_dir()
-                .map_err(|source| SetupError::Folder {
-                    what: "resource folder",
-                    source,
-                })?
-                .join("runtime"),
+            None => resources()?.join("runtime"),
         };
         let version = app.package_info().version.to_string();
         Ok(DeviceOptions {
             config,
             data_dir,
             bundled_dir,
+            trust_root: self.trust_root,
             shell_version: version.parse().map_err(|_| SetupError::Version(version))?,
             development: tauri::is_dev(),
             guard: DeviceOptions::own_guard(),

@@ -38,6 +38,7 @@ fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
         config,
         data_dir: data_dir(globals)?.to_owned(),
         bundled_dir: needed(globals.bundled.as_ref(), "--bundled DIR")?.to_owned(),
+        trust_root: None,
         shell_version,
         development: false,
         guard: DeviceOptions::own_guard(),

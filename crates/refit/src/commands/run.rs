@@ -86,6 +86,19 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
     {
         news.push(fallback.message.clone());
     }
+    if let Some(passed) = &now.passed_over
+        && passed.first_time
+        // Before its turn nobody who did not ask hears of a version.
+        && passed.reason != "held"
+        && before.and_then(|it| it.passed_over.as_ref()) != Some(passed)
+    {
+        news.push(passed.message.clone());
+    }
+    if let Some(recalled) = &now.recalled_running
+        && before.and_then(|it| it.recalled_running.as_ref()) != Some(recalled)
+    {
+        news.push(recalled.message.clone());
+    }
     if let Some(staged) = waiting(now)
         && before.and_then(waiting) != Some(staged)
     {
@@ -106,5 +119,8 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
 /// which starts.
 fn waiting(status: &Status) -> Option<&StagedVersion> {
     let up = matches!(status.phase, Phase::Running | Phase::Restarting);
-    status.staged.as_ref().filter(|_| up)
+    status
+        .staged
+        .as_ref()
+        .filter(|staged| up && staged.is_offered())
 }

@@ -25,6 +25,15 @@ pub(crate) struct Stage {
     integrity: Option<Integrity>,
 }
 
+/// What was decided, in the words of `check`.
+fn decision(outcome: StageOutcome) -> &'static str {
+    match outcome {
+        StageOutcome::Staged => "stage",
+        StageOutcome::UpToDate | StageOutcome::AlreadyStaged => "none",
+        StageOutcome::BadVersion | StageOutcome::Held | StageOutcome::Incompatible => "hold",
+    }
+}
+
 impl Stage {
     pub(crate) fn run(self, globals: &Globals) -> Result<Answer, Failure> {
         let wanted = match (self.tarball, self.version) {
@@ -43,10 +52,20 @@ impl Stage {
             let device = Device::open(local);
             let report = progress::show(&device, "staging", device.stage(wanted)).await?;
             local::tell_owner(device.local().data_dir()).await;
+            let status = device.status().borrow().clone();
+            // A rollout is about one version: of another it says nothing.
+            let rollout = status
+                .rollout
+                .as_ref()
+                .filter(|it| it.version.is_some() && it.version == report.version);
             let json = json!({
                 "outcome": report.outcome,
+                "decision": decision(report.outcome),
                 "version": report.version,
                 "reason": report.reason,
+                "bucket": rollout.and_then(|it| it.bucket),
+                "delaySeconds": rollout.and_then(|it| it.delay_seconds),
+                "eligibleAt": rollout.and_then(|it| it.eligible_at),
                 "message": report.message,
             });
             Ok(if report.outcome == StageOutcome::Staged {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use device::{Device, LastCheck, Local, Request, Source, StagedVersion, Store, ask};
+use device::{LastCheck, Local, Mode, Request, Rollout, Store, ask};
 use serde::Deserialize;
 
 use super::{block_on, local, resolve};
@@ -25,7 +25,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
             }
             None => {
                 let odd = local::problems(&local, globals);
-                at_rest(local, odd)
+                at_rest(&local, odd)
             }
         };
         let table = table(rows(&status, next));
@@ -41,27 +41,15 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
 
 /// The status of a device whose app is not running, from its files alone, and what its next start
 /// runs. `odd` is what was odd on the way there.
-fn at_rest(local: Local, odd: Vec<String>) -> (device::Status, Option<String>) {
-    let snapshot = local.store().map(Store::snapshot).unwrap_or_default();
+fn at_rest(local: &Local, odd: Vec<String>) -> (device::Status, Option<String>) {
     let choice = local.resolve();
-    let last_check = local.store().map_or(Ok(None), last_check);
-    let mut status = Device::open(local).status().borrow().as_ref().clone();
-    if let Some(pointer) = snapshot.pointer {
-        // A confirmed version has run; it does not wait.
-        status.staged =
-            (choice.source == Source::Pointer && pointer.trial.is_some()).then(|| StagedVersion {
-                version: pointer.version,
-                staged_at: pointer.staged_at,
-            });
-        status.previous = pointer.previous.map(|previous| previous.version);
-    }
-    status.bad = snapshot.bad.into_iter().map(Into::into).collect();
-    status.problems = odd;
-    status.problems.extend(snapshot.problems);
-    match last_check {
-        Ok(last_check) => status.last_check = last_check,
-        Err(problem) => status.problems.push(problem),
-    }
+    let (last_check, unread) = match local.store().map_or(Ok(None), last_check) {
+        Ok(last_check) => (last_check, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let mut status = local.at_rest(last_check);
+    let more = odd.into_iter().filter(|it| !status.problems.contains(it));
+    status.problems = more.chain(status.problems.clone()).chain(unread).collect();
     let next = format!("{} ({})", choice.version, resolve::reason(&choice));
     (status, Some(next))
 }
@@ -105,10 +93,17 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
     }
     if let Some(staged) = &status.staged {
         let (version, since) = (&staged.version, staged.staged_at);
-        row(
-            "Staged",
-            format!("{version} since {since}, waits for a start"),
-        );
+        let waits = match &staged.blocked {
+            None => "waits for a start",
+            Some(_) => "is not started",
+        };
+        row("Staged", format!("{version} since {since}, {waits}"));
+        if let Some(blocked) = &staged.blocked {
+            row("Blocked", blocked.message.clone());
+        }
+    }
+    if let Some(recalled) = &status.recalled_running {
+        row("Recalled", recalled.message.clone());
     }
     if let Some(previous) = &status.previous {
         row("Previous", previous.to_string());
@@ -120,6 +115,11 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
             format!("{} ({}, {})", bad.version, bad.reason, bad.at),
         );
     }
+    if let Some(rollout) = &status.rollout {
+        for (name, value) in rollout_rows(rollout) {
+            row(name, value);
+        }
+    }
     if let Some(check) = &status.last_check {
         row("Last check", format!("{}: {}", check.at, check.message));
     }
@@ -127,4 +127,104 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
         row("Failure", failure.message.clone());
     }
     rows
+}
+
+/// What is rolled out and on whose word. Where no manifest is followed there is nothing to tell.
+fn rollout_rows(rollout: &Rollout) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let heard = |at: Option<jiff::Timestamp>| {
+        at.map_or_else(
+            || "nothing heard yet".to_owned(),
+            |at| format!("heard at {at}"),
+        )
+    };
+    let whose = match rollout.mode {
+        Mode::Registry => return rows,
+        Mode::Manifest => format!("the publisher's manifest, {}", heard(rollout.verified_at)),
+        Mode::Tuf => {
+            let valid = match (rollout.expires, rollout.expired) {
+                (Some(at), true) => format!("; expired at {at}: nothing new is started"),
+                (Some(at), false) => format!("; valid until {at}"),
+                (None, _) => String::new(),
+            };
+            format!("signed, {}{valid}", heard(rollout.verified_at))
+        }
+    };
+    if let Some(version) = &rollout.version {
+        let bucket = rollout.bucket.map_or_else(
+            || "no device id, so the slowest batch".to_owned(),
+            |bucket| format!("bucket {bucket}"),
+        );
+        let turn = match (rollout.experimental, rollout.eligible_at) {
+            (true, _) => "at once (REFIT_EXPERIMENTAL)".to_owned(),
+            (false, None) => "for everyone".to_owned(),
+            (false, Some(at)) => format!("this device's turn is at {at} ({bucket})"),
+        };
+        rows.push(("Rollout", format!("{version}, {turn}")));
+    }
+    rows.push(("Updates", whose));
+    if let Some(trouble) = &rollout.trouble {
+        rows.push(("Trouble", trouble.clone()));
+    }
+    if !rollout.recalled.is_empty() {
+        let recalled: Vec<_> = rollout.recalled.iter().map(ToString::to_string).collect();
+        rows.push(("Recalled", recalled.join(", ")));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rows(news: serde_json::Value) -> Vec<(&'static str, String)> {
+        let mut rollout = json!({
+            "mode": "tuf", "experimental": false, "pinned": null, "version": "1.2.0",
+            "decision": "hold", "reason": "held", "message": "m", "bucket": 65,
+            "delaySeconds": 43200, "eligibleAt": "2026-06-12T20:00:00Z", "stable": null,
+            "recalled": ["1.1.5", "1.1.6"], "verifiedAt": "2026-06-12T08:00:00Z",
+            "expires": "2026-06-19T08:00:00Z", "expired": false, "trouble": null,
+        });
+        for (key, value) in news.as_object().unwrap() {
+            rollout[key] = value.clone();
+        }
+        rollout_rows(&serde_json::from_value(rollout).unwrap())
+    }
+
+    #[test]
+    fn a_rollout_is_told_with_its_turn_its_age_and_its_recalls() {
+        assert_eq!(
+            rows(json!({})),
+            [
+                (
+                    "Rollout",
+                    "1.2.0, this device's turn is at 2026-06-12T20:00:00Z (bucket 65)".to_owned()
+                ),
+                (
+                    "Updates",
+                    "signed, heard at 2026-06-12T08:00:00Z; valid until 2026-06-19T08:00:00Z"
+                        .to_owned()
+                ),
+                ("Recalled", "1.1.5, 1.1.6".to_owned()),
+            ]
+        );
+        let stale = rows(json!({ "expired": true, "trouble": "No answer." }));
+        assert!(stale[1].1.contains("expired at 2026-06-19"), "{stale:?}");
+        assert_eq!(stale[2], ("Trouble", "No answer.".to_owned()));
+        let newest = rows(json!({ "experimental": true }));
+        assert!(newest[0].1.contains("REFIT_EXPERIMENTAL"), "{newest:?}");
+        let unknown = rows(json!({ "bucket": null }));
+        assert!(unknown[0].1.contains("slowest batch"), "{unknown:?}");
+    }
+
+    #[test]
+    fn without_a_manifest_there_is_nothing_to_tell() {
+        assert_eq!(rows(json!({ "mode": "registry" })), []);
+        let unheard = rows(json!({
+            "mode": "manifest", "version": null, "verifiedAt": null, "recalled": []
+        }));
+        let words = "the publisher's manifest, nothing heard yet".to_owned();
+        assert_eq!(unheard, [("Updates", words)]);
+    }
 }
