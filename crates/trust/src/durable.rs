@@ -21,11 +21,15 @@ pub(crate) enum Step {
     Remove(PathBuf),
 }
 
+/// Who watches, and what is to come of the step.
+#[cfg(test)]
+pub(crate) type Watched = std::sync::Arc<dyn Fn(&Step) -> io::Result<()> + Send + Sync>;
+
 /// The disk. In tests somebody may watch each step, and fail it.
 #[derive(Clone, Default)]
 pub(crate) struct Durable {
     #[cfg(test)]
-    pub(crate) watched: Option<std::sync::Arc<dyn Fn(&Step) -> io::Result<()> + Send + Sync>>,
+    pub(crate) watched: Option<Watched>,
 }
 
 impl std::fmt::Debug for Durable {
@@ -35,7 +39,14 @@ impl std::fmt::Debug for Durable {
 }
 
 impl Durable {
-    #[cfg_attr(not(test), expect(clippy::unused_self, clippy::unnecessary_wraps))]
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "outside tests nobody watches"
+        )
+    )]
     fn step(&self, step: &Step) -> io::Result<()> {
         #[cfg(test)]
         if let Some(watched) = &self.watched {

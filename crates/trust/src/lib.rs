@@ -16,8 +16,7 @@
 //!
 //! # Invariants
 //!
-//! * Bytes that did not verify have no type that is kept: [`State`](state::State) takes a role only
-//!   from [`judge`].
+//! * Nothing gets into the `State` that `judge` did not pass, and nothing else is committed.
 //! * No version of a role goes back, unless a newer root changed the keys of the timestamp or the
 //!   snapshot. No root goes back ever, so a key that was taken away stays away.
 //! * What was verified before a refresh failed is remembered; what had expired is not taken.

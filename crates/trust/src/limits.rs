@@ -34,7 +34,7 @@ impl Default for Limits {
             roots: 256,
             delegations: 32,
             idle: Duration::from_secs(20),
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
         }
     }
 }

@@ -119,11 +119,11 @@ fn everything_is_on_disk_before_the_name_and_the_name_before_anything_goes() {
             Step::Sync(_) | Step::Rename(_) => {}
         }
     }
-    let names: BTreeSet<_> = fs::read_dir(&root)
+    let left: BTreeSet<_> = fs::read_dir(&root)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names, ["2".to_owned(), "lock".to_owned()].into());
+    assert_eq!(left, ["2".to_owned(), "lock".to_owned()].into());
 }
 
 #[test]

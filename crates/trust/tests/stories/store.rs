@@ -21,7 +21,7 @@ async fn no_damage_to_a_stored_file_makes_the_device_forget() {
     repository.read("a-1", 100).await.unwrap().unwrap();
 
     let files = tree(&device.generation());
-    let names: Vec<_> = files
+    let inside: Vec<_> = files
         .keys()
         .map(|path| path.strip_prefix(device.generation()).unwrap().to_owned())
         .collect();
@@ -38,7 +38,7 @@ async fn no_damage_to_a_stored_file_makes_the_device_forget() {
         "delegated/team.json",
     ] {
         assert!(
-            names.iter().any(|name| name == Path::new(wanted)),
+            inside.iter().any(|name| name == Path::new(wanted)),
             "{wanted}"
         );
     }
