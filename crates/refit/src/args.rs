@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bundle, check, gc, keys, publish, repo, resolve, retry, rollback, run, serve, stage,
-    status, unpack, verify,
+    apply, bundle, check, gc, keys, publish, repo, resolve, retry, rollback, rollout, run, serve,
+    simulate, stage, status, unpack, verify,
 };
 
 /// Keeps the runtime inside an installed desktop app current.
@@ -74,5 +74,7 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     Repo(repo::Repo),
     Publish(publish::Publish),
+    Rollout(rollout::Rollout),
+    Simulate(simulate::Simulate),
     Serve(serve::Serve),
 }

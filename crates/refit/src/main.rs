@@ -6,7 +6,8 @@
 //! ```
 //!
 //! One file per subcommand, each thin: what a command does lives in `device`, `runtime_store`,
-//! `updater` or, for what publishers fill and sign, in [`site`], [`repo`] and [`keys`].
+//! `updater` or, for what publishers fill and sign, in [`site`], [`repo`] and [`keys`];
+//! how they let versions out is in [`rollouts`].
 //!
 //! # Invariants
 //!
@@ -24,6 +25,7 @@ mod keys;
 mod output;
 mod progress;
 mod repo;
+mod rollouts;
 mod site;
 mod tarball;
 

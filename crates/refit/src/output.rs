@@ -1,6 +1,6 @@
 //! What a command leaves behind: data on stdout, words on stderr, an exit code.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use comfy_table::Table;
@@ -135,6 +135,12 @@ pub(crate) fn tell(json: bool, object: &Value, data: &str) {
 /// One line of words at once.
 pub(crate) fn say(words: &str) {
     line(io::stderr(), words);
+}
+
+/// A question; its answer goes on the same line.
+pub(crate) fn ask(question: &str) {
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "{question}").and_then(|()| stderr.flush());
 }
 
 /// A reader that went away (`refit status | head -1`) is no failure of the command.

@@ -11,8 +11,10 @@ pub(crate) mod repo;
 pub(crate) mod resolve;
 pub(crate) mod retry;
 pub(crate) mod rollback;
+pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 pub(crate) mod stage;
 pub(crate) mod status;
 pub(crate) mod unpack;
@@ -40,7 +42,9 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Unpack(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Repo(command) => command.run(),
-        Command::Publish(command) => command.run(),
+        Command::Publish(command) => command.run(globals.json),
+        Command::Rollout(command) => command.run(globals.json),
+        Command::Simulate(command) => command.run(),
         Command::Serve(command) => command.run(globals.json),
     }
 }

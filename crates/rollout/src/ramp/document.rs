@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Manifest, ManifestError, PackageName, Plan, Version};
+use crate::{Manifest, ManifestError, PackageName, Plan, Share, Version};
 
 /// A manifest and whatever else its file holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,18 @@ pub struct Halted {
     pub critical: bool,
     /// When it was halted.
     pub at: Timestamp,
+}
+
+impl Halted {
+    /// How much of the fleet might have it when it was halted.
+    pub fn share(&self) -> Share {
+        match self.published_at {
+            Some(from) if !self.critical => {
+                self.plan.admitted(self.at.duration_since(from).as_secs())
+            }
+            _ => Share::ALL,
+        }
+    }
 }
 
 /// Why a text is no manifest that could be worked on.

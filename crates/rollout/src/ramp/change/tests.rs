@@ -169,6 +169,7 @@ fn halting_puts_back_what_everyone_has_and_remembers() {
     );
     assert_eq!(change.everyones(), Some(&v("1.0.0")));
     let halted = change.after;
+    assert_eq!(halted.halted().unwrap().share(), share("60%"));
     let now = at("12T21:00:00");
     let is_halted = RampError::IsHalted(v("1.1.0"));
     assert_eq!(halt(&halted, now), Err(is_halted.clone()));
@@ -302,6 +303,7 @@ proptest! {
         let halted = halt(&before, now).unwrap();
         let resumed = resume(&halted.after, now + SignedDuration::from_secs(pause)).unwrap();
         prop_assert_eq!(resumed.outlook().now, halted.outlook_before().unwrap().now);
+        prop_assert_eq!(resumed.outlook().now, halted.after.halted().unwrap().share());
         let turns = |outlook: Outlook, from: Timestamp| outlook.later.iter()
             .map(|turn| (turn.at.duration_since(from), turn.share)).collect::<Vec<_>>();
         prop_assert_eq!(
