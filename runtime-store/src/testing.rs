@@ -148,7 +148,7 @@ impl Bench {
     }
 
     /// What the publisher says, as the updater keeps it; `extra` goes beside the manifest.
-    pub(crate) fn hear(&self, manifest: serde_json::Value, extra: serde_json::Value) {
+    pub(crate) fn hear(&self, manifest: &serde_json::Value, extra: &serde_json::Value) {
         let mut terms = serde_json::json!({
             "manifest": manifest, "source": "https://host.example/latest.json",
             "verifiedAt": "2020-01-01T00:00:00Z",
@@ -163,8 +163,8 @@ impl Bench {
     /// A manifest that names `newest` and recalls `recalled`.
     pub(crate) fn recall(&self, newest: &str, recalled: &[&str]) {
         self.hear(
-            serde_json::json!({ "version": newest, "recalled": recalled }),
-            serde_json::Value::Null,
+            &serde_json::json!({ "version": newest, "recalled": recalled }),
+            &serde_json::Value::Null,
         );
     }
 

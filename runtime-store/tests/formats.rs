@@ -151,6 +151,56 @@ fn what_is_written_back_has_the_shape_that_was_read() {
 }
 
 #[test]
+fn a_trial_of_a_timer_says_so_and_one_from_before_rollouts_is_not_gated() {
+    let gated = |sample: &str| {
+        let device = Device::with_pointer(sample);
+        let trial = device.store.snapshot().pointer.unwrap().trial.unwrap();
+        let launch = device.begin();
+        let taken: Vec<_> = launch.taken.iter().cloned().collect();
+        device.store.give_back(&taken).unwrap();
+        let written = fs::read_to_string(device.pointer()).unwrap();
+        assert_eq!(written.contains("\"gated\": true"), trial.gated);
+        assert_eq!(written.contains("gated"), trial.gated, "{written}");
+        trial.gated
+    };
+    assert!(gated("current-gated.json"));
+    assert!(!gated("current.json"));
+    assert!(!gated("current-as-designed.json"));
+}
+
+#[test]
+fn terms_of_schema_1_are_read_with_everything_in_them_and_judge() {
+    let device = Device::with_pointer("current-gated.json");
+    let releases = device.store.root().join("releases.json");
+    let sample = |name: &str| fs::copy(fixtures("schema-1").join(name), &releases).unwrap();
+
+    sample("releases-before-manifests.json");
+    assert_eq!(device.store.terms(), None);
+    assert_eq!(device.begin().choice.version, v("0.1.70"));
+
+    sample("releases-with-terms.json");
+    let terms = device.store.terms().unwrap();
+    assert_eq!(terms.manifest.stable, Some(v("0.1.69")));
+    assert_eq!(terms.manifest.recalled, [v("0.1.66")]);
+    assert!(terms.signed);
+    assert_eq!(terms.source, "https://updates.example/repo/");
+    let floor = terms.floor.unwrap();
+    assert_eq!(floor.to_string(), "2026-06-12T08:00:01Z");
+    // Staged when it was published, by a device without an id: it has to wait half a day.
+    let at = |text: &str| {
+        let now = text.parse().unwrap();
+        let launch = device
+            .store
+            .begin_launch(&device.shell, Asked::Passively, &[], now);
+        launch.choice.version.to_string()
+    };
+    assert_eq!(at("2026-06-12T19:59:59Z"), "0.1.69");
+    assert_eq!(at("1970-01-01T00:00:00Z"), "0.1.69");
+    assert_eq!(at("2026-06-12T20:00:00Z"), "0.1.70");
+    assert_eq!(at("2026-07-12T08:00:00Z"), "0.1.69", "expired");
+}
+
+#[test]
 fn fields_that_are_left_out_or_unknown_do_not_make_a_pointer_invalid() {
     for sample in [
         "current-as-designed.json",

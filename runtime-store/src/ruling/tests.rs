@@ -58,8 +58,8 @@ fn terms_are_read_as_the_updater_keeps_them() {
     let bench = Bench::new();
     assert_eq!(bench.store.terms(), None);
     bench.hear(
-        in_an_hour(),
-        json!({ "signed": true, "expires": hours(2), "etag": "\"1\"" }),
+        &in_an_hour(),
+        &json!({ "signed": true, "expires": hours(2), "etag": "\"1\"" }),
     );
     let terms = bench.store.terms().unwrap();
     assert_eq!(terms.manifest.version, v("1.3.0"));
@@ -195,7 +195,7 @@ fn a_trial_whose_turn_has_not_come_waits_and_costs_nothing() {
     let bench = Bench::new();
     bench.confirm("1.1.0");
     bench.stage_gated("1.3.0");
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     let before = bench.file("current.json");
     let launch = bench.begin();
     assert_eq!(chosen(&launch), is("1.1.0", Source::Previous));
@@ -228,7 +228,7 @@ fn a_trial_whose_turn_has_not_come_waits_and_costs_nothing() {
 fn a_person_or_the_switch_lets_it_past_the_gate() {
     let mut bench = Bench::new();
     bench.stage_gated("1.3.0");
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     let by_person = |bench: &Bench| {
         let asked = Asked::ByPerson;
         chosen(&bench.store.begin_launch(&bench.shell, asked, &[], now())).0
@@ -248,7 +248,7 @@ fn a_person_or_the_switch_lets_it_past_the_gate() {
 fn what_a_person_asked_for_waits_for_no_turn() {
     let bench = Bench::new();
     bench.stage_gated("1.3.0");
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     assert!(!bench.store.asked_for(&v("1.2.0")).unwrap());
     assert_eq!(bench.blocked(now()), Some(held()));
     assert!(bench.store.asked_for(&v("1.3.0")).unwrap());
@@ -263,8 +263,8 @@ fn a_trial_whose_manifest_expired_is_not_launched_by_anybody() {
     bench.confirm("1.1.0");
     bench.stage("1.3.0");
     bench.hear(
-        json!({ "version": "1.3.0" }),
-        json!({ "signed": true, "expires": hours(1) }),
+        &json!({ "version": "1.3.0" }),
+        &json!({ "signed": true, "expires": hours(1) }),
     );
     bench.shell.experimental = true;
     let expired = Blocked::Expired { since: hours(1) };
@@ -281,7 +281,10 @@ fn a_trial_whose_manifest_expired_is_not_launched_by_anybody() {
 #[test]
 fn time_takes_nothing_from_what_was_ready_once() {
     let bench = Bench::new();
-    bench.hear(in_an_hour(), json!({ "signed": true, "expires": hours(1) }));
+    bench.hear(
+        &in_an_hour(),
+        &json!({ "signed": true, "expires": hours(1) }),
+    );
     bench.stage_gated("1.3.0");
     bench.amend(|pointer| pointer.trial.as_mut().unwrap().ready_at = Some(now()));
     for trial in [true, false] {
@@ -299,7 +302,7 @@ fn a_turn_that_had_come_stays_when_the_clock_goes_back() {
     let bench = Bench::new();
     bench.stage_gated("1.3.0");
     bench.amend(|pointer| pointer.staged_at = hours(1));
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     let launch = bench.begin_at(hours(-24));
     assert_eq!(chosen(&launch), is("1.3.0", Source::Pointer));
 }
@@ -308,12 +311,12 @@ fn a_turn_that_had_come_stays_when_the_clock_goes_back() {
 fn a_clock_behind_this_build_or_the_last_signature_is_not_believed() {
     let mut bench = Bench::new();
     bench.stage_gated("1.3.0");
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     let dead_battery = Timestamp::UNIX_EPOCH;
     assert_eq!(bench.blocked(dead_battery), Some(held()));
-    bench.hear(in_an_hour(), json!({ "floor": hours(1) }));
+    bench.hear(&in_an_hour(), &json!({ "floor": hours(1) }));
     assert_eq!(bench.blocked(dead_battery), None);
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     bench.shell.built_at = hours(1);
     assert_eq!(chosen(&bench.begin_at(dead_battery)).0, "1.3.0");
 }
@@ -327,7 +330,7 @@ fn the_device_that_has_an_id_has_its_own_place_and_one_without_the_last() {
         json!([{ "percent": 100, "delaySeconds": 0 }, { "percent": 1, "delaySeconds": 3600 }]);
     let mut manifest = in_an_hour();
     manifest["rollout"] = plan;
-    bench.hear(manifest, Value::Null);
+    bench.hear(&manifest, &Value::Null);
     let slowest = bench.blocked(now());
     assert!(matches!(slowest, Some(Blocked::Held { .. })), "{slowest:?}");
     bench.store.device_id().unwrap();
@@ -337,7 +340,7 @@ fn the_device_that_has_an_id_has_its_own_place_and_one_without_the_last() {
 
 #[test]
 fn a_recalled_version_whose_soak_ends_does_not_push_out_what_to_fall_back_to() {
-    let soak = Duration::from_secs(60);
+    let soak = Duration::from_mins(1);
     for (recalled, previous) in [(vec!["1.2.0"], "1.1.0"), (Vec::new(), "1.2.0")] {
         let bench = Bench::new();
         bench.confirm("1.1.0");
@@ -377,7 +380,7 @@ fn an_order_back_to_a_version_by_name_is_past_the_gate() {
     let bench = Bench::new();
     bench.confirm("1.1.0");
     bench.stage_gated("1.3.0");
-    bench.hear(in_an_hour(), Value::Null);
+    bench.hear(&in_an_hour(), &Value::Null);
     let order = RollBack::PersonTo(v("1.3.0"));
     bench.store.roll_back(&bench.shell, order, now()).unwrap();
     assert_eq!(chosen(&bench.begin()).0, "1.3.0");
