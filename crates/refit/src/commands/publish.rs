@@ -3,12 +3,19 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use jiff::Timestamp;
+use rollout::Plan;
+use rollout::ramp::Change;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::failure::Failure;
 use crate::output::Answer;
 use crate::repo::Desk;
+use crate::rollouts::ask::Consent;
+use crate::rollouts::preview::Preview;
+use crate::rollouts::{self, work::Agreement};
+use crate::site::intake::Prepared;
 use crate::site::shelf::{self, Latest, Outcome, Shelved, Wishes};
 use crate::site::{Address, intake};
 
@@ -39,14 +46,25 @@ pub(crate) struct Publish {
     /// Where the site will be served, for a host other than `refit serve`
     #[arg(long, value_parser = base)]
     url: Option<Url>,
+    /// Start its rollout at once, like "30%,30%@12h,40%@24h"; for one tarball
+    #[arg(long, value_parser = rollouts::plan_arg)]
+    plan: Option<Plan>,
+    #[command(flatten)]
+    agreement: Agreement,
 }
 
 impl Publish {
-    pub(crate) fn run(self) -> Result<Answer, Failure> {
-        super::block_on(self.publish())
+    pub(crate) fn run(self, json: bool) -> Result<Answer, Failure> {
+        super::block_on(self.publish(json))
     }
 
-    async fn publish(self) -> Result<Answer, Failure> {
+    async fn publish(self, json: bool) -> Result<Answer, Failure> {
+        if self.plan.is_some() && self.tarballs.len() != 1 {
+            return Err(Failure::usage(
+                "A plan is for one version, and these are several tarballs",
+                "Publish them without --plan, then `refit rollout start` one of them.",
+            ));
+        }
         let site = self.site.make()?;
         let scratch = site.store().scratch();
         let prepared = self
@@ -54,33 +72,87 @@ impl Publish {
             .iter()
             .map(|tarball| intake::prepare(&scratch, tarball))
             .collect::<Result<Vec<_>, _>>()?;
-        let wishes = Wishes {
-            tag: self.tag,
-            url: self.url.map(String::from),
+        let consent = Consent::of(self.agreement.yes, json);
+        // While a person reads, others may publish; the writes tell if they did.
+        let early = match (&self.plan, consent) {
+            (Some(_), Consent::Asked) => None,
+            _ => Some(site.lock()?),
         };
         let now = runtime_store::now();
-        let lock = site.lock()?;
-        let mut desk = Desk::open(site, self.keys.as_deref()).await?;
+        let mut desk = Desk::open(site.clone(), self.keys.as_deref()).await?;
         let manifest = desk.manifest(MANIFEST).await?;
-        let latest = if desk.signed() || manifest.is_some() {
+        let mut latest = if desk.signed() || manifest.is_some() {
             Latest::Stays
         } else {
             Latest::Moves
         };
+        let change = match (&self.plan, prepared.as_slice()) {
+            (Some(plan), [one]) => Some(start(&desk, manifest.as_deref(), one, plan, now).await?),
+            _ => None,
+        };
+        if let Some(change) = &change {
+            latest = change
+                .everyones()
+                .cloned()
+                .map_or(Latest::Stays, Latest::Names);
+        }
+        let wishes = Wishes {
+            tag: self.tag,
+            url: self.url.map(String::from),
+        };
         let mut draft = desk.draft();
-        let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, latest, now).await?;
+        let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, &latest, now).await?;
+        let mut told = json!({ "published": shelved });
+        if let Some(change) = &change {
+            let preview = Preview {
+                change,
+                devices: self.agreement.devices,
+                also: Vec::new(),
+            };
+            let question = format!("Publish it and start its rollout:\n{}", preview.words());
+            if !consent.get((!json).then_some(&question), "Do this?")? {
+                let json = json!({ "published": [], "outcome": "declined" });
+                return Ok(Answer::nothing_to_do(json, "Nothing was changed."));
+            }
+            told["manifest"] = change.after.value();
+            if let (Some(told), Value::Object(more)) = (told.as_object_mut(), preview.json()) {
+                told.extend(more);
+            }
+            desk.put_manifest(&mut draft, MANIFEST, change.after.bytes())
+                .await?;
+        }
+        let lock = match early {
+            Some(lock) => lock,
+            None => site.lock()?,
+        };
         desk.write(draft, &lock, now).await?;
 
-        let words = shelved.iter().map(words).collect::<Vec<_>>().join("\n");
-        let json = json!({ "published": shelved });
-        Ok(
-            if shelved.iter().all(|one| one.outcome == Outcome::Unchanged) {
-                Answer::nothing_to_do(json, words)
-            } else {
-                Answer::done(json).words(words)
-            },
-        )
+        let mut words: Vec<_> = shelved.iter().map(words).collect();
+        if let Some(change) = &change {
+            let version = &change.after.manifest().version;
+            words.push(format!("Started the rollout of {version}"));
+        }
+        let words = words.join("\n");
+        let unchanged = shelved.iter().all(|one| one.outcome == Outcome::Unchanged);
+        Ok(if unchanged && change.is_none() {
+            Answer::nothing_to_do(told, words)
+        } else {
+            Answer::done(told).words(words)
+        })
     }
+}
+
+/// What starting the rollout of what is about to be published makes of the manifest.
+async fn start(
+    desk: &Desk,
+    manifest: Option<&[u8]>,
+    one: &Prepared,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<Change, Failure> {
+    let (package, version) = (&one.release.package, &one.release.version);
+    let known = desk.latest(package).await?;
+    rollouts::start_published(manifest, package, version, plan, known, now)
 }
 
 fn words(one: &Shelved) -> String {

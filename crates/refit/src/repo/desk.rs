@@ -111,10 +111,7 @@ impl Desk {
         version: &Version,
     ) -> Result<bool, Failure> {
         let (packument, _) = shelf::load(&self.site, package).await?;
-        let named = packument
-            .versions
-            .values()
-            .any(|there| there.version.as_str() == version.as_str());
+        let named = packument.has(version);
         let described = match &self.signed {
             None => true,
             Some((_, loaded)) => TargetName::new(Description::target_name(package, version))

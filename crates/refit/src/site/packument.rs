@@ -178,6 +178,13 @@ impl Packument {
         self.touch(now);
     }
 
+    /// Whether this very version is published.
+    pub(crate) fn has(&self, version: &Version) -> bool {
+        self.versions
+            .values()
+            .any(|there| there.version.as_str() == version.as_str())
+    }
+
     /// Points `tag` at a version. True if that changed something.
     pub(crate) fn tag(&mut self, tag: &str, version: &Version, now: Timestamp) -> bool {
         let before = self.tags.insert(tag.to_owned(), version.to_string());

@@ -46,13 +46,15 @@ pub(crate) struct Wishes {
 }
 
 /// Whether a new version becomes `latest` without being told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Latest {
     /// Yes: `latest` is all there is to say which version is meant.
     Moves,
     /// No: a manifest says who gets which version, and whoever reads `latest` instead, npm or a device
     /// without a manifest, must not be ahead of it. A package without any `latest` gets one.
     Stays,
+    /// A rollout that is started with it makes this version everyone's.
+    Names(Version),
 }
 
 /// Adds all of `prepared` to `draft`, or refuses them all, as far as their content decides.
@@ -61,7 +63,7 @@ pub(crate) async fn shelve(
     draft: &mut Draft,
     prepared: Vec<Prepared>,
     wishes: &Wishes,
-    latest: Latest,
+    latest: &Latest,
     now: Timestamp,
 ) -> Result<Vec<Shelved>, Failure> {
     let site = desk.site();
@@ -97,15 +99,20 @@ pub(crate) async fn shelve(
                 return Err(taken(&from, &release.package, &there));
             }
         };
-        let tag = match (&wishes.tag, latest) {
-            (Some(tag), _) => Some(tag.as_str()),
-            (None, Latest::Moves) if new => Some("latest"),
-            (None, Latest::Stays) if new && !packument.tags.contains_key("latest") => {
-                Some("latest")
+        let mut updated = match &wishes.tag {
+            Some(tag) => packument.tag(tag, &release.version, now),
+            None => {
+                let named = match latest {
+                    Latest::Moves => new.then_some(&release.version),
+                    Latest::Names(named) => Some(named).filter(|named| packument.has(named)),
+                    Latest::Stays => None,
+                };
+                let unnamed = new && !packument.tags.contains_key("latest");
+                named
+                    .or(unnamed.then_some(&release.version))
+                    .is_some_and(|version| packument.tag("latest", version, now))
             }
-            (None, _) => None,
         };
-        let mut updated = tag.is_some_and(|tag| packument.tag(tag, &release.version, now));
         if let Some(url) = &wishes.url {
             updated |= packument.rebase(url);
         }

@@ -173,7 +173,7 @@ impl Publisher {
         let mut draft = desk.draft();
         let latest = if signed { Latest::Stays } else { Latest::Moves };
         let wishes = Wishes::default();
-        shelf::shelve(&desk, &mut draft, vec![prepared], &wishes, latest, now()).await?;
+        shelf::shelve(&desk, &mut draft, vec![prepared], &wishes, &latest, now()).await?;
         desk.write(draft, &lock, now()).await?;
         Ok(())
     }
