@@ -45,6 +45,8 @@ mod signed;
 mod source;
 mod stage;
 mod status;
+#[cfg(test)]
+mod stories;
 mod tarball;
 #[cfg(test)]
 mod testing;
