@@ -93,6 +93,24 @@ impl Shelf {
         assert!(snapshot.problems.is_empty(), "{:?}", snapshot.problems);
     }
 
+    /// What the publisher says, as the updater would have kept it.
+    pub(crate) fn hear(&self, manifest: &Value) {
+        let releases = json!({ "schema": 1, "manifest": {
+            "manifest": manifest, "source": "a test", "verifiedAt": "2026-01-01T00:00:00Z",
+        }});
+        self.store.save_releases(&releases).expect("releases");
+    }
+
+    /// As if a timer had staged what is on trial.
+    pub(crate) fn gate(&self) {
+        let mut pointer = serde_json::to_value(self.pointer().expect("pointer")).expect("json");
+        pointer["trial"]["gated"] = true.into();
+        write(
+            &self.store.root().join("current.json"),
+            &pointer.to_string(),
+        );
+    }
+
     pub(crate) fn start(&self) -> Supervisor {
         self.start_with(Asked::Passively)
     }
