@@ -9,5 +9,6 @@ mod publish;
 mod run;
 mod serve;
 mod support;
+mod turns;
 mod unpack;
 mod words;

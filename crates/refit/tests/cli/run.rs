@@ -177,3 +177,53 @@ fn a_version_that_is_just_starting_is_not_told_to_wait() {
     assert!(words.contains("Version 1.1.0 is running"), "{words}");
     assert!(!words.contains("refit apply"), "{words}");
 }
+
+#[test]
+fn a_recall_acts_at_the_next_start_and_is_told_once() {
+    let device = device(&server("1.0.0"));
+    device.room.publish(&[server("1.1.0")]);
+    let config = device.room.path().join("refit.json");
+    let url = format!("{}latest.json", device.served.url);
+    crate::device::edit(&config, |config| config["manifest"] = json!(url));
+    let say = |manifest: Value| {
+        let file = device.room.site().join("latest.json");
+        std::fs::write(file, manifest.to_string()).unwrap();
+    };
+    say(json!({ "version": "1.1.0" }));
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    let running = Running::start(&device);
+    assert_eq!(running.body(), "1.1.0");
+
+    say(json!({ "version": "1.1.0", "recalled": ["1.1.0"] }));
+    assert_eq!(device.ask(&["check"]).0, 3);
+    let (_, status) = device.ask(&["status"]);
+    assert_eq!(status["recalledRunning"]["version"], "1.1.0", "{status}");
+    assert_eq!(running.body(), "1.1.0", "nothing restarts by itself");
+    assert_eq!(running.stop(), Some(0));
+
+    let recall = "Version 1.1.0 was recalled by its publisher. Version 1.0.0 is running.";
+    for (start, times) in [(1, 1), (2, 0)] {
+        let words = device.room.path().join(format!("words-{start}"));
+        let stderr = std::fs::File::create(&words).unwrap();
+        let running = Running::start_with(&device, stderr.into());
+        assert_eq!(running.body(), "1.0.0");
+        let (_, status) = device.ask(&["status"]);
+        assert_eq!(status["passedOver"]["message"], recall, "{status}");
+        assert_eq!(status["passedOver"]["firstTime"], times == 1, "{status}");
+        assert_eq!(status["bad"], json!([]), "a recall lists nothing");
+        assert_eq!(running.stop(), Some(0));
+        let words = std::fs::read_to_string(words).unwrap();
+        assert_eq!(words.matches(recall).count(), times, "{words}");
+        assert!(!words.contains("refit apply"), "{words}");
+    }
+    let store = device.room.path().join("data/runtime-store");
+    let history = std::fs::read_to_string(store.join("history.log")).unwrap();
+    assert_eq!(history.matches("\"recalled\"").count(), 1, "{history}");
+
+    // It is over when the list is.
+    say(json!({ "version": "1.1.0" }));
+    assert_eq!(device.ask(&["check"]).0, 3, "it is staged still");
+    let running = Running::start(&device);
+    assert_eq!(running.body(), "1.1.0");
+    assert_eq!(running.stop(), Some(0));
+}
