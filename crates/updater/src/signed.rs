@@ -90,6 +90,10 @@ impl Site {
         match self.read_manifest(&repository, package).await {
             Ok(manifest) => {
                 let fresh = trouble.is_none();
+                if fresh {
+                    self.keep_descriptions(&repository, package, &manifest)
+                        .await;
+                }
                 let verified_at = match (&kept, fresh) {
                     (Some(kept), false) => kept.verified_at,
                     (None, false) => repository.signed_at().unwrap_or(clock),
@@ -167,6 +171,24 @@ impl Site {
             url: self.source(),
             why: error.to_string(),
         })
+    }
+
+    /// Has what this device may come to stage described while the host can be reached: its turn may
+    /// come when it cannot.
+    async fn keep_descriptions(
+        &self,
+        repository: &Repository,
+        package: &PackageName,
+        manifest: &Manifest,
+    ) {
+        for version in [Some(&manifest.version), manifest.usable_stable()] {
+            let Some(version) = version.filter(|version| !manifest.recalls(version)) else {
+                continue;
+            };
+            if let Err(error) = self.describe(repository, package, version).await {
+                tracing::info!(%error, "what the manifest names cannot be staged yet");
+            }
+        }
     }
 
     /// The signed description of `version`; an error where there is none.

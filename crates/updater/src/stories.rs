@@ -90,15 +90,15 @@ impl Site {
         files.insert(path.into(), (reply, None));
     }
 
-    pub(crate) fn remove(&self, path: &str) {
-        self.files.lock().unwrap().remove(path);
+    /// From now on it has nothing.
+    pub(crate) fn clear(&self) {
+        self.files.lock().unwrap().clear();
     }
 
     /// From now on it cannot answer anything.
     pub(crate) fn down(&self) {
-        let mut files = self.files.lock().unwrap();
-        files.clear();
-        files.insert("*".into(), (Reply::new(503, ""), None));
+        self.clear();
+        self.answer("*", Reply::new(503, ""));
     }
 
     pub(crate) fn url(&self, path: &str) -> url::Url {
