@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{block_on, local};
 use crate::args::Globals;
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, say};
 use crate::{progress, tarball};
 
 /// Fetch, verify and place a version, so that the next launch tries it
@@ -58,6 +58,7 @@ impl Stage {
                 .rollout
                 .as_ref()
                 .filter(|it| it.version.is_some() && it.version == report.version);
+            let trouble = status.rollout.as_ref().and_then(|it| it.trouble.as_deref());
             let json = json!({
                 "outcome": report.outcome,
                 "decision": decision(report.outcome),
@@ -66,8 +67,13 @@ impl Stage {
                 "bucket": rollout.and_then(|it| it.bucket),
                 "delaySeconds": rollout.and_then(|it| it.delay_seconds),
                 "eligibleAt": rollout.and_then(|it| it.eligible_at),
+                "trouble": trouble,
                 "message": report.message,
             });
+            // The answer stands on what was heard before: whoever asks is to know.
+            if let Some(trouble) = trouble {
+                say(&format!("Nothing new was heard: {trouble}"));
+            }
             Ok(if report.outcome == StageOutcome::Staged {
                 Answer::done(json).words(report.message)
             } else {
