@@ -50,6 +50,7 @@ pub(crate) fn start_published(
         plan: plan.clone(),
         notes: None,
         critical: false,
+        stable: None,
         known,
         again: false,
     };

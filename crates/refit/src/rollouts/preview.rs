@@ -24,12 +24,13 @@ impl Preview<'_> {
         let at = self.change.at;
         let mut lines = Vec::new();
         if let Some(before) = self.change.outlook_before() {
-            lines.push(format!("Until now, {}", self.sentence(&before, at)));
+            lines.push(format!("As it is, {}", self.sentence(&before, at)));
         }
         let after = self.change.outlook();
-        lines.push(format!("From now on, {}", self.sentence(&after, at)));
+        lines.push(format!("After this, {}", self.sentence(&after, at)));
         if after.now > rollout::Share::NONE || !after.later.is_empty() {
-            lines.push(chart::curve(&chart::turns(&after, at), at, self.devices));
+            let curve = chart::curve(&chart::turns(&after, at), at, self.devices);
+            lines.extend(curve.lines().map(|line| format!("  {line}")));
         }
         lines.extend(self.also.iter().cloned());
         lines.join("\n")

@@ -30,6 +30,14 @@ pub enum RampError {
         /// The newest now.
         present: Box<Version>,
     },
+    /// What the others may have is no step back from.
+    #[error("version {stable} is not older than {version}")]
+    NotOlder {
+        /// The version to be started.
+        version: Box<Version>,
+        /// What the others were to have.
+        stable: Box<Version>,
+    },
     /// It has been started before.
     #[error("version {0} is being rolled out already")]
     Started(Version),
@@ -75,6 +83,7 @@ impl RampError {
         match self {
             Self::Recalled(_) => "recalled",
             Self::NotNewer { .. } => "not-newer",
+            Self::NotOlder { .. } => "not-older",
             Self::Started(_) => "started",
             Self::IsHalted(_) => "halted",
             Self::NotHalted => "not-halted",
@@ -92,6 +101,7 @@ impl RampError {
             Self::NotNewer { .. } => {
                 "Devices never go back for a rollout: publish it under a higher version, or `halt` or `recall` the newest."
             }
+            Self::NotOlder { .. } => "Name an older version behind --stable, or leave it out.",
             Self::Started(_) => {
                 "`promote` lets in more of the fleet; `--again` starts it over, from its first batch."
             }
@@ -121,7 +131,10 @@ pub struct Start {
     pub notes: Option<String>,
     /// Whether everyone may have it at once, whatever the plan says.
     pub critical: bool,
-    /// What the others have, where no document says so: what devices got before there was one.
+    /// What the others may have, where the caller decides that.
+    pub stable: Option<Version>,
+    /// What they have, where nobody decides and no document says so: what devices got before there
+    /// was one.
     pub known: Option<Version>,
     /// Whether the newest is to be started over.
     pub again: bool,
@@ -135,8 +148,16 @@ pub fn start(
     now: Timestamp,
 ) -> Result<Change, RampError> {
     let now = whole(now);
+    if let Some(stable) = wish.stable.as_ref()
+        && !wish.version.is_newer_than(stable)
+    {
+        return Err(RampError::NotOlder {
+            version: wish.version.clone().into(),
+            stable: stable.clone().into(),
+        });
+    }
     let Some(document) = document else {
-        let known = wish.known.as_ref();
+        let known = wish.stable.as_ref().or(wish.known.as_ref());
         let manifest = Manifest {
             package: Some(wish.package.clone()),
             version: wish.version.clone(),
@@ -158,8 +179,12 @@ pub fn start(
     };
     let old = document.manifest();
     let version = &wish.version;
-    if old.recalls(version) {
-        return Err(RampError::Recalled(version.clone()));
+    if let Some(recalled) = [Some(version), wish.stable.as_ref()]
+        .into_iter()
+        .flatten()
+        .find(|version| old.recalls(version))
+    {
+        return Err(RampError::Recalled(recalled.clone()));
     }
     let halted = document
         .halted()
@@ -183,7 +208,7 @@ pub fn start(
         version: version.clone(),
         published_at: Some(now),
         plan: wish.plan.clone(),
-        stable: stable.cloned(),
+        stable: wish.stable.clone().or_else(|| stable.cloned()),
         critical: wish.critical,
         notes: wish.notes.clone(),
         ..old.clone()

@@ -38,6 +38,7 @@ pub(super) fn wish(version: &str) -> Start {
         plan: parse_plan("30%,70%@12h").unwrap(),
         notes: None,
         critical: false,
+        stable: None,
         known: None,
         again: false,
     }

@@ -34,6 +34,9 @@ pub(crate) struct Start {
     /// Everyone may have it at once, whatever the plan says
     #[arg(long)]
     critical: bool,
+    /// What the others may have meanwhile [default: what everyone could have until now]
+    #[arg(long, value_name = "VERSION")]
+    stable: Option<Version>,
     /// Start the present version over, from its first batch
     #[arg(long)]
     again: bool,
@@ -53,6 +56,9 @@ impl Start {
         let notes = notes.map(|text| text.trim_end().to_owned());
         let work = self.place.open().await?;
         work.must_be_published(&self.version).await?;
+        if let Some(stable) = &self.stable {
+            work.must_be_published(stable).await?;
+        }
         let known = match &work.document {
             Some(_) => None,
             None => work.desk.latest(&work.package).await?,
@@ -63,14 +69,16 @@ impl Start {
             plan: self.plan.clone(),
             notes: notes.filter(|text| !text.is_empty()),
             critical: self.critical,
+            stable: self.stable.clone(),
             known,
             again: self.again,
         };
         let change = ramp::start(work.document.as_ref(), &wish, work.now);
         let mut also = Vec::from_iter(stopped(&work, &self.version));
-        also.extend(left_out(&self.plan));
         if self.critical {
             also.push("It is critical: the plan counts for nobody.".to_owned());
+        } else {
+            also.extend(left_out(&self.plan));
         }
         let (package, version) = (&work.package, &self.version);
         let told = Told {

@@ -136,7 +136,7 @@ fn rows(document: &Document, outlook: &Outlook, now: Timestamp) -> Vec<[String; 
         None => "never, as it stands".to_owned(),
     };
     row("Everyone", everyone);
-    if let Some(stable) = &manifest.stable {
+    if let Some(stable) = &outlook.meanwhile {
         row("Meanwhile", stable.to_string());
     }
     if let Some(halted) = document.halted() {

@@ -95,6 +95,29 @@ fn what_devices_would_not_take_is_not_started() {
 }
 
 #[test]
+fn what_the_others_may_have_can_be_decided() {
+    let with = |stable: &str| Start {
+        stable: Some(v(stable)),
+        known: Some(v("1.1.5")),
+        ..wish("1.2.0")
+    };
+    let now = at("20T08:00:00");
+    let first = start(None, &with("0.9.0"), now).unwrap();
+    assert_eq!(first.after.manifest().stable, Some(v("0.9.0")));
+    let document = document(&ramp());
+    let later = start(Some(&document), &with("1.0.0"), now).unwrap();
+    assert_eq!(later.after.manifest().stable, Some(v("1.0.0")));
+    assert_eq!(
+        start(Some(&document), &with("0.9.0"), now),
+        Err(RampError::Recalled(v("0.9.0")))
+    );
+    for stable in ["1.2.0", "1.3.0"] {
+        let error = start(None, &with(stable), now).unwrap_err();
+        assert_eq!(error.kind(), "not-older", "{error}");
+    }
+}
+
+#[test]
 fn what_is_halted_may_be_started_over() {
     let halted = halt(&document(&ramp()), at("12T20:00:00")).unwrap().after;
     let change = start(Some(&halted), &wish("1.1.0"), at("13T20:00:00")).unwrap();
