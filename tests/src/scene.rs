@@ -272,10 +272,13 @@ impl Scene {
         Ok(resolved)
     }
 
-    /// What an answer, or the status after it, says is wrong with the signed repository.
-    pub async fn trouble(&self, answer: &Answer) -> Result<String> {
-        let status = self.status().await?;
-        Ok(format!("{} {}", answer.json["error"], status["terms"]))
+    /// What a check says is wrong with whom the device follows: an error's kind and words.
+    pub async fn trouble(&self) -> Result<String> {
+        let answer = self.refit(&["check"]).await?;
+        Ok(format!(
+            "{} {}",
+            answer.json["error"], answer.json["trouble"]
+        ))
     }
 
     /// Nothing of this version is on the device: neither named, nor stored.

@@ -21,6 +21,48 @@ fn make_read_only(dir: &Path) -> Result<Option<e2e::mounts::Mount>> {
     Ok(None)
 }
 
+/// Whether this text is in the file, as bytes.
+fn holds(file: &Path, text: &str) -> Result<bool> {
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    Ok(bytes
+        .windows(text.len())
+        .any(|there| there == text.as_bytes()))
+}
+
+#[test]
+fn a_release_has_no_clock_that_can_be_moved() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    unpack(dir.path())?;
+    let installed = dir.path().join("usr/bin/refit-shell");
+    let tested = parts::part("refit-shell")?;
+    for text in ["REFIT_TEST_CLOCK", "THIS BUILD IS FOR TESTS ONLY"] {
+        ensure!(holds(&tested, text)?, "the stories' shell has no {text}");
+        ensure!(!holds(&installed, text)?, "the release has {text}");
+    }
+    // It is the release that was looked into.
+    ensure!(
+        holds(&installed, "REFIT_NO_AUTO_UPDATE")?,
+        "it is another program"
+    );
+    Ok(())
+}
+
+/// The package's files, below `dir`.
+fn unpack(dir: &Path) -> Result<()> {
+    let unpacked = Command::new("dpkg-deb")
+        .arg("-x")
+        .arg(parts::part("refit-shell.deb")?)
+        .arg(dir)
+        .output()
+        .context("cannot run dpkg-deb")?;
+    ensure!(
+        unpacked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&unpacked.stderr)
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_installed_app_brings_its_own_node_and_updates_from_read_only_resources() -> Result<()>
 {
@@ -35,17 +77,7 @@ async fn the_installed_app_brings_its_own_node_and_updates_from_read_only_resour
         .await?;
 
     let system = scene.root().join("system");
-    let unpacked = Command::new("dpkg-deb")
-        .arg("-x")
-        .arg(parts::part("refit-shell.deb")?)
-        .arg(&system)
-        .output()
-        .context("cannot run dpkg-deb")?;
-    ensure!(
-        unpacked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&unpacked.stderr)
-    );
+    unpack(&system)?;
     let _view = make_read_only(&system)?;
 
     scene.env.insert("PATH".into(), "/usr/bin:/bin".into());
