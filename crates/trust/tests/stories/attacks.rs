@@ -208,6 +208,52 @@ async fn mixing_files_of_different_times_is_refused() {
     assert!(matches!(error, TrustError::Mismatch { .. }), "{error:?}");
 }
 
+/// The publisher once signed two files of the same version and length, and meant the other one.
+#[tokio::test]
+async fn a_file_of_the_right_version_is_told_from_another_by_its_digest() {
+    for role in ["snapshot", "targets"] {
+        let (device, mut publisher, _) = settled().await;
+        let mut other = publisher.clone();
+        publisher.add("latest.json", b"meant");
+        publisher.publish();
+        other.add("latest.json", b"other");
+        other.publish();
+        let path = format!("metadata/4.{role}.json");
+        assert_eq!(publisher.files[&path].len(), other.files[&path].len());
+        let host = publisher.host();
+        host.put(&path, &other.files[&path]);
+        let error = refused(&device, &host).await;
+        assert!(
+            matches!(&error, TrustError::Mismatch { why, .. } if why.contains("sha256")),
+            "{role} {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_shorter_than_signed_is_refused_without_a_digest_too() {
+    let (device, mut publisher, _) = settled().await;
+    publisher.publish();
+    let meta = publisher.snapshot.meta.get_mut("targets.json").unwrap();
+    meta.hashes = None;
+    meta.length = meta.length.map(|length| length + 1);
+    publisher.sign_snapshot();
+    publisher.sign_timestamp();
+    let error = refused(&device, &publisher.host()).await;
+    assert!(matches!(error, TrustError::Mismatch { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_timestamp_that_lists_more_than_the_snapshot_is_refused() {
+    let (device, mut publisher, _) = settled().await;
+    publisher.publish();
+    let meta = publisher.timestamp.meta["snapshot.json"].clone();
+    publisher.timestamp.meta.insert("targets.json".into(), meta);
+    publisher.sign_timestamp();
+    let error = refused(&device, &publisher.host()).await;
+    assert!(matches!(error, TrustError::Malformed { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_repository_of_somebody_else_is_refused() {
     let (device, _, _) = settled().await;

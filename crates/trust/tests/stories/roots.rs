@@ -226,9 +226,37 @@ async fn an_app_with_a_newer_root_of_the_same_line_goes_on_with_it() {
     // Nothing it stood on has changed, so nothing is forgotten.
     let kept = device.trust().kept().await.unwrap().unwrap();
     assert!(kept.target("latest.json").is_some());
+    let past = publisher.host();
     publisher.publish();
-    device.refresh(&publisher.host()).await.unwrap();
+    let host = publisher.host();
+    // The app's own root is not asked for, and what was seen before it still counts.
+    host.remove("metadata/2.root.json");
+    device.refresh(&host).await.unwrap();
     assert_eq!(device.versions(), [2, 3, 3, 3]);
+    let error = device.refresh(&past).await.unwrap_err();
+    assert!(matches!(error, TrustError::Rollback { .. }), "{error:?}");
+}
+
+/// More signatures are asked for than the stored timestamp has, of the same keys.
+#[tokio::test]
+async fn a_timestamp_signed_again_for_a_higher_threshold_takes_the_place_of_the_stored_one() {
+    let mut publisher = Publisher::new();
+    let keys = vec![Key::new(), Key::new()];
+    publisher.set_keys("timestamp", 1, keys.clone());
+    publisher.next_root(&[]);
+    publisher
+        .keys
+        .insert("timestamp".into(), keys[..1].to_vec());
+    publisher.add("latest.json", b"one");
+    publisher.publish();
+    let device = Device::up_to_date(&publisher).await;
+
+    publisher.set_keys("timestamp", 2, keys);
+    publisher.next_root(&[]);
+    publisher.sign_timestamp();
+    device.refresh(&publisher.host()).await.unwrap();
+    assert_eq!(device.versions(), [3, 2, 2, 2]);
+    assert!(device.trust().kept().await.unwrap().is_some());
 }
 
 #[tokio::test]

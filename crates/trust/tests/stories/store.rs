@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trust::TrustError;
 
-use crate::support::{Device, Publisher, tree};
+use crate::support::{Device, Publisher, sha256, tree};
 
 /// Every stored file of a generation, cut off, emptied, filled with zeros, removed, or replaced by an
 /// older one: the device never takes a replay for news, and says which file it is.
@@ -53,9 +53,14 @@ async fn no_damage_to_a_stored_file_makes_the_device_forget() {
             Some(vec![0; bytes.len()]),
             Some(flipped),
             Some(b"{}".to_vec()),
+            // Good metadata to look at, as of before: what was seen is forgotten.
+            Some(replaced(bytes, "\"version\": 4", "\"version\": 1")),
             None,
         ];
-        for damage in damages {
+        for damage in damages
+            .into_iter()
+            .filter(|one| one.as_ref() != Some(bytes))
+        {
             match &damage {
                 Some(damage) => std::fs::write(path, damage).unwrap(),
                 None => std::fs::remove_file(path).unwrap(),
@@ -88,6 +93,48 @@ async fn no_damage_to_a_stored_file_makes_the_device_forget() {
         error,
         TrustError::Signatures { .. } | TrustError::Rollback { .. }
     ));
+}
+
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    text.replace(from, to).into_bytes()
+}
+
+/// A store that somebody else wrote, rightly listed in all its parts: signatures still count.
+#[tokio::test]
+async fn signatures_are_checked_again_when_the_store_is_read() {
+    let mut publisher = Publisher::with_latest(b"one");
+    publisher.rotate("timestamp");
+    publisher.publish();
+    let mut stranger = Publisher::with_latest(b"evil");
+    stranger.rotate("timestamp");
+    stranger.publish();
+    for (name, path) in [
+        ("roots/1.root.json", "metadata/1.root.json"),
+        ("roots/2.root.json", "metadata/2.root.json"),
+        ("whole/timestamp.json", "metadata/timestamp.json"),
+        ("whole/snapshot.json", "metadata/3.snapshot.json"),
+        ("whole/targets.json", "metadata/3.targets.json"),
+    ] {
+        let device = Device::up_to_date(&publisher).await;
+        let forged = &stranger.files[path];
+        std::fs::write(device.generation().join(name), forged).unwrap();
+        let list = device.generation().join("contents.json");
+        let mut contents: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
+        contents["files"][name] =
+            serde_json::json!({ "length": forged.len(), "sha256": sha256(forged) });
+        std::fs::write(&list, contents.to_string()).unwrap();
+        for error in [
+            device.trust().kept().await.unwrap_err(),
+            device.refresh(&publisher.host()).await.unwrap_err(),
+        ] {
+            assert!(
+                matches!(error, TrustError::Damaged { .. }),
+                "{name} {error:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -146,10 +193,12 @@ async fn leftovers_of_a_commit_that_was_cut_off_are_no_harm_and_go() {
     let new = device.store().join("new");
     std::fs::create_dir_all(new.join("roots")).unwrap();
     std::fs::write(new.join("timestamp.json"), b"{").unwrap();
+    std::fs::write(new.join("stray.json"), b"{").unwrap();
     assert!(device.trust().kept().await.unwrap().is_some());
     publisher.publish();
     device.refresh(&publisher.host()).await.unwrap();
     assert!(!new.exists());
+    assert!(!device.generation().join("stray.json").exists());
     assert_eq!(device.version("timestamp"), 3);
 }
 
