@@ -16,7 +16,7 @@ use crate::board::Board;
 use crate::history;
 use crate::local::Local;
 use crate::status::Status;
-use crate::wiring;
+use crate::{updating, wiring};
 
 /// A handle on one device; clones share it.
 #[derive(Debug, Clone)]
@@ -218,7 +218,7 @@ impl Device {
         let inner = &self.0;
         inner
             .updater
-            .get_or_init(|| wiring::updater(&inner.local, inner.running.subscribe(), passive))
+            .get_or_init(|| updating::updater(&inner.local, inner.running.subscribe(), passive))
             .as_ref()
             .map_err(Clone::clone)
     }
@@ -229,7 +229,7 @@ impl Device {
         work: impl FnOnce(&Store) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let Some(store) = self.0.local.store().cloned() else {
-            return Err(wiring::no_store(&self.0.local));
+            return Err(updating::no_store(&self.0.local));
         };
         tokio::task::spawn_blocking(move || work(&store))
             .await

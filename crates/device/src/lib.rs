@@ -37,6 +37,7 @@ mod rollout_status;
 mod status;
 mod switches;
 mod trust_root;
+mod updating;
 mod wiring;
 
 pub use applied::{Applied, AppliedOutcome};

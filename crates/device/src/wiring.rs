@@ -3,131 +3,26 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use rollout::Version;
-use runtime_store::{Asked, HistoryEvent, How, Store};
+use runtime_store::{Asked, HistoryEvent, How};
 use supervisor::{Event, Readiness, Spec, State, Supervisor};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use trust::Trust;
-use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, UpdateEvent, Updater, UpdaterSpec};
+use tokio::time::MissedTickBehavior;
+use updater::{UpdateEvent, Updater};
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
 use crate::local::Local;
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
-use crate::{Problem, Updates, passed_over, trust_root};
+use crate::{Updates, passed_over};
 
 /// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
 /// same, so that nothing outlives it by more than 5 s.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The updater, or why there is none.
-pub(crate) fn updater(
-    local: &Local,
-    running: watch::Receiver<Option<Version>>,
-    passive: bool,
-) -> Result<Updater, Problem> {
-    if local.switches.updates == Updates::DevelopmentBuild {
-        return Err(Problem::new(
-            "updates-off",
-            "this is a development build: updates are off",
-            "Build the app for release to try its updates.",
-        ));
-    }
-    let Some(store) = local.store() else {
-        return Err(no_store(local));
-    };
-    let config = local.config();
-    let home = dirs::home_dir();
-    let npm = NpmSettings::read(&local.options.env, home.as_deref());
-    let registry = Registry::new(
-        config.package.clone(),
-        config.registry.clone(),
-        npm,
-        Timeouts::default(),
-    )
-    .map_err(|error| Problem::from_error(error.kind(), &error, error.hint()))?;
-    let spec = UpdaterSpec {
-        policy: policy(local, store)?,
-        registry,
-        channel: config.channel.clone(),
-        entry: config.entry.clone(),
-        carry: config.carry.clone(),
-        limits: runtime_store::Limits::default(),
-        passive,
-        after: config.check.after,
-        every: config.check.every,
-    };
-    Ok(Updater::start(
-        spec,
-        store.clone(),
-        Arc::new(local.shell().clone()),
-        running,
-    ))
-}
-
-/// Who is followed: the configuration alone says so. A trust root that is of no use means nobody,
-/// and never somebody else.
-fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
-    let config = local.config();
-    let follow = match (&config.trust, &config.manifest) {
-        (Some(anchor), _) => {
-            let root = match &local.trust_root {
-                Some(Ok(root)) => root.clone(),
-                Some(Err(why)) => return Err(Problem::new("trust-root", why, trust_root::HINT)),
-                None => {
-                    return Err(Problem::new(
-                        "trust-root",
-                        "it was not read",
-                        trust_root::HINT,
-                    ));
-                }
-            };
-            let below = |folder: &str| {
-                anchor.url.join(folder).map_err(|error| {
-                    Problem::from_error("config", &error, "Mend `trust.url` in the configuration.")
-                })
-            };
-            let trust = Trust::new(
-                root,
-                store.root().join("trust"),
-                below("metadata/")?,
-                below("targets/")?,
-                trust::Limits::default(),
-            );
-            Follow::Tuf {
-                trust: Arc::new(trust),
-                site: below("..")?,
-            }
-        }
-        (None, Some(manifest)) => Follow::Manifest {
-            manifest: manifest.clone(),
-            latest: config.latest.clone(),
-        },
-        (None, None) => Follow::Registry,
-    };
-    Ok(Policy {
-        follow,
-        experimental: local.switches.experimental,
-        built_at: local.shell().built_at,
-        pin: config.pin(),
-    })
-}
-
-/// Why there is no store, in the words of what went wrong when it was opened.
-pub(crate) fn no_store(local: &Local) -> Problem {
-    let mut why = format!("there is no store in {}", local.data_dir().display());
-    for problem in &local.problems {
-        why.push_str("; ");
-        why.push_str(problem);
-    }
-    Problem::new(
-        "no-store",
-        why,
-        "See that this is a folder that can be written, then try again.",
-    )
-}
+/// How often the status is made anew from what is known, in case the time alone changed it.
+const TICK: Duration = Duration::from_mins(1);
 
 fn spec(local: &Local) -> Spec {
     let config = local.config();
@@ -178,6 +73,7 @@ pub(crate) async fn start(device: &Device) {
         tokio::spawn(collect_after_launch(device.clone(), state.clone())),
         tokio::spawn(follow_state(device.clone(), state)),
         tokio::spawn(follow_launches(device.clone(), heard)),
+        tokio::spawn(follow_time(device.clone())),
     ];
     let passive = local.switches.updates == Updates::On;
     match device.updater(passive) {
@@ -267,6 +163,17 @@ async fn follow_state(device: Device, mut state: watch::Receiver<State>) {
         if state.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// What is signed expires, and turns come, without any other news.
+async fn follow_time(device: Device) {
+    let mut ticks = tokio::time::interval(TICK);
+    // A machine that slept needs one look, not all that it missed.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        device.0.board.update(|_| {});
     }
 }
 

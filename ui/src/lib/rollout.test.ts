@@ -39,6 +39,9 @@ test('a held version says when its turn is, and then that it has come', () => {
     'Rolling out: your turn is at 6:40 PM.',
   )
   expect(standing({ eligibleAt: '2026-06-12T12:00:00Z' })).toContain('your turn has come')
+  expect(
+    standing({ eligibleAt: '2026-06-12T12:00:00Z' }, { updates: 'no-auto-update' }),
+  ).toBe('Version 1.2.0 is being rolled out, and your turn has come.')
   expect(standing({ eligibleAt: null })).toBe('Version 1.2.0 is being rolled out.')
 })
 

@@ -1,6 +1,6 @@
 /** Rollouts and trust in words: why this app does or does not have the newest, and when it will. */
 import type { PassedOver, Rollout, Staged, Status } from 'tauri-plugin-refit-api'
-import { moment } from './words'
+import { localTimes, moment } from './words'
 
 /** How long ago, as people say it. */
 export function ago(time: string, now: Date): string {
@@ -50,7 +50,9 @@ export function standingWords(status: Status, now: Date): string | null {
   if (eligibleAt === null) return `Version ${version} is being rolled out.`
   return new Date(eligibleAt).getTime() > now.getTime()
     ? `Rolling out: your turn is ${turn(eligibleAt, now)}.`
-    : `Version ${version} is being rolled out, and your turn has come: the next check fetches it.`
+    : `Version ${version} is being rolled out, and your turn has come${
+        status.updates === 'on' ? ': the next check fetches it' : ''
+      }.`
 }
 
 /** Who is believed, and how old their word is. */
@@ -92,10 +94,10 @@ export function blockedWords(
     }
     case 'expired':
       return rollout?.expires == null
-        ? blocked.message
+        ? localTimes(blocked.message)
         : `Version ${version} is not started. ${expiredWords(rollout.expires, now)}`
     default:
-      return blocked.message
+      return localTimes(blocked.message)
   }
 }
 
@@ -118,5 +120,5 @@ function expiredWords(expires: string, now: Date): string {
 function sentence(text: string | null): string | null {
   const trimmed = (text ?? '').trim()
   if (trimmed === '') return null
-  return /[.…?:]$/.test(trimmed) ? trimmed : `${trimmed}.`
+  return localTimes(/[.…?:]$/.test(trimmed) ? trimmed : `${trimmed}.`)
 }

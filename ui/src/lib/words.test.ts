@@ -10,6 +10,7 @@ import {
   checkWords,
   historyKey,
   historyWords,
+  localTimes,
   progressWords,
   reasonWords,
   rollBack,
@@ -84,6 +85,14 @@ test('every event of the history has words of its own', () => {
   const recall = { event: 'rolled-back', version: '1.0.0', from: '1.1.0', reason: 'recalled' } as const
   expect(historyWords({ at, ...recall })).toBe('Version 1.1.0 was passed over; version 1.0.0 ran')
   expect(reasonWords(recall.reason)).toBe('Its publisher recalled it.')
+})
+
+test('times in a text of the device are told as people here write them', () => {
+  const text = "this device's turn is at 2026-06-12T16:40:00Z, not 2026-06-12T16:40:00.5Z"
+  expect(localTimes(text).replace(/\s/g, ' ')).toBe(
+    "this device's turn is at Jun 12, 2026, 6:40:00 PM, not Jun 12, 2026, 6:40:00 PM",
+  )
+  expect(localTimes('2026-06-12 and T16:40Z stay')).toBe('2026-06-12 and T16:40Z stay')
 })
 
 test('a known reason is told in words, an unknown one as it is', () => {

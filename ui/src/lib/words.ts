@@ -8,6 +8,11 @@ export function moment(time: string): string {
   return date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
+/** A text from the device, with its times as people here write them. */
+export function localTimes(text: string): string {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, moment)
+}
+
 export function bytes(count: number): string {
   const megabytes = count / 1_000_000
   return megabytes < 0.1 ? `${Math.ceil(count / 1000)} kB` : `${megabytes.toFixed(1)} MB`
@@ -39,7 +44,7 @@ export function checkWords(check: LastCheck | null, running: Status['running'] =
   const who = check.by === 'person' ? 'You checked' : 'Checked'
   const runsNow = check.error === null && running !== null && running.version === check.version
   const what = runsNow ? `Up to date: the newest is ${running.version}` : check.message
-  return `${who} on ${moment(check.at)}: ${check.error?.message ?? what}`
+  return `${who} on ${moment(check.at)}: ${localTimes(check.error?.message ?? what)}`
 }
 
 export function progressWords(progress: NonNullable<Status['progress']>): string {

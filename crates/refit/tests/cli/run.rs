@@ -220,6 +220,16 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
     let history = std::fs::read_to_string(store.join("history.log")).unwrap();
     assert_eq!(history.matches("\"recalled\"").count(), 1, "{history}");
 
+    // Even the bundled version can be recalled; it runs where nothing newer may.
+    say(json!({ "version": "1.1.0", "recalled": ["1.1.0", "1.0.0"] }));
+    assert_eq!(device.ask(&["check"]).0, 3);
+    let running = Running::start(&device);
+    assert_eq!(running.body(), "1.0.0");
+    let (_, status) = device.ask(&["status"]);
+    let told = status["recalledRunning"]["message"].as_str().unwrap();
+    assert!(told.contains("came with the app"), "{status}");
+    assert_eq!(running.stop(), Some(0));
+
     // It is over when the list is.
     say(json!({ "version": "1.1.0" }));
     assert_eq!(device.ask(&["check"]).0, 3, "it is staged still");

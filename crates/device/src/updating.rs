@@ -1,0 +1,119 @@
+//! The updater of this device, and whom it follows.
+
+use std::sync::Arc;
+
+use rollout::Version;
+use runtime_store::Store;
+use tokio::sync::watch;
+use trust::Trust;
+use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, Updater, UpdaterSpec};
+
+use crate::local::Local;
+use crate::{Problem, Updates, trust_root};
+
+/// The updater, or why there is none.
+pub(crate) fn updater(
+    local: &Local,
+    running: watch::Receiver<Option<Version>>,
+    passive: bool,
+) -> Result<Updater, Problem> {
+    if local.switches.updates == Updates::DevelopmentBuild {
+        return Err(Problem::new(
+            "updates-off",
+            "this is a development build: updates are off",
+            "Build the app for release to try its updates.",
+        ));
+    }
+    let Some(store) = local.store() else {
+        return Err(no_store(local));
+    };
+    let config = local.config();
+    let home = dirs::home_dir();
+    let npm = NpmSettings::read(&local.options.env, home.as_deref());
+    let registry = Registry::new(
+        config.package.clone(),
+        config.registry.clone(),
+        npm,
+        Timeouts::default(),
+    )
+    .map_err(|error| Problem::from_error(error.kind(), &error, error.hint()))?;
+    let spec = UpdaterSpec {
+        policy: policy(local, store)?,
+        registry,
+        channel: config.channel.clone(),
+        entry: config.entry.clone(),
+        carry: config.carry.clone(),
+        limits: runtime_store::Limits::default(),
+        passive,
+        after: config.check.after,
+        every: config.check.every,
+    };
+    Ok(Updater::start(
+        spec,
+        store.clone(),
+        Arc::new(local.shell().clone()),
+        running,
+    ))
+}
+
+/// Who is followed: the configuration alone says so. A trust root that is of no use means nobody,
+/// and never somebody else.
+fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
+    let config = local.config();
+    let follow = match (&config.trust, &config.manifest) {
+        (Some(anchor), _) => {
+            let root = match &local.trust_root {
+                Some(Ok(root)) => root.clone(),
+                Some(Err(why)) => return Err(Problem::new("trust-root", why, trust_root::HINT)),
+                None => {
+                    return Err(Problem::new(
+                        "trust-root",
+                        "it was not read",
+                        trust_root::HINT,
+                    ));
+                }
+            };
+            let below = |folder: &str| {
+                anchor.url.join(folder).map_err(|error| {
+                    Problem::from_error("config", &error, "Mend `trust.url` in the configuration.")
+                })
+            };
+            let trust = Trust::new(
+                root,
+                store.root().join("trust"),
+                below("metadata/")?,
+                below("targets/")?,
+                trust::Limits::default(),
+            );
+            Follow::Tuf {
+                trust: Arc::new(trust),
+                site: below("..")?,
+            }
+        }
+        (None, Some(manifest)) => Follow::Manifest {
+            manifest: manifest.clone(),
+            latest: config.latest.clone(),
+        },
+        (None, None) => Follow::Registry,
+    };
+    Ok(Policy {
+        follow,
+        experimental: local.switches.experimental,
+        built_at: local.shell().built_at,
+        pin: config.pin(),
+    })
+}
+
+/// Why there is no store, in the words of what went wrong when it was opened.
+pub(crate) fn no_store(local: &Local) -> Problem {
+    let mut why = format!("there is no store in {}", local.data_dir().display());
+    for problem in &local.problems {
+        why.push_str("; ");
+        why.push_str(problem);
+    }
+    Problem::new(
+        "no-store",
+        why,
+        "See that this is a folder that can be written, then try again.",
+    )
+}
