@@ -114,6 +114,9 @@ struct Rotate {
     /// A root key that is elsewhere; may be given more than once
     #[arg(long, value_name = "FILE")]
     root_key: Vec<PathBuf>,
+    /// The old key is gone: devices that come in the very moment of the change try again later
+    #[arg(long)]
+    lost: bool,
     /// Also write the newest root here, for the next shell to be built with
     #[arg(long, value_name = "FILE")]
     root_out: Option<PathBuf>,
@@ -213,6 +216,7 @@ impl Rotate {
             role: self.role,
             new_key: self.new_key,
             root_keys: self.root_key,
+            lost: self.lost,
             lifetimes: self.expires.into(),
         };
         let done = repo::rotate(&site, &keys, &wishes, now).await?;

@@ -1,7 +1,6 @@
 //! `refit serve`: a published folder on loopback: registry, manifest and repository.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -9,14 +8,16 @@ use tokio::net::TcpListener;
 use super::block_on;
 use crate::failure::Failure;
 use crate::output::{Answer, tell};
-use crate::site::{Folder, http};
+use crate::site::{Address, Folder, http};
 
-/// Serve a published folder as an npm registry, on this machine only
+/// Serve a published folder on this machine only: registry, manifest and signed repository
+///
+/// For trying out. Answers with ETags and ranges; hidden files and keys (*.pem) are not served.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// The folder that `refit publish` fills
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[arg(value_name = "SITE")]
+    site: Address,
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -24,7 +25,13 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, json: bool) -> Result<Answer, Failure> {
-        let site = Folder::open(&self.dir)?;
+        let Address::Folder(dir) = &self.site else {
+            return Err(Failure::usage(
+                "A bucket is served by its own host",
+                "Name a folder; a bucket's files can be read at its host's address.",
+            ));
+        };
+        let site = Folder::open(dir)?;
         block_on(async move {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
             let listener = TcpListener::bind(address)

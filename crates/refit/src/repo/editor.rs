@@ -224,6 +224,12 @@ impl Unsigned {
         self
     }
 
+    /// Signs for `root` instead, which the site does not have yet.
+    pub(crate) fn only_for(mut self, root: Root) -> Self {
+        self.root = root;
+        self
+    }
+
     /// Signs it. Only the keys of roles that are signed are read.
     pub(crate) async fn sign(self, keys: &KeyDir) -> Result<Signed, Failure> {
         let Self {
@@ -306,6 +312,13 @@ impl Signed {
     /// What was signed, and until when it holds.
     pub(crate) fn expiries(&self) -> &[(Role, Timestamp)] {
         &self.signed
+    }
+
+    /// The files to write: those that nothing leads to yet, and the timestamp, which does.
+    pub(crate) fn in_two(self) -> (Vec<Upload>, Vec<Upload>) {
+        self.uploads
+            .into_iter()
+            .partition(|upload| upload.kind != Kind::Timestamp)
     }
 
     /// The files to write.

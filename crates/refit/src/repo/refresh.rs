@@ -89,6 +89,9 @@ pub(crate) async fn refresh(
         changes.add(Kind::Root, path, Body::Bytes(bytes.clone()), Expect::New);
     }
     changes.write(site, &lock).await?;
+    if let Some((_, bytes)) = &new_root {
+        keys.trust(bytes)?;
+    }
     if let Some(versions) = versions {
         let root = new_root.as_ref().map_or(versions.root, |(root, _)| *root);
         keys.remember(crate::keys::Versions { root, ..versions });

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use tough::schema::Root;
+use tough::schema::decoded::{Decoded, Hex};
+use tough::schema::{Root, Signed};
 
 use super::editor::{Editor, Unsigned};
 use super::lifetime::Lifetimes;
@@ -15,6 +16,9 @@ use crate::keys::{KeyDir, Role, SecretKey, Versions};
 use crate::site::changes::{Changes, Kind};
 use crate::site::{Body, Expect, Site};
 
+/// What metadata calls a key.
+type KeyId = Decoded<Hex>;
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
@@ -23,6 +27,8 @@ pub(crate) struct Rotation {
     pub(crate) new_key: Option<PathBuf>,
     /// Root keys besides the folder's own.
     pub(crate) root_keys: Vec<PathBuf>,
+    /// The old key is gone, or must not sign once more.
+    pub(crate) lost: bool,
     pub(crate) lifetimes: Lifetimes,
 }
 
@@ -43,6 +49,10 @@ pub(crate) struct Rotated {
 /// What the role signs is signed with both keys first, which devices with the old root accept, and then
 /// the new root appears, which devices accept with the same files. So a device that comes at any moment
 /// finds a whole repository, and stopping anywhere leaves one.
+///
+/// Without the old key that cannot be: then all but the timestamp is written, the new root, and the
+/// timestamp at once after it. A device that comes between those two accepts nothing new, and keeps what
+/// it has.
 pub(crate) async fn rotate(
     site: &Site,
     keys: &KeyDir,
@@ -51,35 +61,58 @@ pub(crate) async fn rotate(
 ) -> Result<Rotated, Failure> {
     let lock = site.lock()?;
     let role = wishes.role;
-    let loaded = loaded::load(site, keys).await?;
+    let (loaded, begun) = match loaded::load(site, keys).await {
+        Ok(loaded) => (loaded, None),
+        Err(failure) if wishes.lost => match stopped(site, keys, role).await? {
+            Some((loaded, root)) => (loaded, Some(root)),
+            None => return Err(failure),
+        },
+        Err(failure) => return Err(failure),
+    };
     warn_of_clock(&loaded, now);
-    if let Some(done) = finish_files(keys, role, &loaded)? {
+    if begun.is_none()
+        && let Some(done) = finish_files(keys, role, &loaded)?
+    {
         return Ok(done);
     }
     let next_key = next_key(keys, wishes)?;
     let old_root = loaded.root.signed.clone();
-    let old_key = held(keys, role, &old_root)?;
-    let mut new_root = root::next(&old_root, &wishes.lifetimes, now)?;
-    root::replace(&mut new_root, role, &old_key, &next_key.public()?)?;
-    // Before anything is written: if its keys are not at hand, nothing has happened.
-    let signed_root =
-        root::sign(new_root.clone(), Some(&old_root), keys, &wishes.root_keys).await?;
+    let resumed = begun.is_some();
+    let (new_root, bytes) = if let Some(begun) = begun {
+        begun
+    } else {
+        let old_key = held(keys, wishes, &old_root)?;
+        let mut root = root::next(&old_root, &wishes.lifetimes, now)?;
+        root::replace(&mut root, role, &old_key, &next_key.public()?)?;
+        // Before anything is written: if its keys are not at hand, nothing has happened.
+        let signed = root::sign(root.clone(), Some(&old_root), keys, &wishes.root_keys).await?;
+        (root, signed.buffer().clone())
+    };
 
-    let mut versions = loaded.versions();
-    if let Some(unsigned) = resigned(role, loaded, wishes, now)? {
-        let signed = unsigned.also_for(new_root.clone()).sign(keys).await?;
-        versions = signed.versions();
-        let mut changes = Changes::default();
-        changes.extend(signed.into_uploads());
-        changes.write(site, &lock).await?;
-        keys.remember(versions);
-    }
-    let mut changes = Changes::default();
     let version = new_root.version.get();
-    let bytes = signed_root.buffer().clone();
+    let mut versions = loaded.versions();
+    let (mut early, mut late) = (Changes::default(), Changes::default());
+    if let Some(unsigned) = resigned(role, loaded, wishes, now)? {
+        let signed = if wishes.lost {
+            unsigned.only_for(new_root).sign(keys).await?
+        } else {
+            unsigned.also_for(new_root).sign(keys).await?
+        };
+        versions = signed.versions();
+        if wishes.lost {
+            let (before, after) = signed.in_two();
+            early.extend(before);
+            late.extend(after);
+        } else {
+            early.extend(signed.into_uploads());
+        }
+    }
+    let mut middle = Changes::default();
     let path = layout::metadata(Role::Root, version);
-    changes.add(Kind::Root, path, Body::Bytes(bytes.clone()), Expect::New);
-    changes.write(site, &lock).await?;
+    middle.add(Kind::Root, path, Body::Bytes(bytes.clone()), Expect::New);
+    for changes in [early, middle, late] {
+        changes.write(site, &lock).await?;
+    }
     keys.remember(Versions {
         root: version,
         ..versions
@@ -89,8 +122,41 @@ pub(crate) async fn rotate(
         retired: keys.retire(role, old_root.version.get())?,
         root: bytes,
         root_version: version,
-        resumed: false,
+        resumed,
     })
+}
+
+/// A rotation without the old key that was stopped between its root and its timestamp: what the root
+/// before says, and the root that is there already.
+async fn stopped(
+    site: &Site,
+    keys: &KeyDir,
+    role: Role,
+) -> Result<Option<(Loaded, (Root, Vec<u8>))>, Failure> {
+    let (Some(next), Some(trusted)) = (SecretKey::find(&keys.next(role))?, keys.trusted_root()?)
+    else {
+        return Ok(None);
+    };
+    let Ok(trusted) = serde_json::from_slice::<Signed<Root>>(&trusted) else {
+        return Ok(None);
+    };
+    let before = trusted.signed.version.get();
+    let path = layout::metadata(Role::Root, before.saturating_add(1));
+    let Some(bytes) = site.get(&path).await?.bytes else {
+        return Ok(None);
+    };
+    let Ok(root) = serde_json::from_slice::<Signed<Root>>(&bytes) else {
+        return Ok(None);
+    };
+    let public = next.public()?;
+    let ours = trusted.signed.verify_role(&root).is_ok()
+        && root.signed.verify_role(&root).is_ok()
+        && root.signed.keys(role.kind()).any(|key| *key == public);
+    if !ours {
+        return Ok(None);
+    }
+    let loaded = loaded::load_until(site, keys, Some(before)).await?;
+    Ok(Some((loaded, (root.signed, bytes))))
 }
 
 /// What the role signs, to be signed again. None for the root, which signs itself only.
@@ -156,29 +222,35 @@ fn next_key(keys: &KeyDir, wishes: &Rotation) -> Result<SecretKey, Failure> {
     }
 }
 
-/// The id of the role's key in this folder, as the root names it.
-fn held(
-    keys: &KeyDir,
-    role: Role,
-    old_root: &Root,
-) -> Result<tough::schema::decoded::Decoded<tough::schema::decoded::Hex>, Failure> {
+/// The id of the key to be replaced, as the root names it.
+fn held(keys: &KeyDir, wishes: &Rotation, old_root: &Root) -> Result<KeyId, Failure> {
+    let role = wishes.role;
     let path = keys.current(role);
-    let Some(key) = SecretKey::find(&path)? else {
-        return Err(Failure::new(
-            "keys",
-            format_args!(
-                "{} is not there, and it has to sign once more",
-                path.display()
-            ),
-            "Bring it. If it is lost, no device can be led on without a gap: see docs/formats/keys.md.",
-        ));
-    };
-    let id = root::id(&key.public()?)?;
     let named = old_root
         .roles
         .get(&role.kind())
-        .is_some_and(|holders| holders.keyids.contains(&id));
-    if named {
+        .map(|holders| holders.keyids.as_slice())
+        .unwrap_or_default();
+    let Some(key) = SecretKey::find(&path)? else {
+        return match (wishes.lost, named) {
+            (true, [only]) if role != Role::Root => Ok(only.clone()),
+            (true, _) => Err(Failure::new(
+                "keys",
+                format_args!("Which of the keys of {role} is lost cannot be told without its file"),
+                "Root keys cannot be replaced without the old ones; build a new shell with a new root.",
+            )),
+            (false, _) => Err(Failure::new(
+                "keys",
+                format_args!(
+                    "{} is not there, and it has to sign once more",
+                    path.display()
+                ),
+                "Bring it. If it is lost, say --lost: devices that come in that very moment try again later.",
+            )),
+        };
+    };
+    let id = root::id(&key.public()?)?;
+    if named.contains(&id) {
         Ok(id)
     } else {
         Err(Failure::new(

@@ -8,6 +8,7 @@ use object_store::Attribute;
 
 use self::devices::Devices;
 use self::story::{Publisher, STEPS, Step};
+use crate::keys::Role;
 use crate::site::testing::Recording;
 
 /// Runs a future that does no waiting of its own.
@@ -80,6 +81,50 @@ fn stopped_after_any_write_it_is_whole_and_doing_it_again_finishes_it() {
                 writes += 1;
             }
         }
+    });
+}
+
+#[test]
+fn a_lost_key_is_replaced_and_only_the_newest_root_without_its_timestamp_is_refused() {
+    run(async {
+        let bucket = Recording::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Describe, Step::Start] {
+            publisher.take(step, &bucket.site()).await.unwrap();
+        }
+        for role in [Role::Timestamp, Role::Snapshot, Role::Targets] {
+            std::fs::remove_file(publisher.keys_path().join(format!("{role}.pem"))).unwrap();
+            let with_it = publisher.take(Step::Rotate(role), &bucket.site()).await;
+            assert!(with_it.unwrap_err().hint.unwrap().contains("--lost"));
+            let before = bucket.writes().len();
+            let mut refused = 0;
+            for left in 0.. {
+                let fork = bucket.fork(left);
+                let copy = publisher.copy();
+                if copy.take(Step::Lost(role), &fork.site()).await.is_ok() {
+                    break;
+                }
+                let devices = Devices::with_root_of(&copy).may_refuse();
+                let seen = devices.look(&fork.site(), "stopped").await;
+                refused += usize::from(seen.timestamp.is_none());
+                fork.mend();
+                copy.take(Step::Lost(role), &fork.site()).await.unwrap();
+                let devices = Devices::with_root_of(&copy);
+                let seen = devices.look(&fork.site(), "again").await;
+                assert_eq!(seen.signed.as_deref(), Some("1.0.0"));
+                copy.take(Step::Refresh, &fork.site()).await.unwrap();
+            }
+            assert_eq!(refused, 1, "{role}");
+            publisher
+                .take(Step::Lost(role), &bucket.site())
+                .await
+                .unwrap();
+            assert!(bucket.writes().len() > before);
+        }
+        let root = publisher.keys_path().join("root.pem");
+        std::fs::remove_file(root).unwrap();
+        let failure = publisher.take(Step::Lost(Role::Root), &bucket.site()).await;
+        assert_eq!(failure.unwrap_err().kind, "keys");
     });
 }
 
@@ -225,7 +270,7 @@ fn another_repository_is_not_gone_on_with() {
             Step::Init,
             Step::Refresh,
             Step::Second,
-            Step::Rotate(crate::keys::Role::Root),
+            Step::Rotate(Role::Root),
         ] {
             let failure = mine.take(step, &bucket.site()).await.unwrap_err();
             assert!(

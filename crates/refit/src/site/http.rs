@@ -1,4 +1,5 @@
-//! The folder over HTTP, on loopback: just enough of npm's registry for npm and for devices.
+//! The folder over HTTP, on loopback: just enough of npm's registry for npm and for devices, and all
+//! other files as a static host has them, with ETags and ranges.
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tower_http::services::ServeDir;
 
 use super::folder::is_absent;
+use super::store::Caching;
 use super::{Folder, packument_path, shelf};
 use crate::failure::Failure;
 
@@ -25,7 +27,7 @@ pub(crate) fn router(folder: Folder) -> Router {
         .layer(middleware::from_fn_with_state(folder, answer))
 }
 
-async fn answer(State(folder): State<Folder>, request: Request, next: Next) -> Response {
+async fn answer(State(folder): State<Folder>, mut request: Request, next: Next) -> Response {
     let Some(host) = loopback_host(request.headers()).map(str::to_owned) else {
         return refuse(
             StatusCode::FORBIDDEN,
@@ -38,12 +40,11 @@ async fn answer(State(folder): State<Folder>, request: Request, next: Next) -> R
             "This registry is a folder: publish into it with `refit publish`.",
         );
     }
-    let path = request.uri().path();
-    if path.to_ascii_lowercase().contains("/.") || path.to_ascii_lowercase().contains("%2e") {
-        // Files being written, and the lock.
+    let path = request.uri().path().to_owned();
+    if !may_be_served(&path) {
         return refuse(StatusCode::NOT_FOUND, "Not found");
     }
-    if let Some(package) = package_of(path) {
+    if let Some(package) = package_of(&path) {
         let file = folder.path(&packument_path(&package));
         let read = tokio::fs::read(&file).await;
         match read {
@@ -59,11 +60,65 @@ async fn answer(State(folder): State<Folder>, request: Request, next: Next) -> R
             }
         }
     }
-    let response = next.run(request).await;
+    let caching = caching(&path);
+    let headers = request.headers_mut();
+    // A second is too coarse for files that may change twice in one; their ETags are not.
+    headers.remove(header::IF_MODIFIED_SINCE);
+    if headers.remove(header::IF_RANGE).is_some() && caching == Caching::Revalidate {
+        // What has changed since is sent whole.
+        headers.remove(header::RANGE);
+    }
+    let mut response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {
-        refuse(StatusCode::NOT_FOUND, "Not found")
+        return refuse(StatusCode::NOT_FOUND, "Not found");
+    }
+    let value = HeaderValue::from_static(caching.header());
+    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    response.headers_mut().remove(header::LAST_MODIFIED);
+    response
+}
+
+/// Whether a path is one for others: not a file being written or the lock, whose names start with a
+/// dot, and never a key.
+fn may_be_served(path: &str) -> bool {
+    let Some(path) = decoded(path) else {
+        return false;
+    };
+    path.split(['/', '\\'])
+        .all(|part| !part.starts_with('.') && !part.to_ascii_lowercase().ends_with(".pem"))
+}
+
+/// A path without percent signs. None where it is no text.
+fn decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let [first, more @ ..] = rest {
+        rest = more;
+        match (first, more) {
+            (b'%', [high, low, after @ ..]) => {
+                bytes.extend(hex::decode([*high, *low]).ok()?);
+                rest = after;
+            }
+            (b'%', _) => return None,
+            (byte, _) => bytes.push(*byte),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// How caches may keep a file, as a bucket would have it said.
+fn caching(path: &str) -> Caching {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let numbered = file
+        .split_once('.')
+        .is_some_and(|(number, _)| number.parse::<u64>().is_ok());
+    let fixed = path.contains("/-/")
+        || path.starts_with("/repo/targets/")
+        || (path.starts_with("/repo/metadata/") && numbered);
+    if fixed {
+        Caching::Immutable
     } else {
-        response
+        Caching::Revalidate
     }
 }
 
@@ -145,7 +200,9 @@ fn matches_tag(headers: &HeaderMap, tag: &str) -> bool {
 
 /// npm prints `error` of a refusal.
 fn refuse(status: StatusCode, message: &str) -> Response {
-    (status, axum::Json(json!({ "error": message }))).into_response()
+    // What is missing now may be there the next moment, like the root after this one.
+    let headers = [(header::CACHE_CONTROL, Caching::Revalidate.header())];
+    (status, headers, axum::Json(json!({ "error": message }))).into_response()
 }
 
 #[cfg(test)]
@@ -168,6 +225,53 @@ mod tests {
             "/%2e%2e/board",
         ] {
             assert_eq!(package_of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn hidden_files_and_keys_are_not_served_however_they_are_spelt() {
+        for path in [
+            "/.refit-publish.lock",
+            "/%2erefit-publish.lock",
+            "/a/..%2f..%2fsecret",
+            "/a/%2E%2e/secret",
+            "/keys/root.pem",
+            "/root.PEM",
+            "/root%2epem",
+            "/root.%70em",
+            "/%ff",
+            "/a%",
+            "/a%zz",
+        ] {
+            assert!(!may_be_served(path), "{path}");
+        }
+        for path in [
+            "/latest.json",
+            "/repo/metadata/1.root.json",
+            "/@acme%2fboard",
+            "/",
+        ] {
+            assert!(may_be_served(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_what_never_changes_under_its_name_is_kept_by_caches() {
+        for path in [
+            "/demo/-/demo-1.0.0.tgz",
+            "/repo/targets/00ff.latest.json",
+            "/repo/metadata/12.root.json",
+            "/repo/metadata/3.snapshot.json",
+        ] {
+            assert_eq!(caching(path), Caching::Immutable, "{path}");
+        }
+        for path in [
+            "/latest.json",
+            "/repo/metadata/timestamp.json",
+            "/demo/index.json",
+            "/1.json",
+        ] {
+            assert_eq!(caching(path), Caching::Revalidate, "{path}");
         }
     }
 

@@ -88,6 +88,92 @@ fn only_this_machine_is_answered_and_nothing_hidden_is_served() {
     }
 }
 
+#[test]
+fn a_manifest_and_a_repository_are_served_as_by_a_static_host() {
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    fs::write(room.at("site/latest.json"), r#"{"version":"1.0.0"}"#).unwrap();
+    refit()
+        .args(["keys", "new", &room.at("keys")])
+        .assert()
+        .success();
+    refit()
+        .args(["repo", "init", &room.at("site"), "--keys", &room.at("keys")])
+        .assert()
+        .success();
+    let served = Served::start(&room.site());
+
+    for (path, caching) in [
+        ("/latest.json", "no-cache"),
+        ("/repo/metadata/timestamp.json", "no-cache"),
+        (
+            "/repo/metadata/1.root.json",
+            "public, max-age=31536000, immutable",
+        ),
+        (
+            "/repo/metadata/1.targets.json",
+            "public, max-age=31536000, immutable",
+        ),
+    ] {
+        let whole = served.get(path, &[]);
+        let lies = fs::read(room.at(&format!("site{path}"))).unwrap();
+        assert_eq!((whole.status, &whole.body), (200, &lies), "{path}");
+        assert_eq!(whole.header("content-type"), Some("application/json"));
+        assert_eq!(whole.header("cache-control"), Some(caching), "{path}");
+        let tag = whole.header("etag").unwrap();
+        let known = served.get(path, &[("If-None-Match", tag)]);
+        assert_eq!((known.status, known.body.len()), (304, 0), "{path}");
+        let part = served.get(path, &[("Range", "bytes=3-9")]);
+        assert_eq!((part.status, part.body.as_slice()), (206, &lies[3..10]));
+        let head = served.ask("HEAD", path, served.host(), &[]);
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(head.header("etag"), Some(tag));
+    }
+    let none = served.get("/repo/metadata/2.root.json", &[]);
+    assert_eq!(
+        (none.status, none.header("cache-control")),
+        (404, Some("no-cache"))
+    );
+    let head = served.ask("HEAD", "/demo", served.host(), &[]);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_manifest_that_changed_is_sent_whole_to_whoever_goes_on_with_the_old_one() {
+    let room = Room::new();
+    let file = room.at("site/latest.json");
+    fs::write(&file, r#"{"version":"1.0.0"}"#).unwrap();
+    let served = Served::start(&room.site());
+    let before = served.get("/latest.json", &[]);
+    let tag = before.header("etag").unwrap();
+    fs::write(&file, r#"{"version":"1.10.0"}"#).unwrap();
+    let after = served.get("/latest.json", &[("If-Range", tag), ("Range", "bytes=5-")]);
+    assert_eq!((after.status, after.body), (200, fs::read(&file).unwrap()));
+    let now = httpdate_of_now();
+    let again = served.get("/latest.json", &[("If-Modified-Since", &now)]);
+    assert_eq!(again.status, 200, "a second is too coarse");
+}
+
+/// A time that is after every file's, as HTTP writes it.
+fn httpdate_of_now() -> String {
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    later.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[test]
+fn keys_are_not_served_and_a_bucket_has_its_own_host() {
+    let room = Room::new();
+    refit()
+        .args(["keys", "new", &room.at("site/keys")])
+        .assert()
+        .success();
+    let served = Served::start(&room.site());
+    for path in ["/keys/root.pem", "/keys/root%2epem", "/keys/ROOT.PEM"] {
+        assert_eq!(served.get(path, &[]).status, 404, "{path}");
+    }
+    refit().args(["serve", "s3://bucket/site"]).assert().code(2);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_ends_in_order_when_asked_to() {

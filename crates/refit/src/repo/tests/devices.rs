@@ -15,6 +15,7 @@ use crate::site::{Site, shelf, tarball_path};
 #[derive(Debug)]
 pub(super) struct Devices {
     root: Option<Vec<u8>>,
+    may_refuse: bool,
 }
 
 /// What they see.
@@ -39,7 +40,14 @@ impl Devices {
     pub(super) fn with_root_of(publisher: &Publisher) -> Self {
         Self {
             root: publisher.first_root(),
+            may_refuse: false,
         }
+    }
+
+    /// Devices that may come between a new root and its timestamp.
+    pub(super) fn may_refuse(mut self) -> Self {
+        self.may_refuse = true;
+        self
     }
 
     /// Looks at a site in all three ways; whatever is there must be whole.
@@ -87,7 +95,7 @@ impl Devices {
             return (None, None);
         };
         let url = |end: &str| Url::parse(&format!("{}{end}", loaded::BASE)).unwrap();
-        let repository = RepositoryLoader::new(&root, url("metadata/"), url("targets/"))
+        let loaded = RepositoryLoader::new(&root, url("metadata/"), url("targets/"))
             .transport(Shelf {
                 site: site.clone(),
                 timestamp: timestamp.into(),
@@ -95,8 +103,13 @@ impl Devices {
             })
             .expiration_enforcement(ExpirationEnforcement::Unsafe)
             .load()
-            .await
-            .unwrap_or_else(|error| panic!("{when}: {error}"));
+            .await;
+        let repository = match loaded {
+            Ok(repository) => repository,
+            // It keeps what it has, and comes again.
+            Err(_) if self.may_refuse => return (None, None),
+            Err(error) => panic!("{when}: {error}"),
+        };
         check_signed_at(repository.timestamp());
         for role in [
             RoleType::Root,

@@ -30,6 +30,8 @@ pub(super) enum Step {
     Ramp,
     Refresh,
     Rotate(Role),
+    /// A new key without the old one.
+    Lost(Role),
 }
 
 pub(super) const STEPS: [Step; 13] = [
@@ -215,9 +217,10 @@ impl Publisher {
                 desk.publish_manifest(change, now()).await
             }
             Step::Refresh => self.refresh(site, now()).await.map(drop),
-            Step::Rotate(role) => {
+            Step::Rotate(role) | Step::Lost(role) => {
                 let wishes = Rotation {
                     role,
+                    lost: step == Step::Lost(role),
                     new_key: None,
                     root_keys: Vec::new(),
                     lifetimes: Lifetimes::default(),
