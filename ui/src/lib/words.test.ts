@@ -6,6 +6,7 @@ import {
   aStatus,
 } from '../../../crates/tauri-plugin-refit/guest-js/banner/fixture'
 import {
+  answerWords,
   bytes,
   checkWords,
   historyKey,
@@ -64,6 +65,24 @@ test('a check that failed says what went wrong, and who looked', () => {
   const found = { ...check, error: null, version: '1.2.0', message: 'Version 1.2.0 is ready.' }
   expect(checkWords(found, pointer('1.1.0'))).toMatch(/Version 1\.2\.0 is ready\.$/)
   expect(checkWords(found, pointer('1.2.0'))).toMatch(/Up to date: the newest is 1\.2\.0$/)
+})
+
+test('a check that stands on what was heard before says so', () => {
+  const report = {
+    at: '2026-06-12T08:00:00Z',
+    decision: 'none' as const,
+    version: '1.0.0',
+    reason: 'not-newer',
+    message: 'Up to date',
+    staged: null,
+    fromManifest: true,
+    bypassed: false,
+  }
+  expect(answerWords(report)).toBe('Up to date')
+  const trouble = { kind: 'unreachable', message: 'No answer.', hint: '' }
+  expect(answerWords({ ...report, trouble })).toBe(
+    'Up to date. Nothing new was heard: No answer.',
+  )
 })
 
 test('every event of the history has words of its own', () => {

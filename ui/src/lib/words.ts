@@ -1,5 +1,5 @@
 /** Statuses in words: plain functions over plain data. */
-import type { HistoryEntry, LastCheck, Running, Status } from 'tauri-plugin-refit-api'
+import type { CheckReport, HistoryEntry, LastCheck, Running, Status } from 'tauri-plugin-refit-api'
 
 /** A moment as people here write it. */
 export function moment(time: string): string {
@@ -45,6 +45,13 @@ export function checkWords(check: LastCheck | null, running: Status['running'] =
   const runsNow = check.error === null && running !== null && running.version === check.version
   const what = runsNow ? `Up to date: the newest is ${running.version}` : check.message
   return `${who} on ${moment(check.at)}: ${localTimes(check.error?.message ?? what)}`
+}
+
+/** What a check that was asked for came to. Whoever asks is told, too, if nobody answered. */
+export function answerWords({ message, staged, trouble }: CheckReport): string {
+  const what = staged?.message ?? message
+  if (trouble === undefined) return what
+  return `${/[.…]$/.test(what) ? what : `${what}.`} Nothing new was heard: ${trouble.message}`
 }
 
 export function progressWords(progress: NonNullable<Status['progress']>): string {

@@ -155,6 +155,8 @@ export interface StageReport {
     version: string | null;
     reason: string;
     message: string;
+    /** Why the publisher's word is not fresh: what was heard before counted. */
+    trouble?: Problem;
 }
 export interface Progress {
     version: string;
