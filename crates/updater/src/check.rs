@@ -1,21 +1,17 @@
 //! One check, one stage: what is asked for, and what follows from the decision.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rollout::{Candidate, Integrity, Terms, Version};
+use rollout::Version;
 use runtime_store::StagePlan;
 
 use crate::bytes::{Origin, Signed};
-use crate::decide::{Picked, expired};
+use crate::decide::Picked;
 use crate::error::UpdateError;
-use crate::follow::Word;
 use crate::http::shown;
 use crate::releases::By;
-use crate::stage::{blocking, report};
+use crate::stage::blocking;
 use crate::status::{CheckReport, Outcome, StageReport, UpdateEvent};
-use crate::tarball;
 use crate::updater::Inner;
 
 impl Inner {
@@ -43,7 +39,8 @@ impl Inner {
             self.save(move |releases| releases.refused = Some(refusal))
                 .await;
         }
-        let result = staged.map(|staged| {
+        let result = staged.map(|mut staged| {
+            staged.trouble.clone_from(&report.trouble);
             report.at = self.now();
             report.staged = Some(staged);
             report
@@ -55,119 +52,6 @@ impl Inner {
         let _work = self.begin_work().await?;
         let looked = self.decided(by).await.map(|(report, _)| report);
         self.remember_check(by, None, looked).await
-    }
-
-    /// Stages the version that a person or a fleet names.
-    pub(crate) async fn stage_version(
-        &self,
-        version: &Version,
-        older: bool,
-    ) -> Result<StageReport, UpdateError> {
-        let _work = self.begin_work().await?;
-        self.refuse_older(version, older).await?;
-        let asking = async {
-            let word = self.hear().await?;
-            if word
-                .terms
-                .as_ref()
-                .is_some_and(|it| it.manifest.recalls(version))
-            {
-                return Ok(None);
-            }
-            self.refuse_expired(&word, version)?;
-            self.ask_named(&word, version).await.map(Some)
-        };
-        match self.stager.unless_stopped(asking).await?? {
-            Some((candidate, from)) => {
-                let picked = Picked {
-                    candidate,
-                    from,
-                    older,
-                };
-                self.stage(&picked, false).await
-            }
-            None => Ok(recalled(version)),
-        }
-    }
-
-    /// Stages a tarball on this machine: where what is followed is signed, only one whose very bytes
-    /// are.
-    pub(crate) async fn stage_file(
-        &self,
-        file: PathBuf,
-        integrity: Option<Integrity>,
-        older: bool,
-    ) -> Result<StageReport, UpdateError> {
-        let _work = self.begin_work().await?;
-        let package = self.source.package().clone();
-        let (path, limits) = (file.clone(), self.settings.limits);
-        let described =
-            blocking(move || tarball::describe(&package, &path, integrity.as_ref(), &limits));
-        let candidate = described.await??;
-        self.refuse_older(&candidate.version, older).await?;
-        let recalls = |terms: &Terms| terms.manifest.recalls(&candidate.version);
-        if self.followed.site().is_none() {
-            if self.kept_terms().await.as_ref().is_some_and(recalls) {
-                return Ok(recalled(&candidate.version));
-            }
-        } else {
-            let asking = self.vouched_for(&candidate);
-            if !self.stager.unless_stopped(asking).await?? {
-                return Ok(recalled(&candidate.version));
-            }
-        }
-        let picked = Picked {
-            candidate,
-            from: Origin::File(file),
-            older,
-        };
-        self.stage(&picked, false).await
-    }
-
-    /// Whether the repository lets these very bytes be staged; `false` where it recalled them, an
-    /// error where it never signed them.
-    async fn vouched_for(&self, candidate: &Candidate) -> Result<bool, UpdateError> {
-        let version = &candidate.version;
-        let word = self.hear().await?;
-        if word
-            .terms
-            .as_ref()
-            .is_some_and(|it| it.manifest.recalls(version))
-        {
-            return Ok(false);
-        }
-        self.refuse_expired(&word, version)?;
-        let (signed, _) = self.ask(word.repository.as_ref(), version).await?;
-        if signed.integrity == candidate.integrity {
-            return Ok(true);
-        }
-        let what = format!(
-            "{} with the sha512 {}",
-            candidate.tarball, candidate.integrity
-        );
-        Err(match self.followed.site() {
-            Some(site) => site.not_signed(what),
-            None => UpdateError::Internal("nobody signs here".into()),
-        })
-    }
-
-    /// As for a check, but asked anew: a person who names a version wants it as it is now.
-    async fn ask_named(
-        &self,
-        word: &Word,
-        version: &Version,
-    ) -> Result<(Candidate, Origin), UpdateError> {
-        if self.followed.site().is_some() {
-            return self.ask(word.repository.as_ref(), version).await;
-        }
-        Ok((self.source.version(version).await?, Origin::Source))
-    }
-
-    fn refuse_expired(&self, word: &Word, version: &Version) -> Result<(), UpdateError> {
-        match expired(word) {
-            Some(since) => Err(self.expired_since(since, version)),
-            None => Ok(()),
-        }
     }
 
     pub(crate) async fn stage(
@@ -221,40 +105,4 @@ impl Inner {
             tracing::warn!(%error, "what waits may go on waiting for its turn");
         }
     }
-
-    /// By name, only an ordered roll back leads to an older version.
-    pub(crate) async fn refuse_older(
-        &self,
-        wanted: &Version,
-        older: bool,
-    ) -> Result<(), UpdateError> {
-        if older {
-            return Ok(());
-        }
-        let known = self.running.borrow().clone();
-        let running = if let Some(running) = known {
-            running
-        } else {
-            // What the next launch would run, where nothing runs that we know of.
-            let (store, shell) = (self.stager.store.clone(), Arc::clone(&self.stager.shell));
-            let now = self.now();
-            blocking(move || store.resolve(&shell, now)).await?.version
-        };
-        if running.is_newer_than(wanted) {
-            return Err(UpdateError::OlderThanRunning {
-                wanted: Box::new(wanted.clone()),
-                running: Box::new(running),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn recalled(version: &Version) -> StageReport {
-    report(
-        Outcome::Held,
-        version,
-        "recalled",
-        "was recalled by its publisher",
-    )
 }

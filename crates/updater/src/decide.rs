@@ -1,11 +1,10 @@
 //! The decision of one check: what was heard, what is here, what follows.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use rollout::{Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version};
+use rollout::{
+    Blocked, Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version,
+};
 use runtime_store::Snapshot;
-use trust::Repository;
 
 use crate::bytes::{Origin, Signed};
 use crate::error::UpdateError;
@@ -54,6 +53,7 @@ impl Inner {
         let (offer, bypassed) = self.offer(&word, device.as_deref(), by);
         let here = self.here().await?;
         let (decision, picked) = self.choose(&word, &offer, &here).await?;
+        let blocked = here.snapshot.blocked(&self.stager.shell, self.now());
         let at = self.now();
         let mut report = CheckReport {
             at,
@@ -69,6 +69,9 @@ impl Inner {
             bypassed,
             trouble: word.trouble.as_ref().map(ErrorReport::from),
         };
+        if let Some(blocked) = blocked {
+            admit_blocked(by, blocked, &mut report);
+        }
         let picked = self.permitted(by, &word, picked, &mut report).await?;
         if picked.is_none()
             && by == By::Person
@@ -138,9 +141,7 @@ impl Inner {
                 Some(pin) => self.ask_registry(pin.as_str()).await?,
                 None => self.ask_registry(&self.settings.channel).await?,
             }),
-            (_, Some(version)) if expired(word).is_none() => {
-                Some(self.ask(word.repository.as_ref(), version).await?)
-            }
+            (_, Some(version)) if expired(word).is_none() => Some(self.ask(word, version).await?),
             (_, Some(version)) => {
                 let decision = Decision::Stage(version.clone(), StageReason::Eligible);
                 return Ok((decision, None));
@@ -163,13 +164,18 @@ impl Inner {
     /// What may be known of `version`, and where its bytes are.
     pub(crate) async fn ask(
         &self,
-        repository: Option<&Arc<Repository>>,
+        word: &Word,
         version: &Version,
     ) -> Result<(Candidate, Origin), UpdateError> {
-        match (self.followed.site(), repository) {
+        match (self.followed.site(), &word.repository) {
             (Some(site), Some(repository)) => {
                 let package = self.source.package();
-                let description = site.describe(repository, package, version).await?;
+                let described = site.describe(repository, package, version).await;
+                let description = described.map_err(|error| match &word.trouble {
+                    // That it is not kept is only half of why it is not there.
+                    Some(trouble) if error.is_not_kept() => trouble.clone(),
+                    _ => error,
+                })?;
                 let copy = site.tarball(&description);
                 let address = copy.as_ref().map(ToString::to_string);
                 let address = address.unwrap_or_else(|| site.shown());
@@ -227,7 +233,7 @@ impl Inner {
         picked: Option<Picked>,
         report: &mut CheckReport,
     ) -> Result<Option<Picked>, UpdateError> {
-        if report.decision == "stage"
+        if (report.decision == "stage" || report.reason == "expired")
             && let Some(since) = expired(word)
         {
             let version = report.version.clone().unwrap_or_else(|| self.bundled());
@@ -320,6 +326,20 @@ impl Inner {
             bypassed: report.bypassed,
             first_launch: false,
         });
+    }
+}
+
+/// What is staged and would not be launched is not said to be ready.
+fn admit_blocked(by: By, blocked: Blocked, report: &mut CheckReport) {
+    // A person's own check is all that it takes for a turn that has not come.
+    let counts = by == By::Timer || matches!(blocked, Blocked::Recalled | Blocked::Expired { .. });
+    if report.reason == "already-staged"
+        && counts
+        && let Some(version) = &report.version
+    {
+        report.decision = "hold";
+        report.message = format!("Version {version} is staged and {blocked}");
+        blocked.reason().clone_into(&mut report.reason);
     }
 }
 

@@ -133,7 +133,7 @@ impl Inner {
         let clock = self.now();
         let now = self.corrected(kept.as_ref(), clock);
         let package = self.source.package().clone();
-        let asked = self.followed.ask(&package, kept.clone(), now, clock).await;
+        let asked = Box::pin(self.followed.ask(&package, kept.clone(), now, clock)).await;
         let view = |terms: Option<&Terms>, trouble: Option<&UpdateError>| {
             let trouble = trouble.map(ToString::to_string);
             TermsView::new(self.followed.mode(), terms, trouble)
@@ -179,8 +179,15 @@ impl Inner {
     }
 
     /// What was last heard, without asking anybody.
-    pub(crate) async fn kept_terms(&self) -> Option<Terms> {
-        self.followed.own(self.load().await.manifest)
+    pub(crate) async fn heard_before(&self) -> Word {
+        let terms = self.followed.own(self.load().await.manifest);
+        Word {
+            now: self.corrected(terms.as_ref(), self.now()),
+            terms,
+            latest: None,
+            repository: None,
+            trouble: None,
+        }
     }
 
     /// What the device's own clock says.

@@ -81,7 +81,7 @@ impl Inner {
         self.status
             .send_modify(|status| status.last_check = Some(last.clone()));
         // Nobody listening is fine: the status says it too.
-        let _ = self.events.send(UpdateEvent::Checked(last));
+        let _ = self.events.send(UpdateEvent::Checked(Box::new(last)));
         result
     }
 

@@ -8,30 +8,25 @@
 //! announced is an error and never the end of the file; until unpacking is done `stop` drops the
 //! partial, from then on the stage finishes, whoever still waits for it.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rollout::{BadReason, Candidate};
 use runtime_store::{BeginStage, Partial, Shell, StageError, StagePlan, Staged, Store};
-use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::bytes::Origin;
 use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
+use crate::feed::{Feed, Piece, Pieces};
 use crate::http::shown;
 use crate::source::Source;
 use crate::status::{Outcome, Phase, Progress, StageReport, UpdaterStatus};
-use crate::tarball::unreadable;
 
 /// Pieces under way between network and unpacker. A piece is what one read brought, at most
 /// some tens of KiB.
 const PIECES: usize = 8;
-const FILE_PIECE: usize = 64 << 10;
 /// How often progress is told at most.
 const TELL: Duration = Duration::from_millis(100);
 
@@ -45,12 +40,6 @@ pub(crate) struct Stager {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) tries: usize,
     pub(crate) pause: Duration,
-}
-
-enum Piece {
-    Bytes(Bytes),
-    /// Everything announced has come.
-    End,
 }
 
 /// What the blocking thread came to.
@@ -223,11 +212,7 @@ impl Stager {
         partial: Partial,
         receive: mpsc::Receiver<Piece>,
     ) -> Done {
-        let reader = Pieces {
-            receive,
-            piece: Bytes::new(),
-            ended: false,
-        };
+        let reader = Pieces::new(receive);
         let unpacked = match partial.unpack(reader) {
             Ok(unpacked) => unpacked,
             Err(error) => return Done::Failed(error),
@@ -370,6 +355,7 @@ pub(crate) fn report(
         version: Some(version.clone()),
         reason: reason.to_owned(),
         message: format!("Version {version} {words}"),
+        trouble: None,
     }
 }
 
@@ -379,71 +365,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| UpdateError::Internal(error.to_string()))
-}
-
-enum Feed {
-    Net(Download),
-    File {
-        file: tokio::fs::File,
-        path: PathBuf,
-        total: Option<u64>,
-    },
-}
-
-impl Feed {
-    async fn open(path: &Path) -> Result<Self, UpdateError> {
-        let file = tokio::fs::File::open(path).await;
-        let file = file.map_err(|error| unreadable(path, error.to_string()))?;
-        let total = file.metadata().await.ok().map(|data| data.len());
-        let path = path.to_owned();
-        Ok(Self::File { file, path, total })
-    }
-
-    fn total(&self) -> Option<u64> {
-        match self {
-            Self::Net(download) => download.total(),
-            Self::File { total, .. } => *total,
-        }
-    }
-
-    async fn piece(&mut self) -> Result<Option<Bytes>, UpdateError> {
-        match self {
-            Self::Net(download) => Ok(download.piece().await?),
-            Self::File { file, path, .. } => {
-                let mut piece = bytes::BytesMut::with_capacity(FILE_PIECE);
-                let read = file.read_buf(&mut piece).await;
-                let read = read.map_err(|error| unreadable(path, error.to_string()))?;
-                Ok((read > 0).then(|| piece.freeze()))
-            }
-        }
-    }
-}
-
-/// The channel as the unpacker reads it.
-struct Pieces {
-    receive: mpsc::Receiver<Piece>,
-    piece: Bytes,
-    ended: bool,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() && !self.ended {
-            match self.receive.blocking_recv() {
-                Some(Piece::Bytes(piece)) => self.piece = piece,
-                Some(Piece::End) => self.ended = true,
-                None => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the bytes stopped coming",
-                    ));
-                }
-            }
-        }
-        let n = into.len().min(self.piece.len());
-        into[..n].copy_from_slice(&self.piece.split_to(n));
-        Ok(n)
-    }
 }
 
 #[cfg(test)]

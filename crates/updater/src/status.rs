@@ -98,7 +98,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateEvent {
     /// A check is over.
-    Checked(LastCheck),
+    Checked(Box<LastCheck>),
     /// A version waits for a restart.
     Staged {
         /// That version.
@@ -135,6 +135,9 @@ pub struct StageReport {
     pub reason: String,
     /// The reason in words.
     pub message: String,
+    /// Why the publisher's word is not fresh: what was heard before counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ErrorReport>,
 }
 
 /// The answer to a check.

@@ -54,16 +54,19 @@ pub(crate) fn v(text: &str) -> Version {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) server: Server,
-    files: Arc<Mutex<BTreeMap<String, (Reply, Option<String>)>>>,
+    files: Files,
 }
+
+/// By path: the answer, and the `ETag` that stands for it.
+type Files = Arc<Mutex<BTreeMap<String, (Reply, Option<String>)>>>;
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        let files = Arc::<Mutex<BTreeMap<String, (Reply, Option<String>)>>>::default();
-        let served = Arc::clone(&files);
+        let files = Files::default();
+        let given = Arc::clone(&files);
         let server = Server::start(move |request, _| {
             let path = request.line.trim_start_matches("GET ");
-            let files = served.lock().unwrap();
+            let files = given.lock().unwrap();
             match files.get(path).or_else(|| files.get("*")) {
                 None => Reply::new(404, "nothing here"),
                 Some((_, Some(etag))) if request.header("if-none-match") == Some(etag) => {

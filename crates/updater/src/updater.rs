@@ -269,7 +269,7 @@ impl Updater {
 
     /// Asks the channel and decides, and stages nothing.
     pub async fn look(&self, by: By) -> Result<CheckReport, UpdateError> {
-        self.0.look(by).await
+        Box::pin(self.0.look(by)).await
     }
 
     /// Stages what a person or a fleet names. `older` is an ordered roll back: without it a version
@@ -278,8 +278,10 @@ impl Updater {
         let inner = &self.0;
         match wanted {
             Wanted::Latest => self.check(By::Person).await.map(in_short),
-            Wanted::Version(version) => inner.stage_version(&version, older).await,
-            Wanted::Tarball { file, integrity } => inner.stage_file(file, integrity, older).await,
+            Wanted::Version(version) => Box::pin(inner.stage_version(&version, older)).await,
+            Wanted::Tarball { file, integrity } => {
+                Box::pin(inner.stage_file(file, integrity, older)).await
+            }
         }
     }
 
@@ -323,7 +325,7 @@ impl Updater {
             }
         }
         let landed = Landed(self.clone());
-        let task = tokio::spawn(async move { landed.0.0.check(by).await });
+        let task = tokio::spawn(async move { Box::pin(landed.0.0.check(by)).await });
         let landing = async move {
             task.await
                 .unwrap_or_else(|error| Err(UpdateError::Internal(error.to_string())))
@@ -352,6 +354,7 @@ fn in_short(check: CheckReport) -> StageReport {
         version: check.version,
         reason: check.reason,
         message: check.message,
+        trouble: check.trouble,
     }
 }
 

@@ -1,6 +1,9 @@
 use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use rollout::{BadEntry, Host, NodeFact, Version};
 use runtime_store::{Asked, Bundled, Limits, Pointer};
 use serde_json::{Value, json};
@@ -537,11 +540,7 @@ async fn a_version_that_failed_here_is_not_fetched_again() {
 async fn read_all(pieces: Vec<Piece>) -> io::Result<Vec<u8>> {
     let (send, receive) = mpsc::channel(PIECES);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Pieces {
-            receive,
-            piece: Bytes::new(),
-            ended: false,
-        };
+        let mut reader = Pieces::new(receive);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).map(|_| all)
     });

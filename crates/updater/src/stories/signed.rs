@@ -340,6 +340,44 @@ async fn what_has_expired_stages_nothing_new_and_touches_nothing_that_runs() {
 }
 
 #[tokio::test]
+async fn what_is_staged_and_has_expired_is_not_said_to_be_ready() {
+    let signed = Signed::saying(everyone).await;
+    let updater = signed.updater();
+    updater.check(By::Timer).await.unwrap();
+    signed.bench.host.down();
+    signed.move_clock("2026-07-13T08:00:00Z");
+    for wanted in [Wanted::Latest, named("1.1.0")] {
+        let error = updater.stage(wanted, false).await.unwrap_err();
+        assert_eq!(error.kind(), "expired");
+        assert!(error.to_string().contains("1.1.0"), "{error}");
+    }
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(said(&report), ("hold", "expired", Some("1.1.0")));
+}
+
+#[tokio::test]
+async fn staging_from_what_was_kept_says_that_nothing_new_was_heard() {
+    let signed = Signed::saying(|_| {}).await;
+    signed.updater().check(By::Timer).await.unwrap();
+    signed.bench.host.down();
+    for wanted in [named("1.1.0"), Wanted::Latest] {
+        let updater = signed.updater();
+        let report = updater.stage(wanted, false).await.unwrap();
+        assert!(matches!(
+            report.outcome,
+            Outcome::Staged | Outcome::AlreadyStaged
+        ));
+        let trouble = report.trouble.map(|trouble| trouble.kind);
+        let shown = updater.status().borrow().terms.clone().unwrap().trouble;
+        assert!(shown.is_some());
+        assert_eq!(trouble.as_deref(), Some("trust-unreachable"));
+    }
+    // What is not kept cannot be described now, and that is why.
+    let error = signed.updater().stage(named("1.2.0"), false).await;
+    assert_eq!(error.unwrap_err().kind(), "trust-unreachable");
+}
+
+#[tokio::test]
 async fn the_timestamps_own_time_corrects_a_clock_that_is_behind() {
     let mut signed = Signed::saying(|_| {}).await;
     let stamp = |text: &str| json!(text);

@@ -144,6 +144,10 @@ fn shell() -> Arc<Shell> {
 }
 
 fn start(source: &Arc<Fake>, data: &TempDir, passive: bool) -> Updater {
+    start_by(Clock::default(), source, data, passive)
+}
+
+fn start_by(clock: Clock, source: &Arc<Fake>, data: &TempDir, passive: bool) -> Updater {
     let settings = Settings {
         channel: "latest".into(),
         entry: "cli.js".into(),
@@ -155,7 +159,7 @@ fn start(source: &Arc<Fake>, data: &TempDir, passive: bool) -> Updater {
         experimental: false,
         built_at: Timestamp::UNIX_EPOCH,
         pin: None,
-        clock: Clock::default(),
+        clock,
     };
     let store = Store::open(data.path()).unwrap();
     let source = Arc::clone(source) as Arc<dyn Source>;
@@ -432,4 +436,54 @@ async fn a_check_of_another_process_is_shown_once_it_is_told_of() {
     let seen = updater.status().borrow().last_check.clone();
     assert_eq!(seen, other.status().borrow().last_check.clone());
     assert!(seen.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_comes_by_the_wall_clock_even_if_that_jumps() {
+    let (source, data) = (Fake::open(), data());
+    let seconds = Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let given = Arc::clone(&seconds);
+    let clock = Clock(Arc::new(move || {
+        Timestamp::from_second(given.load(Ordering::SeqCst)).unwrap()
+    }));
+    let updater = start_by(clock, &source, &data, true);
+    until_asked(&source, 1).await;
+    let turn = Timestamp::from_second(36_000).unwrap();
+    lock(&updater.0.pace).turn = Some(turn);
+    updater.0.paced.notify_one();
+    // The machine sleeps: only this clock stands still.
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(source.asked().len(), 1);
+    let device = Store::open(data.path()).unwrap().device_id().unwrap().id;
+    let pause = schedule::after_turn(&device).as_secs();
+    assert!((0..60).contains(&pause));
+    seconds.store(36_000 + pause - 1, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(source.asked().len(), 1);
+    let woke = Instant::now();
+    seconds.store(36_000 + pause, Ordering::SeqCst);
+    until_asked(&source, 2).await;
+    assert!(woke.elapsed() <= Duration::from_mins(1));
+    // From then on in the device's own rhythm again.
+    until_asked(&source, 3).await;
+    let rhythm = schedule::next(EVERY, schedule::jitter(&device), None);
+    assert!(about(gaps(&source)[1], rhythm));
+    updater.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_names_the_turn_where_it_comes_first() {
+    let (source, data) = (Fake::open(), data());
+    let clock = Clock(Arc::new(|| Timestamp::UNIX_EPOCH));
+    let updater = start_by(clock, &source, &data, true);
+    until_asked(&source, 1).await;
+    let device = Store::open(data.path()).unwrap().device_id().unwrap().id;
+    let turn = Timestamp::from_second(600).unwrap();
+    lock(&updater.0.pace).turn = Some(turn);
+    updater.0.paced.notify_one();
+    let due = turn + schedule::after_turn(&device);
+    let mut status = updater.status();
+    let told = status.wait_for(|status| status.next_check_at == Some(due));
+    tokio::time::timeout(HOUR, told).await.unwrap().unwrap();
+    updater.stop().await;
 }
