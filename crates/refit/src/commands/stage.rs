@@ -58,7 +58,6 @@ impl Stage {
                 .rollout
                 .as_ref()
                 .filter(|it| it.version.is_some() && it.version == report.version);
-            let trouble = status.rollout.as_ref().and_then(|it| it.trouble.as_deref());
             let json = json!({
                 "outcome": report.outcome,
                 "decision": decision(report.outcome),
@@ -67,12 +66,12 @@ impl Stage {
                 "bucket": rollout.and_then(|it| it.bucket),
                 "delaySeconds": rollout.and_then(|it| it.delay_seconds),
                 "eligibleAt": rollout.and_then(|it| it.eligible_at),
-                "trouble": trouble,
+                "trouble": report.trouble,
                 "message": report.message,
             });
             // The answer stands on what was heard before: whoever asks is to know.
-            if let Some(trouble) = trouble {
-                say(&format!("Nothing new was heard: {trouble}"));
+            if let Some(trouble) = &report.trouble {
+                say(&format!("Nothing new was heard: {}", trouble.message));
             }
             Ok(if report.outcome == StageOutcome::Staged {
                 Answer::done(json).words(report.message)
