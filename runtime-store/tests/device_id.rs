@@ -1,9 +1,11 @@
-//! Killed at any moment, a device keeps the id it has told, and no first launch is lost.
+//! Killed at any moment, a device keeps the id it has told, and no first launch is lost; and on a disk
+//! that takes no more it has none.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of a test may end it where they stand"
 )]
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,6 +14,19 @@ use runtime_store::Store;
 
 /// Names the folder that a process of this test works in; unset in the test itself.
 const FOLDER: &str = "REFIT_TEST_KILLS";
+
+/// A process of the test `name` that works in `folder`, started through `through`.
+fn process(name: &str, folder: &Path, through: &[&str]) -> Command {
+    let own = std::env::current_exe().unwrap();
+    let mut words = through.iter().map(OsStr::new).chain([own.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command
+        .args(words)
+        .args(["--exact", "--nocapture", name])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped());
+    command
+}
 
 /// Makes device after device and says what it counted and what it reported, until it is killed.
 fn count_for_ever(folder: &Path) {
@@ -35,13 +50,8 @@ fn a_device_that_is_killed_keeps_its_id_and_its_first_launch() {
     }
     for lines in 1..40 {
         let scratch = tempfile::tempdir().unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture"])
-            .arg("a_device_that_is_killed_keeps_its_id_and_its_first_launch")
-            .env(FOLDER, scratch.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let name = "a_device_that_is_killed_keeps_its_id_and_its_first_launch";
+        let mut child = process(name, scratch.path(), &[]).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut heard = Vec::new();
         for line in out.lines().map_while(Result::ok) {
@@ -75,4 +85,32 @@ fn a_device_that_is_killed_keeps_its_id_and_its_first_launch() {
             );
         }
     }
+}
+
+/// The marker is empty and can be written; the id cannot.
+#[cfg(unix)]
+#[test]
+fn an_id_that_is_not_on_disk_is_told_to_nobody() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let store = Store::open(Path::new(&folder)).unwrap();
+        for _ in 0..3 {
+            let made = store.device_id().map(|device| device.id);
+            println!("\nmade {}", made.unwrap_or_else(|_| "none".to_owned()));
+        }
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let name = "an_id_that_is_not_on_disk_is_told_to_nobody";
+    let no_room = r#"trap "" XFSZ; ulimit -f 0; exec "$0" "$@""#;
+    let out = process(name, scratch.path(), &["sh", "-c", no_room])
+        .output()
+        .unwrap();
+    let out = String::from_utf8(out.stdout).unwrap();
+    let made: Vec<_> = out.lines().filter(|it| it.starts_with("made")).collect();
+    assert_eq!(made, ["made none"; 3], "{out}");
+    let store = Store::open(scratch.path()).unwrap();
+    let marked = store.root().join("first-launch").exists();
+    assert!(marked, "it was not the id that failed");
+    assert_eq!(store.known_device_id(), None);
+    assert!(store.device_id().unwrap().first_launch);
 }
