@@ -45,17 +45,17 @@ struct Where {
 #[derive(Debug, Args)]
 struct Expiries {
     /// How long a root holds [default: as before, at first 365d]
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    root_expires: Option<Duration>,
+    #[arg(id = "root-expires", long, value_name = "TIME", value_parser = lifetime)]
+    root: Option<Duration>,
     /// How long the list of targets holds [default: as before, at first 90d]
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    targets_expires: Option<Duration>,
+    #[arg(id = "targets-expires", long, value_name = "TIME", value_parser = lifetime)]
+    targets: Option<Duration>,
     /// How long a snapshot holds [default: as before, at first 30d]
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    snapshot_expires: Option<Duration>,
+    #[arg(id = "snapshot-expires", long, value_name = "TIME", value_parser = lifetime)]
+    snapshot: Option<Duration>,
     /// How long a timestamp holds [default: as before, at first 7d]
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    timestamp_expires: Option<Duration>,
+    #[arg(id = "timestamp-expires", long, value_name = "TIME", value_parser = lifetime)]
+    timestamp: Option<Duration>,
 }
 
 /// Make a signed repository on a site
@@ -249,10 +249,10 @@ impl Rotate {
 impl From<Expiries> for Lifetimes {
     fn from(asked: Expiries) -> Self {
         Self {
-            root: asked.root_expires,
-            targets: asked.targets_expires,
-            snapshot: asked.snapshot_expires,
-            timestamp: asked.timestamp_expires,
+            root: asked.root,
+            targets: asked.targets,
+            snapshot: asked.snapshot,
+            timestamp: asked.timestamp,
         }
     }
 }
@@ -279,9 +279,9 @@ fn expiries(until: &BTreeMap<Role, Timestamp>) -> Value {
 /// A time as people write it: `7d`, `12h`. Less than a minute cannot be meant.
 fn lifetime(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time < Duration::from_secs(60) {
+    if time < Duration::from_mins(1) {
         Err("at least a minute is needed, e.g. 7d".to_owned())
-    } else if time > Duration::from_secs(10 * 366 * 24 * 60 * 60) {
+    } else if time > Duration::from_hours(10 * 366 * 24) {
         Err("ten years are the most".to_owned())
     } else {
         Ok(time)

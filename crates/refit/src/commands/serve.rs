@@ -12,7 +12,7 @@ use crate::site::{Address, Folder, http};
 
 /// Serve a published folder on this machine only: registry, manifest and signed repository
 ///
-/// For trying out. Answers with ETags and ranges; hidden files and keys (*.pem) are not served.
+/// For trying out. Hidden files are not served, nor are keys, which end in .pem.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// The folder that `refit publish` fills

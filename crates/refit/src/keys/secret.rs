@@ -99,7 +99,7 @@ impl SecretKey {
             path: path.to_path_buf(),
             document: pem.into_contents(),
         };
-        key.pair().map_err(|_| no_key())?;
+        key.pair().map_err(|()| no_key())?;
         if readable_by_others(path) {
             say(&format!(
                 "Warning: {} can be read by others on this machine. `chmod 600` it.",

@@ -62,7 +62,7 @@ pub(crate) struct Unsigned {
 pub(crate) struct Signed {
     uploads: Vec<Upload>,
     versions: Versions,
-    signed: Vec<(Role, Timestamp)>,
+    expiries: Vec<(Role, Timestamp)>,
 }
 
 impl Editor {
@@ -232,6 +232,11 @@ impl Unsigned {
 
     /// Signs it. Only the keys of roles that are signed are read.
     pub(crate) async fn sign(self, keys: &KeyDir) -> Result<Signed, Failure> {
+        // On the heap: three roles at once are much for a stack.
+        Box::pin(self.sign_all(keys)).await
+    }
+
+    async fn sign_all(self, keys: &KeyDir) -> Result<Signed, Failure> {
         let Self {
             root,
             also,
@@ -244,7 +249,7 @@ impl Unsigned {
             snapshot_version,
         } = self;
         let mut uploads = Vec::new();
-        let mut signed = Vec::new();
+        let mut expiries = Vec::new();
         let mut upload = |kind, name: String, bytes: Vec<u8>, expect| {
             uploads.push(Upload {
                 kind,
@@ -262,7 +267,7 @@ impl Unsigned {
         let mut targets_meta = None;
         if let Some(targets) = targets {
             let version = targets.version;
-            signed.push((Role::Targets, targets.expires));
+            expiries.push((Role::Targets, targets.expires));
             let done = sign(Role::Targets, targets, &root, also, keys).await?;
             targets_meta = Some(metafile(&done, version));
             let path = layout::metadata(Role::Targets, version.get());
@@ -273,7 +278,7 @@ impl Unsigned {
                 snapshot.meta.insert("targets.json".to_owned(), meta);
             }
             let version = snapshot.version;
-            signed.push((Role::Snapshot, snapshot.expires));
+            expiries.push((Role::Snapshot, snapshot.expires));
             let done = sign(Role::Snapshot, snapshot, &root, also, keys).await?;
             timestamp
                 .meta
@@ -282,7 +287,7 @@ impl Unsigned {
             upload(Kind::Snapshot, path, done.buffer().clone(), Expect::New);
         }
         let timestamp_version = timestamp.version;
-        signed.push((Role::Timestamp, timestamp.expires));
+        expiries.push((Role::Timestamp, timestamp.expires));
         let done = sign(Role::Timestamp, timestamp, &root, also, keys).await?;
         upload(
             Kind::Timestamp,
@@ -298,7 +303,7 @@ impl Unsigned {
                 snapshot: snapshot_version.get(),
                 timestamp: timestamp_version.get(),
             },
-            signed,
+            expiries,
         })
     }
 }
@@ -311,7 +316,7 @@ impl Signed {
 
     /// What was signed, and until when it holds.
     pub(crate) fn expiries(&self) -> &[(Role, Timestamp)] {
-        &self.signed
+        &self.expiries
     }
 
     /// The files to write: those that nothing leads to yet, and the timestamp, which does.

@@ -126,10 +126,10 @@ pub(crate) async fn load_until(
     };
     let refused = |error: &dyn std::error::Error| refused(site, error);
     let url = |end: &str| Url::parse(&format!("{BASE}{end}")).map_err(|error| refused(&error));
-    let repository = RepositoryLoader::new(&trusted, url("metadata/")?, url("targets/")?)
+    let asked = RepositoryLoader::new(&trusted, url("metadata/")?, url("targets/")?)
         .transport(shelf)
-        .expiration_enforcement(ExpirationEnforcement::Unsafe)
-        .load()
+        .expiration_enforcement(ExpirationEnforcement::Unsafe);
+    let repository = Box::pin(asked.load())
         .await
         .map_err(|error| refused(&error))?;
     let loaded = Loaded {

@@ -68,13 +68,13 @@ fn stopped_after_any_write_it_is_whole_and_doing_it_again_finishes_it() {
                     .look(&fork.site(), &format!("{step:?} again after {writes}"))
                     .await;
                 if !stopped {
-                    assert_eq!(copy.expected(step), after.plain_and_signed());
+                    assert_eq!(story::expected(step), after.plain_and_signed());
                     publisher.become_of(copy);
                     bucket = fork;
                     break;
                 }
                 assert_eq!(
-                    copy.expected(step),
+                    story::expected(step),
                     after.plain_and_signed(),
                     "{step:?} {writes}"
                 );
@@ -166,7 +166,7 @@ fn caches_may_keep_what_never_changes_and_nothing_else() {
                     write.name
                 );
             }
-            let kind = if write.name.ends_with(".tgz") {
+            let kind = if write.name.contains("/-/") {
                 "application/gzip"
             } else {
                 "application/json"

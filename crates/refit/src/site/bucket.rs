@@ -44,11 +44,11 @@ impl Bucket {
         let client = ClientOptions::new()
             .with_allow_http(settings.plain)
             .with_connect_timeout(Duration::from_secs(10))
-            .with_timeout(Duration::from_secs(15 * 60));
+            .with_timeout(Duration::from_mins(15));
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
             max_retries: 3,
-            retry_timeout: Duration::from_secs(60),
+            retry_timeout: Duration::from_mins(1),
         };
         macro_rules! build {
             ($builder:ty) => {{

@@ -1,5 +1,5 @@
 //! The folder over HTTP, on loopback: just enough of npm's registry for npm and for devices, and all
-//! other files as a static host has them, with ETags and ranges.
+//! other files as a static host has them, with an `ETag` and ranges.
 
 use axum::Router;
 use axum::body::Body;
@@ -62,7 +62,7 @@ async fn answer(State(folder): State<Folder>, mut request: Request, next: Next) 
     }
     let caching = caching(&path);
     let headers = request.headers_mut();
-    // A second is too coarse for files that may change twice in one; their ETags are not.
+    // A second is too coarse for files that may change twice in one; an `ETag` is not.
     headers.remove(header::IF_MODIFIED_SINCE);
     if headers.remove(header::IF_RANGE).is_some() && caching == Caching::Revalidate {
         // What has changed since is sent whole.

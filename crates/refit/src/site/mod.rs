@@ -6,7 +6,7 @@
 //! tarballs ─► intake: copy, full dry unpack, package.json ─► Release
 //! Release + packument ─► packument: New | Same | OtherContent            pure
 //!      ─► shelf ─► changes: written in the order that is safe anywhere    one lock
-//! folder ─► http: packuments with this host's own tarball URLs, the rest with ETags and ranges
+//! folder ─► http: packuments with this host's own tarball URLs, the rest as it lies, with ranges
 //! ```
 //!
 //! # Invariants

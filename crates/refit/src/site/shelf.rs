@@ -99,19 +99,9 @@ pub(crate) async fn shelve(
                 return Err(taken(&from, &release.package, &there));
             }
         };
-        let mut updated = match &wishes.tag {
-            Some(tag) => packument.tag(tag, &release.version, now),
-            None => {
-                let named = match latest {
-                    Latest::Moves => new.then_some(&release.version),
-                    Latest::Names(named) => Some(named).filter(|named| packument.has(named)),
-                    Latest::Stays => None,
-                };
-                let unnamed = new && !packument.tags.contains_key("latest");
-                named
-                    .or(unnamed.then_some(&release.version))
-                    .is_some_and(|version| packument.tag("latest", version, now))
-            }
+        let mut updated = match tag(packument, &release.version, new, wishes, latest) {
+            Some((tag, version)) => packument.tag(&tag, &version, now),
+            None => false,
         };
         if let Some(url) = &wishes.url {
             updated |= packument.rebase(url);
@@ -141,6 +131,29 @@ pub(crate) async fn shelve(
         }
     }
     Ok(shelved)
+}
+
+/// Which tag is to name which version once `version` is published.
+fn tag(
+    packument: &Packument,
+    version: &Version,
+    new: bool,
+    wishes: &Wishes,
+    latest: &Latest,
+) -> Option<(String, Version)> {
+    if let Some(tag) = &wishes.tag {
+        return Some((tag.clone(), version.clone()));
+    }
+    let named = match latest {
+        Latest::Moves => new.then_some(version),
+        Latest::Names(named) => Some(named).filter(|named| packument.has(named)),
+        Latest::Stays => None,
+    };
+    // npm can do nothing with a package that has none.
+    let first = new && !packument.tags.contains_key("latest");
+    named
+        .or(first.then_some(version))
+        .map(|version| ("latest".to_owned(), version.clone()))
 }
 
 /// Adds a release's description where there is a repository. True if it was not there like this.
@@ -242,4 +255,64 @@ pub(crate) fn text(packument: &Packument, store: &Store) -> Result<Vec<u8>, Fail
             "Report this; nothing was lost.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        text.parse().unwrap()
+    }
+
+    /// What `latest` names after 1.1.0 came to 1.0.0, which it named before.
+    fn after(latest: &Latest, before: &str, tag_wished: Option<&str>, new: bool) -> Option<String> {
+        let mut packument: Packument = serde_json::from_value(serde_json::json!({
+            "name": "demo", "dist-tags": {},
+            "versions": { "1.0.0": { "name": "demo", "version": "1.0.0", "dist": {
+                "tarball": "/demo/-/demo-1.0.0.tgz", "fileCount": 1, "unpackedSize": 1,
+                "integrity": Integrity::from_digest([1; 64]) } } },
+        }))
+        .unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        if !before.is_empty() {
+            packument.tag("latest", &version(before), now);
+        }
+        let wishes = Wishes {
+            tag: tag_wished.map(str::to_owned),
+            url: None,
+        };
+        if let Some((name, named)) = tag(&packument, &version("1.1.0"), new, &wishes, latest) {
+            packument.tag(&name, &named, now);
+        }
+        packument.tags.get("latest").cloned()
+    }
+
+    #[test]
+    fn latest_is_moved_by_what_says_who_gets_which_version() {
+        let named = |text| Latest::Names(version(text));
+        for (latest, before, new, then) in [
+            (Latest::Moves, "1.0.0", true, "1.1.0"),
+            (Latest::Moves, "1.0.0", false, "1.0.0"),
+            (Latest::Stays, "1.0.0", true, "1.0.0"),
+            (Latest::Stays, "", true, "1.1.0"),
+            (named("1.0.0"), "", true, "1.0.0"),
+            (named("1.0.0"), "0.9.0", true, "1.0.0"),
+            // What is not published cannot be named.
+            (named("0.9.0"), "1.0.0", true, "1.0.0"),
+        ] {
+            let found = after(&latest, before, None, new);
+            assert_eq!(found.as_deref(), Some(then), "{latest:?} {before} {new}");
+        }
+        for latest in [Latest::Moves, Latest::Stays, named("1.0.0")] {
+            assert_eq!(
+                after(&latest, "1.0.0", Some("next"), true).as_deref(),
+                Some("1.0.0")
+            );
+            assert_eq!(
+                after(&latest, "1.0.0", Some("latest"), true).as_deref(),
+                Some("1.1.0")
+            );
+        }
+    }
 }

@@ -3,11 +3,16 @@
 
 mod bundle;
 mod device;
+mod keys;
 mod looking;
 mod publish;
+mod repo;
+mod rollout;
 #[cfg(unix)]
 mod run;
 mod serve;
+mod simulate;
+mod storage;
 mod support;
 mod turns;
 mod unpack;

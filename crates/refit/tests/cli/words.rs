@@ -17,6 +17,16 @@ fn the_help_says_what_each_command_is_for() {
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }
+    for command in [
+        &["keys"][..],
+        &["keys", "new"],
+        &["repo"],
+        &["repo", "init"],
+        &["repo", "refresh"],
+        &["repo", "rotate"],
+    ] {
+        insta::assert_snapshot!(format!("help_{}", command.join("_")), help(command));
+    }
 }
 
 #[test]

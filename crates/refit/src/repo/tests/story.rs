@@ -229,18 +229,18 @@ impl Publisher {
             }
         }
     }
+}
 
-    /// What the plain and the signed manifest name once a step is done.
-    pub(super) fn expected(&self, step: Step) -> (Option<String>, Option<String>) {
-        let at = STEPS.iter().position(|one| *one == step).unwrap();
-        let done = |other: Step| STEPS.iter().position(|one| *one == other).unwrap() <= at;
-        let newest = |first: Step| {
-            if done(Step::Ramp) {
-                Some("1.1.0".to_owned())
-            } else {
-                done(first).then(|| "1.0.0".to_owned())
-            }
-        };
-        (newest(Step::Plain), newest(Step::Init))
-    }
+/// What the plain and the signed manifest name once a step is done.
+pub(super) fn expected(step: Step) -> (Option<String>, Option<String>) {
+    let at = STEPS.iter().position(|one| *one == step).unwrap();
+    let done = |other: Step| STEPS.iter().position(|one| *one == other).unwrap() <= at;
+    let newest = |first: Step| {
+        if done(Step::Ramp) {
+            Some("1.1.0".to_owned())
+        } else {
+            done(first).then(|| "1.0.0".to_owned())
+        }
+    };
+    (newest(Step::Plain), newest(Step::Init))
 }
