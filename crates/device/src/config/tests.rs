@@ -84,7 +84,7 @@ fn what_this_version_would_not_follow_is_refused_and_null_is_fine() {
 }
 
 /// `minimal` with these keys besides.
-fn with_all(news: serde_json::Value) -> Result<Config, ConfigError> {
+fn with_all(news: &serde_json::Value) -> Result<Config, ConfigError> {
     let mut config = minimal();
     for (key, value) in news.as_object().unwrap() {
         config[key] = value.clone();
@@ -104,7 +104,7 @@ fn a_manifest_is_followed_over_https_or_on_this_machine() {
         "http://localhost/latest.json",
         "http://[::1]:1/latest.json",
     ] {
-        let config = with_all(json!({ "manifest": url, "latest": url })).unwrap();
+        let config = with_all(&json!({ "manifest": url, "latest": url })).unwrap();
         assert_eq!(config.manifest.unwrap().as_str(), url);
         assert!(config.latest.is_some());
     }
@@ -147,7 +147,7 @@ fn wrong_addresses_name_their_key() {
         ),
         (json!({ "trust": https }), "test.json"),
     ] {
-        let error = with_all(news.clone()).unwrap_err().to_string();
+        let error = with_all(&news).unwrap_err().to_string();
         assert!(error.contains(key), "{news} gave {error}");
         assert!(!error.contains("secret"), "{error}");
     }
@@ -158,7 +158,7 @@ fn a_signed_repository_stands_alone() {
     for key in ["manifest", "latest"] {
         let mut news = trust("https://example.org/repo/");
         news[key] = json!("https://example.org/x");
-        let error = with_all(news).unwrap_err().to_string();
+        let error = with_all(&news).unwrap_err().to_string();
         assert!(error.contains(key) && error.contains("trust"), "{error}");
     }
 }
@@ -166,7 +166,7 @@ fn a_signed_repository_stands_alone() {
 #[test]
 fn a_repository_is_a_folder_with_or_without_its_slash() {
     for url in ["https://example.org/repo", "https://example.org/repo/"] {
-        let trust = with_all(trust(url)).unwrap().trust.unwrap();
+        let trust = with_all(&trust(url)).unwrap().trust.unwrap();
         assert_eq!(trust.url.as_str(), "https://example.org/repo/");
     }
 }

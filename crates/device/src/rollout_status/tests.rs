@@ -5,7 +5,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn config(news: Value) -> Config {
+fn config(news: &Value) -> Config {
     let mut config = json!({ "package": "demo", "entry": "x.js", "command": ["x"] });
     for (key, value) in news.as_object().unwrap() {
         config[key] = value.clone();
@@ -14,16 +14,16 @@ fn config(news: Value) -> Config {
 }
 
 fn plain() -> Config {
-    config(json!({ "manifest": "https://host.example/latest.json" }))
+    config(&json!({ "manifest": "https://host.example/latest.json" }))
 }
 
 fn signed() -> Config {
     let trust = json!({ "root": "root.json", "url": "https://host.example/repo/" });
-    config(json!({ "trust": trust }))
+    config(&json!({ "trust": trust }))
 }
 
 /// `device-a` is in bucket 79 of 1.0.1.
-fn terms(news: Value) -> Terms {
+fn terms(news: &Value) -> Terms {
     let mut terms = json!({
         "manifest": {
             "version": "1.0.1", "publishedAt": "2026-06-12T08:00:00Z", "stable": "1.0.0",
@@ -53,7 +53,7 @@ fn of(config: &Config, terms: Option<&Terms>, device: Option<&str>, now: &str) -
 
 #[test]
 fn a_device_knows_its_bucket_and_its_turn_from_what_was_kept() {
-    let kept = terms(json!({}));
+    let kept = terms(&json!({}));
     let rollout = of(
         &plain(),
         Some(&kept),
@@ -74,14 +74,14 @@ fn a_device_knows_its_bucket_and_its_turn_from_what_was_kept() {
 
 #[test]
 fn a_device_without_an_id_has_no_bucket_and_the_slowest_turn() {
-    let kept = terms(json!({}));
+    let kept = terms(&json!({}));
     let rollout = of(&plain(), Some(&kept), None, "2026-06-12T08:30:00Z");
     assert_eq!((rollout.bucket, rollout.delay_seconds), (None, Some(3600)));
 }
 
 #[test]
 fn signed_terms_expire_to_the_second() {
-    let kept = terms(json!({ "signed": true, "expires": "2026-06-19T08:00:00Z" }));
+    let kept = terms(&json!({ "signed": true, "expires": "2026-06-19T08:00:00Z" }));
     let expired = |now| of(&signed(), Some(&kept), None, now).expired;
     assert!(!expired("2026-06-19T07:59:59Z"));
     assert!(expired("2026-06-19T08:00:00Z"));
@@ -89,7 +89,7 @@ fn signed_terms_expire_to_the_second() {
 
 #[test]
 fn the_word_of_an_earlier_configuration_is_nobodys() {
-    let (unsigned, kept) = (terms(json!({})), terms(json!({ "signed": true })));
+    let (unsigned, kept) = (terms(&json!({})), terms(&json!({ "signed": true })));
     let heard = |config: &Config, terms: &Terms| {
         of(config, Some(terms), None, "2026-06-12T08:30:00Z")
             .version
@@ -98,13 +98,13 @@ fn the_word_of_an_earlier_configuration_is_nobodys() {
     assert!(heard(&plain(), &unsigned) && heard(&signed(), &kept));
     assert!(!heard(&signed(), &unsigned), "unsigned, and yet believed");
     assert!(!heard(&plain(), &kept));
-    assert!(!heard(&config(json!({})), &unsigned));
+    assert!(!heard(&config(&json!({})), &unsigned));
 }
 
 #[test]
 fn without_a_manifest_everything_comes_from_the_registry() {
     let rollout = of(
-        &config(json!({ "channel": "1.4.0" })),
+        &config(&json!({ "channel": "1.4.0" })),
         None,
         None,
         "2026-06-12T08:30:00Z",
@@ -117,7 +117,7 @@ fn without_a_manifest_everything_comes_from_the_registry() {
 #[test]
 fn notes_are_about_one_version_and_have_an_end() {
     let of_version = |terms: &Terms, version: &str| notes(Some(terms), &version.parse().unwrap());
-    let kept = terms(json!({}));
+    let kept = terms(&json!({}));
     assert_eq!(of_version(&kept, "1.0.1").as_deref(), Some("A clock."));
     assert_eq!(of_version(&kept, "1.0.0"), None);
     let mut long = kept.clone();

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn rows(news: serde_json::Value) -> Vec<(&'static str, String)> {
+    fn rows(news: &serde_json::Value) -> Vec<(&'static str, String)> {
         let mut rollout = json!({
             "mode": "tuf", "experimental": false, "pinned": null, "version": "1.2.0",
             "decision": "hold", "reason": "held", "message": "m", "bucket": 65,
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_rollout_is_told_with_its_turn_its_age_and_its_recalls() {
         assert_eq!(
-            rows(json!({})),
+            rows(&json!({})),
             [
                 (
                     "Rollout",
@@ -209,19 +209,19 @@ mod tests {
                 ("Recalled", "1.1.5, 1.1.6".to_owned()),
             ]
         );
-        let stale = rows(json!({ "expired": true, "trouble": "No answer." }));
+        let stale = rows(&json!({ "expired": true, "trouble": "No answer." }));
         assert!(stale[1].1.contains("expired at 2026-06-19"), "{stale:?}");
         assert_eq!(stale[2], ("Trouble", "No answer.".to_owned()));
-        let newest = rows(json!({ "experimental": true }));
+        let newest = rows(&json!({ "experimental": true }));
         assert!(newest[0].1.contains("REFIT_EXPERIMENTAL"), "{newest:?}");
-        let unknown = rows(json!({ "bucket": null }));
+        let unknown = rows(&json!({ "bucket": null }));
         assert!(unknown[0].1.contains("slowest batch"), "{unknown:?}");
     }
 
     #[test]
     fn without_a_manifest_there_is_nothing_to_tell() {
-        assert_eq!(rows(json!({ "mode": "registry" })), []);
-        let unheard = rows(json!({
+        assert_eq!(rows(&json!({ "mode": "registry" })), []);
+        let unheard = rows(&json!({
             "mode": "manifest", "version": null, "verifiedAt": null, "recalled": []
         }));
         let words = "the publisher's manifest, nothing heard yet".to_owned();
