@@ -25,6 +25,7 @@ mod candidate;
 pub mod clock;
 mod description;
 mod engines;
+mod explain;
 mod integrity;
 mod manifest;
 mod offer;
@@ -42,6 +43,9 @@ pub use bad::{BadEntry, BadReason};
 pub use candidate::{Candidate, PackageName, PackageNameError};
 pub use description::{Description, DescriptionError};
 pub use engines::{Engines, Host, NodeFact, Unsuitable};
+pub use explain::{
+    Believes, ExplainFacts, Explanation, Gate, Gated, Opening, Pointed, Sources, Verdict, explain,
+};
 pub use integrity::{Integrity, IntegrityError};
 pub use manifest::{Manifest, ManifestError};
 pub use offer::{Offer, OfferFacts, offer};
