@@ -16,6 +16,10 @@
 //! * [`Device::start`] always ends with something that runs or with a [`Failure`] that says why; no
 //!   error of store, registry or socket stops it.
 //! * A development build opens neither store nor connection.
+//! * Who is followed and believed is the configuration's alone to say: no variable, page or registry
+//!   has a say in it. A trust root that is of no use means no updates, never unsigned ones.
+//! * What nobody asked for shows nothing of a version before this device's turn; nothing restarts by
+//!   itself, also where what runs was recalled.
 //! * Every [`Status`] is whole, and its sequence number is larger than that of any before it.
 //! * A person's own request shows its error ([`Problem`]); automatic failures are logged and stand in
 //!   the status.

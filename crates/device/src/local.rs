@@ -165,7 +165,7 @@ impl Local {
     }
 
     /// Why nobody is believed although somebody should be, and what to do: there are no updates then.
-    pub(crate) fn no_trust(&self) -> Option<String> {
+    pub fn no_trust(&self) -> Option<String> {
         match &self.trust_root {
             Some(Err(problem)) => Some(format!("{problem}. {}", trust_root::HINT)),
             Some(Ok(_)) | None => None,

@@ -45,6 +45,12 @@ test('a held version says when its turn is, and then that it has come', () => {
   expect(standing({ eligibleAt: null })).toBe('Version 1.2.0 is being rolled out.')
 })
 
+test('a check that failed puts off no turn, and is told elsewhere', () => {
+  const failed = { decision: null, reason: 'trust-unreachable', message: 'No answer.' }
+  expect(standing(failed)).toBe('Rolling out: your turn is at 6:40 PM.')
+  expect(standing({ ...failed, eligibleAt: '2026-06-12T12:00:00Z' })).toBe('')
+})
+
 test('a turn that is not what holds this app back is not promised', () => {
   // The ramp was halted: an older version is named now.
   const halted = { version: '0.9.0', reason: 'not-newer', message: 'Up to date' }

@@ -45,11 +45,16 @@ export function standingWords(status: Status, now: Date): string | null {
   if (staged?.version === version && staged.blocked === null) {
     return `Version ${version} is ready and waits for a restart.`
   }
-  if (rollout.reason !== 'held') return sentence(rollout.message)
-  const { eligibleAt } = rollout
-  if (eligibleAt === null) return `Version ${version} is being rolled out.`
-  return new Date(eligibleAt).getTime() > now.getTime()
-    ? `Rolling out: your turn is ${turn(eligibleAt, now)}.`
+  const { eligibleAt, decision, reason } = rollout
+  const comes = eligibleAt !== null && new Date(eligibleAt).getTime() > now.getTime()
+  // A turn comes by the clock alone: a check that failed does not put it off.
+  if (comes && (reason === 'held' || decision === null)) {
+    return `Rolling out: your turn is ${turn(eligibleAt, now)}.`
+  }
+  // What went wrong with a check is told with the checks.
+  if (reason !== 'held') return decision === null ? null : sentence(rollout.message)
+  return eligibleAt === null
+    ? `Version ${version} is being rolled out.`
     : `Version ${version} is being rolled out, and your turn has come${
         status.updates === 'on' ? ': the next check fetches it' : ''
       }.`

@@ -17,6 +17,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
     block_on(async {
         let device = Device::open(local);
         let found = device.look().await?;
+        local::tell_owner(device.local().data_dir()).await;
         let json = json!({
             "decision": found.decision,
             "version": found.version,
