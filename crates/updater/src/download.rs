@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::error::RegistryError;
 use crate::http::{Http, announced, header, shown};
+use crate::rate::Rate;
 use crate::registry::Registry;
 
 /// How every gzip stream, and so every npm tarball, begins.
@@ -26,6 +27,7 @@ pub struct Download {
     url: Url,
     total: Option<u64>,
     got: u64,
+    rate: Rate,
     limit: u64,
     /// What was read ahead to see what it is.
     head: Option<Bytes>,
@@ -57,6 +59,7 @@ impl Download {
             });
         }
         Ok(Self {
+            rate: http.rate(),
             http,
             response,
             url,
@@ -111,7 +114,7 @@ impl Download {
     async fn read(&mut self) -> Result<Option<Bytes>, RegistryError> {
         let piece = self
             .http
-            .piece(&mut self.response, &self.url, self.got)
+            .piece(&mut self.response, &self.url, self.got, &mut self.rate)
             .await?;
         if let Some(piece) = piece {
             self.got += piece.len() as u64;

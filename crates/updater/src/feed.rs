@@ -21,7 +21,7 @@ pub(crate) enum Piece {
 }
 
 pub(crate) enum Feed {
-    Net(Download),
+    Net(Box<Download>),
     File {
         file: tokio::fs::File,
         path: PathBuf,

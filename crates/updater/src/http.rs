@@ -14,13 +14,18 @@ use reqwest::header::{
     IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode};
+use tokio::time::Instant;
 use url::{Host, Url};
 
 use crate::error::RegistryError;
 use crate::npmrc::NpmSettings;
+use crate::rate::Rate;
 use crate::secret::Secret;
 
 const MAX_REDIRECTS: usize = 8;
+
+/// An answer's pace is judged in windows of so many times the longest silence.
+const PATIENCE: u32 = 4;
 
 /// A server that asks for more than this is asked again after this all the same.
 pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_hours(6);
@@ -168,9 +173,27 @@ impl Http {
         response: &mut Response,
         url: &Url,
         got: u64,
+        rate: &mut Rate,
     ) -> Result<Option<Bytes>, RegistryError> {
         let piece = response.chunk().await;
-        piece.map_err(|error| self.broken(url, got, error))
+        let piece = piece.map_err(|error| self.broken(url, got, error))?;
+        let len = piece.as_ref().map_or(0, Bytes::len) as u64;
+        if piece.is_some()
+            && let Err(came) = rate.judge(got + len, Instant::now())
+        {
+            return Err(RegistryError::TooSlow {
+                url: shown(url),
+                came,
+                after: self.idle * PATIENCE,
+            });
+        }
+        Ok(piece)
+    }
+
+    /// Judges the pace of an answer that begins now: in four times as long as it may be silent, it has
+    /// to bring something worth the wait.
+    pub(crate) fn rate(&self) -> Rate {
+        Rate::new(self.idle * PATIENCE, Instant::now())
     }
 
     fn broken(&self, url: &Url, got: u64, error: reqwest::Error) -> RegistryError {

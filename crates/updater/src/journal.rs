@@ -24,14 +24,16 @@ impl Inner {
             let later = releases
                 .last_check
                 .filter(|check| known.is_none_or(|at| check.at > at));
-            let news = later.is_some() || releases.checked_at > status.checked_at;
-            status.checked_at = status.checked_at.max(releases.checked_at);
-            let mode = self.followed.mode();
             let heard = terms.as_ref().map(|terms| terms.verified_at);
             let shown = status.terms.as_ref();
-            let news = news || shown.is_none_or(|shown| shown.verified_at < heard);
-            if news {
-                status.terms = Some(TermsView::new(mode, terms.as_ref(), None));
+            let unseen = shown.is_none_or(|shown| shown.verified_at < heard) || later.is_some();
+            let news = unseen || releases.checked_at > status.checked_at;
+            status.checked_at = status.checked_at.max(releases.checked_at);
+            if unseen {
+                let trouble = later.as_ref().and_then(|check| check.trouble.as_ref());
+                let trouble = trouble.map(|trouble| trouble.message.clone());
+                let mode = self.followed.mode();
+                status.terms = Some(TermsView::new(mode, terms.as_ref(), trouble));
             }
             if let Some(check) = later {
                 status.last_check = Some(check);

@@ -1,11 +1,14 @@
-//! From a registry to a staged version, and when to look.
+//! From what a publisher says to a staged version, and when to look.
 //!
 //! ```text
-//!                 ┌ timer: 30 s after the start, then every 30 min ±10 % of the device's own
+//!                 ┌ timer: 30 s after the start, then every 30 min ±10 % of the device's own, and
+//!                 │        when the device's turn comes
 //! Updater::check ◄┤
 //!                 └ a person: at once, or the check that already runs
 //!      │
-//!      ├─► Registry: packument of the channel (ETag → 304) ─► Candidate
+//!      ├─► Followed: nobody | latest.json (ETag → 304) | a signed repository ─► Word: Terms, trouble
+//!      ├─► rollout::offer(terms, device, time) ─► worth_asking? ─► Candidate of that version from
+//!      │     the registry (ETag → 304), or from its signed description
 //!      ├─► rollout::decide(facts) ─► Stage | Hold | None, written to rollout.log
 //!      └─► Stage: network → bounded channel → hash → gunzip → unpack → verify → commit
 //! ```
@@ -20,8 +23,13 @@
 //! * Nothing but HTTPS, or HTTP on this very machine, is asked.
 //! * What is not a registry's answer (HTML, garbage, half a body) never counts as a check.
 //! * No answer is held beyond its limit; a tarball is never held at all.
-//! * No limit on the length of a transfer, only on silence.
+//! * No limit on the length of a transfer, only on silence, and on a trickle that is hardly more.
 //! * One check and one stage at a time. Nothing that happens in a check ends the loop.
+//! * Where a signed repository is followed, nothing that it does not name is staged, however it is
+//!   asked for and whoever cannot be reached.
+//! * A person is never gated by a rollout, a timer always is; no request is made for what is withheld.
+//! * What was heard last counts until something else is heard: only the host's own "there is none"
+//!   does away with an unsigned manifest, and nothing with a signed one.
 //! * No script of a package is ever run.
 
 mod body;
@@ -39,6 +47,7 @@ mod npmrc;
 mod packument;
 mod plain;
 mod policy;
+mod rate;
 mod registry;
 mod releases;
 mod retry;

@@ -254,13 +254,13 @@ impl Fetch for Net {
                 .await
                 .map_err(|error| missing(&error))?;
             let pieces = futures_util::stream::try_unfold(
-                (http, response, url, 0_u64),
-                |(http, mut response, url, got)| async move {
-                    let piece = http.piece(&mut response, &url, got).await;
+                (http.rate(), http, response, url, 0_u64),
+                |(mut rate, http, mut response, url, got)| async move {
+                    let piece = http.piece(&mut response, &url, got, &mut rate).await;
                     let piece = piece.map_err(|error| FetchError::Other(error.to_string()))?;
                     Ok(piece.map(|piece| {
                         let got = got + piece.len() as u64;
-                        (piece, (http, response, url, got))
+                        (piece, (rate, http, response, url, got))
                     }))
                 },
             );

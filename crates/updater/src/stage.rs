@@ -129,8 +129,8 @@ impl Stager {
         let download = self.unless_stopped(open).await??;
         // Another host may have been asked in place of the one that is named.
         let asked = download.asked();
-        self.pump(candidate, partial, Feed::Net(download), &asked)
-            .await
+        let feed = Feed::Net(Box::new(download));
+        self.pump(candidate, partial, feed, &asked).await
     }
 
     async fn open(

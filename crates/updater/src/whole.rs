@@ -33,7 +33,8 @@ pub(crate) async fn whole(
     let gzip = encoding.is_some_and(|e| matches!(e.as_str(), "gzip" | "x-gzip"));
     let mut body = Body::new(gzip, limit);
     let mut got = 0;
-    while let Some(piece) = http.piece(response, url, got).await? {
+    let mut rate = http.rate();
+    while let Some(piece) = http.piece(response, url, got, &mut rate).await? {
         got += piece.len() as u64;
         body.push(&piece).map_err(|error| refused(got, error))?;
     }

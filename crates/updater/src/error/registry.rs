@@ -65,6 +65,16 @@ pub enum RegistryError {
         /// The idle limit.
         after: Duration,
     },
+    /// A trickle.
+    #[error("{url} sent only {came} bytes in {}", seconds(*.after))]
+    TooSlow {
+        /// The address.
+        url: String,
+        /// The bytes that came.
+        came: u64,
+        /// In this time.
+        after: Duration,
+    },
     /// A body that ended early or disagrees with its announced length.
     #[error("the answer of {url} was cut off after {got} bytes: {why}")]
     Truncated {
@@ -239,6 +249,7 @@ impl RegistryError {
             | Self::InsecureTarball { url, .. }
             | Self::Unreachable { url, .. }
             | Self::Idle { url, .. }
+            | Self::TooSlow { url, .. }
             | Self::Truncated { url, .. }
             | Self::Unauthorized { url, .. }
             | Self::NotFound { url }
@@ -264,6 +275,7 @@ impl RegistryError {
             Self::Client { .. } => "http-client",
             Self::Unreachable { .. } => "unreachable",
             Self::Idle { .. } => "timed-out",
+            Self::TooSlow { .. } => "too-slow",
             Self::Truncated { .. } => "truncated",
             Self::Unauthorized { .. } => "unauthorized",
             Self::NotFound { .. } => "not-found",
@@ -294,7 +306,10 @@ impl RegistryError {
             Self::Client { .. } => {
                 "Check the proxy settings and that the system's certificates are installed.".into()
             }
-            Self::Unreachable { .. } | Self::Idle { .. } | Self::Truncated { .. } => {
+            Self::Unreachable { .. }
+            | Self::Idle { .. }
+            | Self::TooSlow { .. }
+            | Self::Truncated { .. } => {
                 "Check the network and the proxy, then check again; the next check does it by itself."
                     .into()
             }

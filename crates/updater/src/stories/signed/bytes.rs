@@ -2,6 +2,8 @@
 
 use super::*;
 
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const DRIP: Duration = Duration::from_millis(50);
 const TARBALL: &str = "/demo/-/demo-1.1.0.tgz";
 
 #[tokio::test]
@@ -19,6 +21,16 @@ async fn a_registry_that_is_of_no_use_is_replaced_by_the_sites_own_copy() {
         (
             None,
             Some(Reply::new(200, version("demo", "1.1.0")).cut(50)),
+        ),
+        // For ever.
+        (
+            None,
+            Some(
+                Reply::new(200, GZIP)
+                    .chunked()
+                    .dripping(2, DRIP)
+                    .repeated(1 << 20),
+            ),
         ),
         (None, Some(Reply::new(404, ""))),
         (None, Some(Reply::new(500, ""))),
@@ -158,4 +170,19 @@ async fn a_tarball_on_this_machine_needs_to_be_signed_with_or_without_the_host()
     let report = signed.updater().stage(good, false).await.unwrap();
     assert_eq!(report.outcome, Outcome::Staged);
     assert_eq!(signed.bench.registry.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_registry_that_never_stops_listing_holds_up_nobody() {
+    let signed = Signed::saying(everyone).await;
+    signed.copy("1.1.0");
+    let endless = Reply::new(200, "  ")
+        .chunked()
+        .dripping(2, DRIP)
+        .repeated(1 << 20);
+    signed.bench.registry.answer("/demo", endless);
+    let updater = signed.updater();
+    let checked = tokio::time::timeout(Duration::from_secs(20), updater.check(By::Timer));
+    let report = checked.await.unwrap().unwrap();
+    assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
 }
