@@ -196,7 +196,7 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
 
     say(json!({ "version": "1.1.0", "recalled": ["1.1.0"] }));
     assert_eq!(device.ask(&["check"]).0, 3);
-    let (_, status) = device.ask(&["status"]);
+    let status = status_with(&device, "recalledRunning");
     assert_eq!(status["recalledRunning"]["version"], "1.1.0", "{status}");
     assert_eq!(running.body(), "1.1.0", "nothing restarts by itself");
     assert_eq!(running.stop(), Some(0));
@@ -207,7 +207,7 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
         let stderr = std::fs::File::create(&words).unwrap();
         let running = Running::start_with(&device, stderr.into());
         assert_eq!(running.body(), "1.0.0");
-        let (_, status) = device.ask(&["status"]);
+        let status = status_with(&device, "passedOver");
         assert_eq!(status["passedOver"]["message"], recall, "{status}");
         assert_eq!(status["passedOver"]["firstTime"], times == 1, "{status}");
         assert_eq!(status["bad"], json!([]), "a recall lists nothing");
@@ -225,7 +225,7 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
     assert_eq!(device.ask(&["check"]).0, 3);
     let running = Running::start(&device);
     assert_eq!(running.body(), "1.0.0");
-    let (_, status) = device.ask(&["status"]);
+    let status = status_with(&device, "recalledRunning");
     let told = status["recalledRunning"]["message"].as_str().unwrap();
     assert!(told.contains("came with the app"), "{status}");
     assert_eq!(running.stop(), Some(0));
@@ -236,4 +236,71 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
     let running = Running::start(&device);
     assert_eq!(running.body(), "1.1.0");
     assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn what_came_by_itself_and_was_halted_waits_until_a_person_wants_it() {
+    let device = device(&server("1.0.0"));
+    device.room.publish(&[server("1.1.0")]);
+    let config = device.room.path().join("refit.json");
+    let url = format!("{}latest.json", device.served.url);
+    crate::device::edit(&config, |config| {
+        config["manifest"] = json!(url);
+        config["check"] = json!({ "after": "1ms", "every": "1h" });
+    });
+    let say = |manifest: Value| {
+        let file = device.room.site().join("latest.json");
+        std::fs::write(file, manifest.to_string()).unwrap();
+    };
+    say(json!({ "version": "1.1.0" }));
+    let words = device.room.path().join("words");
+    let running = Running::start_with(&device, std::fs::File::create(&words).unwrap().into());
+    let ready = "Version 1.1.0 is ready. `refit apply` restarts into it.";
+    until(|| std::fs::read_to_string(&words).unwrap().contains(ready));
+    assert_eq!(running.stop(), Some(0));
+
+    // Halted: the version before is put back, and nobody is taken back to it.
+    say(json!({ "version": "1.0.0" }));
+    assert_eq!(device.ask(&["check"]).0, 3);
+    let running = Running::start_with(&device, std::fs::File::create(&words).unwrap().into());
+    assert_eq!(running.body(), "1.0.0");
+    let status = status_with(&device, "passedOver");
+    assert_eq!(status["passedOver"]["reason"], "withdrawn", "{status}");
+    assert_eq!(
+        status["staged"]["blocked"]["reason"], "withdrawn",
+        "{status}"
+    );
+    let told = || std::fs::read_to_string(&words).unwrap();
+    until(|| told().contains("no longer being rolled out"));
+    let told = told();
+    assert!(!told.contains("refit apply"), "{told}");
+
+    let (code, applied) = device.ask(&["apply"]);
+    assert_eq!(
+        (code, &applied["version"]),
+        (0, &json!("1.1.0")),
+        "{applied}"
+    );
+    assert_eq!(running.body(), "1.1.0");
+    until(|| device.ask(&["status"]).1["passedOver"].is_null());
+    assert_eq!(running.stop(), Some(0));
+}
+
+/// The status as soon as it has this: news come shortly after the page does.
+fn status_with(device: &Device, key: &str) -> Value {
+    let mut status = Value::Null;
+    until(|| {
+        status = device.ask(&["status"]).1;
+        !status[key].is_null()
+    });
+    status
+}
+
+/// Waits for what another process does.
+fn until(mut done: impl FnMut() -> bool) {
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !done() {
+        assert!(std::time::Instant::now() < patience, "it never came");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
