@@ -216,6 +216,65 @@ fn of_two_publishers_at_once_one_is_told_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_refresh_between_looking_and_publishing_is_not_undone() {
+    run(async {
+        let bucket = Recording::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Describe, Step::Start] {
+            publisher.take(step, &bucket.site()).await.unwrap();
+        }
+        let desk = publisher.desk(&bucket.site()).await;
+        publisher.take(Step::Refresh, &bucket.site()).await.unwrap();
+        let before = bucket
+            .site()
+            .get("repo/metadata/timestamp.json")
+            .await
+            .unwrap();
+        let failure = desk
+            .publish_manifest(story::manifest("1.0.0", "late"), story::now())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind, "meanwhile");
+        let after = bucket
+            .site()
+            .get("repo/metadata/timestamp.json")
+            .await
+            .unwrap();
+        assert_eq!(after.bytes, before.bytes);
+        // The files that were left do not stand in the way.
+        publisher.take(Step::Second, &bucket.site()).await.unwrap();
+        Devices::with_root_of(&publisher)
+            .look(&bucket.site(), "later")
+            .await;
+    });
+}
+
+#[test]
+fn a_root_that_cannot_be_read_is_not_taken_for_one_that_is_not_there() {
+    run(async {
+        let bucket = Recording::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init] {
+            publisher.take(step, &bucket.site()).await.unwrap();
+        }
+        // Another machine, which knows the first root only.
+        let other = publisher.copy();
+        publisher
+            .take(Step::Rotate(Role::Root), &bucket.site())
+            .await
+            .unwrap();
+        bucket.hide("2.root.json");
+        let before = bucket.writes().len();
+        let failure = other.take(Step::Refresh, &bucket.site()).await.unwrap_err();
+        assert!(
+            failure.message.contains("the connection broke"),
+            "{failure}"
+        );
+        assert_eq!(bucket.writes().len(), before);
+    });
+}
+
+#[test]
 fn publishers_of_a_plain_site_are_told_apart_too() {
     run(async {
         let bucket = Recording::new();

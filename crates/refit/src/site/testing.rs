@@ -37,6 +37,8 @@ pub(crate) struct Recording {
     writes: Mutex<Vec<Write>>,
     /// So many more writes go well.
     left: AtomicUsize,
+    /// Files that cannot be read.
+    unreadable: Mutex<Option<String>>,
 }
 
 impl Recording {
@@ -49,6 +51,7 @@ impl Recording {
             store,
             writes: Mutex::default(),
             left: AtomicUsize::new(usize::MAX),
+            unreadable: Mutex::default(),
         })
     }
 
@@ -62,6 +65,11 @@ impl Recording {
     /// No write fails from now on.
     pub(crate) fn mend(&self) {
         self.left.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// Reading files whose names end like this fails from now on.
+    pub(crate) fn hide(&self, end: &str) {
+        *self.unreadable.lock().unwrap() = Some(end.to_owned());
     }
 
     pub(crate) fn site(self: &Arc<Self>) -> Site {
@@ -121,6 +129,13 @@ impl ObjectStore for Recording {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let hidden = self.unreadable.lock().unwrap().clone();
+        if hidden.is_some_and(|end| location.as_ref().ends_with(&end)) {
+            return Err(Error::Generic {
+                store: "recording",
+                source: "the connection broke".into(),
+            });
+        }
         self.store.get_opts(location, options).await
     }
 
