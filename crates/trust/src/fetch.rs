@@ -41,10 +41,19 @@ pub enum FetchError {
 }
 
 /// A [`Fetch`] with the limits of this crate round it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Wire {
     fetch: Arc<dyn Fetch>,
     idle: Duration,
+}
+
+/// Without the fetcher, which may hold anything.
+impl Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire")
+            .field("idle", &self.idle)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Wire {

@@ -7,10 +7,16 @@ use serde::de::DeserializeOwned;
 use tough::schema::{Role, Signed};
 
 /// Parsed metadata with its bytes. Cheap to clone. Parsing alone makes nothing of it believable.
-#[derive(Debug)]
 pub(crate) struct Held<T> {
     bytes: Bytes,
     parsed: Arc<Signed<T>>,
+}
+
+/// Short: all of it would be pages.
+impl<T> std::fmt::Debug for Held<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({} bytes)", self.bytes.len())
+    }
 }
 
 impl<T> Clone for Held<T> {

@@ -31,7 +31,6 @@ pub struct Trust {
     refreshing: Mutex<()>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Inner {
     /// The app's own root. What is wrong with it is said when it is needed.
     root: Result<Held<Root>, TrustError>,
@@ -39,6 +38,19 @@ pub(crate) struct Inner {
     pub(crate) metadata: Url,
     pub(crate) targets: Url,
     pub(crate) limits: Limits,
+}
+
+/// Without what a URL may hold of a login.
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("root", &self.root)
+            .field("disk", &self.disk)
+            .field("metadata", &shown(&self.metadata))
+            .field("targets", &shown(&self.targets))
+            .field("limits", &self.limits)
+            .finish()
+    }
 }
 
 /// What the store held.

@@ -178,3 +178,45 @@ fn only_targets_that_are_named_stay() {
         .collect();
     assert_eq!(left, [sha256(b"wanted")]);
 }
+
+/// Two who write and one who reads, as processes do.
+#[test]
+fn writers_wait_for_each_other_and_readers_see_whole_generations() {
+    const COMMITS: usize = 40;
+    let dir = tempfile::tempdir().unwrap();
+    at(dir.path())
+        .commit(0, &files("first"), &BTreeSet::new())
+        .unwrap();
+    let whole = |found: &Files| {
+        let mut words = found
+            .iter()
+            .map(|(name, bytes)| String::from_utf8_lossy(bytes).replace(name.as_str(), ""));
+        let first = words.next();
+        found.len() == 3 && words.all(|word| Some(word) == first)
+    };
+    std::thread::scope(|scope| {
+        for who in ["one", "other"] {
+            let dir = dir.path();
+            scope.spawn(move || {
+                let disk = at(dir);
+                let mut done = 0;
+                while done < COMMITS {
+                    let found = disk.read().unwrap().unwrap();
+                    let new = files(&format!("{who} {done}"));
+                    let outcome = disk.commit(found.generation, &new, &BTreeSet::new());
+                    done += usize::from(outcome.unwrap().is_some());
+                }
+            });
+        }
+        scope.spawn(|| {
+            let disk = at(dir.path());
+            loop {
+                let found = disk.read().unwrap().unwrap();
+                assert!(whole(&found.files), "{:?}", found.files);
+                if found.generation == 1 + 2 * COMMITS as u64 {
+                    break;
+                }
+            }
+        });
+    });
+}

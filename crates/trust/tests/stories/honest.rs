@@ -1,6 +1,6 @@
 //! What a device learns from an honest repository, with the host and without it.
 
-use crate::support::{Device, Publisher, days, start, tree};
+use crate::support::{Device, Key, Publisher, days, start, tree};
 use tough::{ExpirationEnforcement, RepositoryLoader};
 use trust::{Limits, TrustError};
 
@@ -31,6 +31,16 @@ async fn what_is_named_can_be_read_and_then_read_again_without_the_host() {
     let never_read = kept.read("demo-1.0.0.json", 100).await.unwrap_err();
     assert!(matches!(never_read, TrustError::NotKept { name } if name == "demo-1.0.0.json"));
     assert_eq!(host.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn neither_words_for_people_nor_for_logs_hold_a_login() {
+    let publisher = Publisher::with_latest(b"{}");
+    let device = Device::new(publisher.first_root());
+    let repository = device.refresh(&publisher.host()).await.unwrap();
+    for said in [format!("{repository:?}"), format!("{:?}", device.trust())] {
+        assert!(!said.contains("hunter2") && said.len() < 3000, "{said}");
+    }
 }
 
 #[tokio::test]
@@ -157,9 +167,82 @@ async fn delegated_roles_are_asked_for_when_they_are_needed_and_kept() {
     assert_eq!(repository.read("b-1", 100).await.unwrap().unwrap(), b"of b");
     assert_eq!(repository.find("c-1").await.unwrap(), None);
 
+    // What they name stays kept when something else changes.
+    publisher.publish();
+    host.serve(&publisher);
+    device.refresh(&host).await.unwrap();
     host.down(true);
     let kept = device.trust().kept().await.unwrap().unwrap();
     assert_eq!(kept.read("a-1", 100).await.unwrap().unwrap(), b"of a");
+    // Roles that are no longer listed go.
+    host.down(false);
+    publisher.rotate("snapshot");
+    publisher.targets.delegations = None;
+    publisher.delegated.clear();
+    publisher.snapshot.meta.clear();
+    publisher.publish();
+    host.serve(&publisher);
+    device.refresh(&host).await.unwrap();
+    assert!(!device.generation().join("delegated").exists());
+}
+
+#[tokio::test]
+async fn a_delegated_role_needs_the_key_it_was_delegated_to() {
+    let mut publisher = Publisher::with_latest(b"{}");
+    publisher.delegate("team", &["a-*"], &[("a-1", b"evil")]);
+    publisher.keys.insert("team".into(), vec![Key::new()]);
+    publisher.publish();
+    let device = Device::new(publisher.first_root());
+    let repository = device.refresh(&publisher.host()).await.unwrap();
+    let error = repository.read("a-1", 100).await.unwrap_err();
+    assert!(matches!(error, TrustError::Signatures { .. }), "{error:?}");
+    assert!(!device.generation().join("delegated").exists());
+}
+
+#[tokio::test]
+async fn a_delegation_that_ends_the_search_hides_those_after_it() {
+    let mut publisher = Publisher::with_latest(b"{}");
+    publisher.delegate("first", &["a-*"], &[]);
+    publisher.delegate("second", &["*"], &[("a-1", b"a"), ("b-1", b"b")]);
+    publisher.publish();
+    let device = Device::new(publisher.first_root());
+    let host = publisher.host();
+    let before = device.refresh(&host).await.unwrap();
+    assert!(before.find("a-1").await.unwrap().is_some());
+
+    let delegations = publisher.targets.delegations.as_mut().unwrap();
+    delegations.roles[0].terminating = true;
+    publisher.publish();
+    host.serve(&publisher);
+    let after = device.refresh(&host).await.unwrap();
+    assert_eq!(after.find("a-1").await.unwrap(), None);
+    assert!(after.find("b-1").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn roles_that_delegate_in_a_circle_or_without_end_are_not_followed_for_ever() {
+    let mut publisher = Publisher::with_latest(b"{}");
+    publisher.delegate("team", &["*"], &[]);
+    let circle = publisher.targets.delegations.clone();
+    publisher.delegated.get_mut("team").unwrap().delegations = circle;
+    publisher.publish();
+    let mut device = Device::new(publisher.first_root());
+    let host = publisher.host();
+    let repository = device.refresh(&host).await.unwrap();
+    assert_eq!(repository.find("nothing").await.unwrap(), None);
+
+    for number in 0..4 {
+        publisher.delegate(&format!("more-{number}"), &["*"], &[]);
+    }
+    publisher.publish();
+    host.serve(&publisher);
+    device.limits.delegations = 4;
+    let repository = device.refresh(&host).await.unwrap();
+    let error = repository.find("nothing").await.unwrap_err();
+    assert!(
+        matches!(error, TrustError::TooMany { limit: 4, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
