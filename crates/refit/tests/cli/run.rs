@@ -211,8 +211,10 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
         assert_eq!(status["passedOver"]["message"], recall, "{status}");
         assert_eq!(status["passedOver"]["firstTime"], times == 1, "{status}");
         assert_eq!(status["bad"], json!([]), "a recall lists nothing");
+        let told = || std::fs::read_to_string(&words).unwrap();
+        until(|| told().matches(recall).count() >= times);
         assert_eq!(running.stop(), Some(0));
-        let words = std::fs::read_to_string(words).unwrap();
+        let words = told();
         assert_eq!(words.matches(recall).count(), times, "{words}");
         assert!(!words.contains("refit apply"), "{words}");
     }
