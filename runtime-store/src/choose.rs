@@ -104,6 +104,11 @@ impl WhyNot {
             Self::NotNewerThanBundled | Self::Bad | Self::MissingEntry
         )
     }
+
+    /// Whether it is the publisher who does not let it run, and nothing that it did.
+    fn is_the_publishers(&self) -> bool {
+        matches!(self, Self::Recalled | Self::Blocked(_))
+    }
 }
 
 /// What is at a stored version's entry.
@@ -146,6 +151,8 @@ pub(crate) struct Stored {
     pub(crate) entry: Entry,
     /// What is at its `previous`, where it has one.
     pub(crate) previous: Entry,
+    /// What is at the version whose soak goes on although this one was staged over it.
+    pub(crate) replaced: Entry,
     /// Another launch has it on trial, without a verdict yet.
     pub(crate) elsewhere: bool,
 }
@@ -220,7 +227,18 @@ pub(crate) fn choose(facts: &Facts<'_>) -> Pick {
                     if why == WhyNot::NoVerdict {
                         pick.failure = Some(no_verdict(pointer));
                     }
+                    let soaking = why
+                        .is_the_publishers()
+                        .then(|| replaced_passes(facts, stored))
+                        .flatten();
                     pass(Some(&pointer.version), Source::Pointer, why);
+                    if let Some(choice) = soaking {
+                        pick.choice = Choice {
+                            passed_over,
+                            ..choice
+                        };
+                        return pick;
+                    }
                     let previous = pointer.previous.as_ref().map(|previous| {
                         let id = previous.id();
                         let passes =
@@ -313,6 +331,17 @@ pub(crate) fn stored_passes(
         trial: trial.cloned(),
         passed_over: Vec::new(),
     })
+}
+
+/// The version whose soak goes on: what the publisher holds back takes nothing from who had it.
+fn replaced_passes(facts: &Facts<'_>, stored: &Stored) -> Option<Choice> {
+    let replaced = stored.pointer.replaced.as_ref()?;
+    let soaks = !replaced.trial.is_undecided();
+    let trials_off = !facts.shell.launch_trials && facts.asked == Asked::Passively;
+    let (entry, trial) = (&stored.replaced, Some(&replaced.trial));
+    (soaks && !trials_off)
+        .then(|| stored_passes(facts, &replaced.id(), entry, Source::Previous, trial).ok())
+        .flatten()
 }
 
 fn pointer_passes(facts: &Facts<'_>, stored: &Stored) -> Result<Choice, WhyNot> {

@@ -163,6 +163,12 @@ pub(crate) fn look(layout: &Layout, lock: Option<&StoreLock>) -> Named {
             .map_or(choose::Entry::Missing, |previous| {
                 stored::look(layout, &previous.id())
             }),
+        replaced: pointer
+            .replaced
+            .as_ref()
+            .map_or(choose::Entry::Missing, |replaced| {
+                stored::look(layout, &replaced.id())
+            }),
         elsewhere,
         pointer,
     }))

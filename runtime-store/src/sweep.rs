@@ -9,7 +9,7 @@ use crate::files::Found;
 use crate::layout::{Layout, PARTIAL_LOCK, names};
 use crate::lease::{self, InUse};
 use crate::lock::StoreLock;
-use crate::pointer::Pointer;
+use crate::pointer::{Pointer, Previous, Replaced, VersionId};
 use crate::record::Record;
 use crate::{Store, StoreError};
 
@@ -38,7 +38,7 @@ impl Store {
         Ok(swept)
     }
 
-    /// Sweep, and every version that is not pointer, previous or leased.
+    /// Sweep, and every version that is neither pointer, previous, still soaking, nor leased.
     pub fn gc(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let lock = StoreLock::take(self.layout())?;
@@ -147,13 +147,9 @@ fn sweep_version(
                 .push(format!("version {version}: a newer shell staged it"));
             true
         }
-        Found::Valid(record) => pointer.is_some_and(|pointer| {
-            pointer.names(&record.version, &record.integrity)
-                || pointer
-                    .previous
-                    .as_ref()
-                    .is_some_and(|previous| previous.id() == record.id())
-        }),
+        Found::Valid(record) => {
+            pointer.is_some_and(|pointer| needed(pointer).contains(&record.id()))
+        }
         Found::Missing | Found::Invalid(_) => false,
     };
     if !stays {
@@ -165,11 +161,21 @@ fn sweep_version(
 }
 
 fn names_version(pointer: &Pointer, version: &Version) -> bool {
-    pointer.version == *version
-        || pointer
-            .previous
-            .as_ref()
-            .is_some_and(|previous| previous.version == *version)
+    needed(pointer).iter().any(|id| id.version == *version)
+}
+
+/// Everything that a launch may choose because of this pointer. Nobody goes back to a trial that
+/// never was ready.
+fn needed(pointer: &Pointer) -> Vec<VersionId> {
+    let replaced = pointer
+        .replaced
+        .as_ref()
+        .filter(|replaced| !replaced.trial.is_undecided());
+    [pointer.id()]
+        .into_iter()
+        .chain(pointer.previous.as_ref().map(Previous::id))
+        .chain(replaced.map(Replaced::id))
+        .collect()
 }
 
 /// Frees what lies in the trash. Done without the lock: nothing there has a name any more.

@@ -55,6 +55,7 @@ fn trial() -> Stored {
         pointer: transition::staged(Some(&old), &id("1.2.0"), &entry, 2, now()),
         entry: whole("1.2.0"),
         previous: whole("1.1.0"),
+        replaced: Entry::Missing,
         elsewhere: false,
     }
 }

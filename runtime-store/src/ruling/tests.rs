@@ -385,3 +385,47 @@ fn an_order_back_to_a_version_by_name_is_past_the_gate() {
     bench.store.roll_back(&bench.shell, order, now()).unwrap();
     assert_eq!(chosen(&bench.begin()).0, "1.3.0");
 }
+
+/// A halt downgrades nobody, not even who has not ended the soak of what it had.
+#[test]
+fn what_is_held_back_takes_nothing_from_what_still_soaks() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.stage("1.2.0");
+    let soaking = bench.begin();
+    bench.ready(&soaking, &[]).unwrap();
+    bench.stage_gated("1.3.0");
+    drop(soaking);
+    let withdrawn = json!({ "version": "1.2.0", "publishedAt": now() });
+    let recalled = json!({ "version": "1.2.0", "recalled": ["1.3.0"] });
+    for terms in [in_an_hour(), withdrawn, recalled] {
+        bench.hear(&terms, &json!({}));
+        bench.store.gc().unwrap();
+        let before = bench.file("current.json");
+        let launch = bench.begin();
+        assert_eq!(chosen(&launch), is("1.2.0", Source::Previous), "{terms}");
+        assert_eq!(launch.choice.passed_over.len(), 1);
+        assert_eq!(taken(&launch), []);
+        assert_eq!(bench.file("current.json"), before, "nothing is written");
+    }
+    // Its soak goes on, and ends as it would have.
+    let launch = bench.begin();
+    let soak = Duration::from_secs(60);
+    let soaked = bench.store.soaked(&launch, soak, soak, now()).unwrap();
+    assert_eq!(soaked, Soak::Confirmed);
+    assert_eq!(bench.pointer().previous.unwrap().version, v("1.2.0"));
+    drop(launch);
+    let failing = bench.begin();
+    assert_eq!(chosen(&failing), is("1.2.0", Source::Previous));
+    assert_eq!(failing.choice.trial, None);
+}
+
+#[test]
+fn what_never_was_ready_is_not_gone_back_to() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.stage("1.2.0");
+    bench.stage_gated("1.3.0");
+    bench.hear(&in_an_hour(), &json!({}));
+    assert_eq!(chosen(&bench.begin()), is("1.1.0", Source::Previous));
+}
