@@ -23,7 +23,7 @@ use crate::updater::{Inner, Pace, lock};
 pub(crate) struct Picked {
     pub(crate) candidate: Candidate,
     pub(crate) from: Origin,
-    /// It takes the place of a recalled version, so that it may be older.
+    /// It takes the place of a recalled or withdrawn version, so that it may be older.
     pub(crate) older: bool,
 }
 
@@ -126,12 +126,17 @@ impl Inner {
             .as_ref()
             .map_or(&[][..], |terms| &terms.manifest.recalled);
         let pointer = here.snapshot.pointer.as_ref();
+        // As a launch that nobody asks for would judge it by what was heard just now.
+        let mut snapshot = here.snapshot.clone();
+        snapshot.terms.clone_from(&word.terms);
+        let blocked = snapshot.blocked(&self.stager.shell, word.now).is_some();
         let mut facts = Facts {
             offer,
             candidate: None,
             bundled: &self.stager.shell.bundled.version,
             running: here.running.as_ref(),
             staged: pointer.map(|pointer| (&pointer.version, &pointer.integrity)),
+            staged_blocked: blocked,
             bad: &here.snapshot.bad,
             recalled,
             host: &self.stager.shell.host,
@@ -150,7 +155,8 @@ impl Inner {
         };
         facts.candidate = asked.as_ref().map(|(candidate, _)| candidate);
         let decision = rollout::decide(&facts);
-        let older = pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
+        let older =
+            blocked || pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
         let picked = asked
             .filter(|_| matches!(decision, Decision::Stage(..)))
             .map(|(candidate, from)| Picked {

@@ -71,8 +71,8 @@ impl Followed {
         }
     }
 
-    /// The kept terms, if they are of just this source.
-    pub(crate) fn own(&self, kept: Option<Terms>) -> Option<Terms> {
+    /// The kept terms, if they are of just this source, and not of another package.
+    pub(crate) fn own(&self, package: &PackageName, kept: Option<Terms>) -> Option<Terms> {
         let source = match self {
             Self::Registry => return None,
             Self::Manifest(host) => host.source(),
@@ -80,6 +80,12 @@ impl Followed {
         };
         let signed = self.mode() == Mode::Tuf;
         kept.filter(|kept| kept.signed == signed && kept.source == source)
+            .filter(|kept| {
+                kept.manifest
+                    .package
+                    .as_ref()
+                    .is_none_or(|it| it == package)
+            })
     }
 
     async fn ask(
@@ -127,9 +133,14 @@ impl Followed {
 }
 
 impl Inner {
+    /// The kept terms, if they are of whom this device follows now.
+    pub(crate) fn own(&self, kept: Option<Terms>) -> Option<Terms> {
+        self.followed.own(self.source.package(), kept)
+    }
+
     /// Asks whoever is followed, keeps the answer and shows it.
     pub(crate) async fn hear(&self) -> Result<Word, UpdateError> {
-        let kept = self.followed.own(self.load().await.manifest);
+        let kept = self.own(self.load().await.manifest);
         let clock = self.now();
         let now = self.corrected(kept.as_ref(), clock);
         let package = self.source.package().clone();
@@ -180,7 +191,7 @@ impl Inner {
 
     /// What was last heard, without asking anybody.
     pub(crate) async fn heard_before(&self) -> Word {
-        let terms = self.followed.own(self.load().await.manifest);
+        let terms = self.own(self.load().await.manifest);
         Word {
             now: self.corrected(terms.as_ref(), self.now()),
             terms,

@@ -18,7 +18,7 @@ impl Inner {
     /// What an earlier run, or another process, left for the status to show: the later check counts.
     pub(crate) async fn remember(&self) {
         let mut releases = self.load().await;
-        let terms = self.followed.own(releases.manifest.take());
+        let terms = self.own(releases.manifest.take());
         self.status.send_if_modified(|status| {
             let known = status.last_check.as_ref().map(|check| check.at);
             let later = releases

@@ -219,8 +219,8 @@ impl Site {
     /// Where the same host has the tarball.
     pub(crate) fn tarball(&self, description: &Description) -> Option<Url> {
         // `Description::parse` lets no path out of the site; joined as text, a name such as `a:b`
-        // cannot become an address either.
-        let path = description.tarball.as_ref()?;
+        // cannot become an address either. Some hosts read a bare plus as a space.
+        let path = description.tarball.as_ref()?.replace('+', "%2B");
         Url::parse(&format!("{}{path}", self.root)).ok()
     }
 }

@@ -77,3 +77,37 @@ async fn what_was_heard_last_is_shown_after_a_restart() {
     assert_eq!((view.verified_at, view.trouble), (Some(start()), None));
     assert_eq!(bench.host.asked(), 1);
 }
+
+#[test]
+fn the_page_about_the_format_shows_a_manifest() {
+    let page = include_str!("../../../../docs/formats/latest.json.md");
+    let shown = page.split("```json").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let manifest = rollout::Manifest::parse(shown.as_bytes(), &"kanban".parse().unwrap()).unwrap();
+    assert_eq!(manifest.plan.0.len(), 3);
+    for (device, version, bucket) in [
+        ("device-a", "1.0.0", 65),
+        ("device-b", "1.0.0", 76),
+        ("fixed-device", "2.0.0", 26),
+        ("device-a", "1.0.1", 79),
+    ] {
+        assert!(page.contains(&format!("| `{device}` | `{version}` | {bucket} |")));
+        assert_eq!(rollout::Position::of(device, &v(version)).bucket(), bucket);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_another_package_does_not_count() {
+    let bench = Bench::new().await;
+    bench.manifest(|it| it["package"] = json!("demo"));
+    let updater = bench.updater(bench.plain());
+    updater.check(By::Timer).await.unwrap();
+    let file = std::fs::read_to_string(bench.file("releases.json")).unwrap();
+    let mut file: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(file["manifest"]["manifest"]["package"], json!("demo"));
+    file["manifest"]["manifest"]["package"] = json!("before");
+    std::fs::write(bench.file("releases.json"), file.to_string()).unwrap();
+    updater.check(By::Timer).await.unwrap();
+    let asked = bench.host.server.seen();
+    assert_eq!(asked[1].header("if-none-match"), None);
+}

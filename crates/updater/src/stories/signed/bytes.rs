@@ -186,3 +186,15 @@ async fn a_registry_that_never_stops_listing_holds_up_nobody() {
     let report = checked.await.unwrap().unwrap();
     assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
 }
+
+#[tokio::test]
+async fn a_plus_in_a_path_is_written_so_that_no_host_takes_it_for_a_space() {
+    let mut signed = Signed::new().await;
+    signed.describe("1.1.0", |it| it["tarball"] = json!("a+b/demo-1.1.0+7.tgz"));
+    signed.manifest(everyone);
+    signed.bench.registry.clear();
+    let path = "/a%2Bb/demo-1.1.0%2B7.tgz";
+    signed.bench.host.put(path, version("demo", "1.1.0"));
+    let report = signed.updater().check(By::Timer).await.unwrap();
+    assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
+}
