@@ -1,6 +1,7 @@
 //! `refit publish`: tarballs into a site that is a readable npm registry and, with keys, a signed
 //! repository.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,14 +11,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, say};
 use crate::repo::Desk;
 use crate::rollouts::ask::Consent;
 use crate::rollouts::preview::Preview;
 use crate::rollouts::{self, work::Agreement};
 use crate::site::intake::Prepared;
 use crate::site::shelf::{self, Latest, Outcome, Shelved, Wishes};
-use crate::site::{Address, intake};
+use crate::site::{Address, Site, intake};
 
 /// The manifest that most devices follow.
 const MANIFEST: &str = "latest.json";
@@ -126,6 +127,7 @@ impl Publish {
             None => site.lock()?,
         };
         desk.write(draft, &lock, now).await?;
+        warn_of_paths(&site, &shelved).await?;
 
         let mut words: Vec<_> = shelved.iter().map(words).collect();
         if let Some(change) = &change {
@@ -153,6 +155,24 @@ async fn start(
     let (package, version) = (&one.release.package, &one.release.version);
     let known = desk.latest(package).await?;
     rollouts::start_published(manifest, package, version, plan, known, now)
+}
+
+/// A bucket's host makes no URLs out of paths, and npm and devices without a repository need them.
+async fn warn_of_paths(site: &Site, shelved: &[Shelved]) -> Result<(), Failure> {
+    if !site.store().is_remote() {
+        return Ok(());
+    }
+    let packages: BTreeSet<_> = shelved.iter().map(|one| &one.package).collect();
+    for package in packages {
+        let (packument, _) = shelf::load(site, package).await?;
+        if packument.base().as_deref() == Some("/") {
+            say(&format!(
+                "Warning: the index of {package} names its tarballs by paths. Publish with --url, the \
+                 address that this site is served at."
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn words(one: &Shelved) -> String {

@@ -5,20 +5,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 
-use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tough::TargetName;
 use tough::editor::signed::SignedRole;
-use tough::key_source::KeySource;
-use tough::schema::{
-    Hashes, KeyHolder, Metafile, Root, Snapshot, Target, Targets, Timestamp as Newest,
-};
+use tough::schema::{Hashes, Metafile, Root, Snapshot, Target, Targets, Timestamp as Newest};
 
 use super::layout;
 use super::lifetime::{self, Lifetimes};
 use super::loaded::{Loaded, Taken};
+use super::signing::sign;
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role, Versions};
 use crate::site::changes::{Kind, Upload};
@@ -329,97 +326,6 @@ impl Signed {
     /// The files to write.
     pub(crate) fn into_uploads(self) -> Vec<Upload> {
         self.uploads
-    }
-}
-
-/// Signs one role with the keys that `root` names, and with those that `also` names.
-pub(crate) async fn sign<T>(
-    role: Role,
-    content: T,
-    root: &Root,
-    also: Option<&Root>,
-    keys: &KeyDir,
-) -> Result<SignedRole<T>, Failure>
-where
-    T: tough::schema::Role + Clone + Send,
-{
-    let sources = sources(keys, role, &[])?;
-    let first = sign_for(role, content.clone(), root, &sources, keys).await?;
-    match also {
-        None => Ok(first),
-        Some(also) => {
-            let second = sign_for(role, content, also, &sources, keys).await?;
-            second
-                .add_old_signatures(first.signed().signatures.clone())
-                .map_err(|error| failed(role, keys, &error))
-        }
-    }
-}
-
-/// Signs one role with whichever of `sources` the keys of `root` for it are.
-pub(crate) async fn sign_for<T>(
-    role: Role,
-    content: T,
-    root: &Root,
-    sources: &[Box<dyn KeySource>],
-    keys: &KeyDir,
-) -> Result<SignedRole<T>, Failure>
-where
-    T: tough::schema::Role + Send,
-{
-    let holder = KeyHolder::Root(root.clone());
-    SignedRole::new(content, &holder, sources, &SystemRandom::new())
-        .await
-        .map_err(|error| failed(role, keys, &error))
-}
-
-/// The key files of a role, in the folder and besides.
-pub(crate) fn sources(
-    keys: &KeyDir,
-    role: Role,
-    more: &[std::path::PathBuf],
-) -> Result<Vec<Box<dyn KeySource>>, Failure> {
-    let mut sources: Vec<Box<dyn KeySource>> = Vec::new();
-    for key in keys.secrets(role)? {
-        sources.push(Box::new(key));
-    }
-    for path in more {
-        sources.push(Box::new(crate::keys::SecretKey::read(path)?));
-    }
-    if sources.is_empty() {
-        return Err(Failure::new(
-            "keys",
-            format_args!(
-                "{} is needed to sign, and is not there",
-                keys.current(role).display()
-            ),
-            match role {
-                Role::Root => "Bring the root's key, or name its file with --root-key.",
-                _ => {
-                    "Name the folder with the repository's keys. If the key is lost: `refit repo rotate`."
-                }
-            },
-        ));
-    }
-    Ok(sources)
-}
-
-fn failed(role: Role, keys: &KeyDir, error: &tough::error::Error) -> Failure {
-    use tough::error::Error;
-    match error {
-        Error::SigningKeysNotFound { .. } | Error::KeysNotFoundInRoot { .. } => Failure::new(
-            "keys",
-            format_args!(
-                "{} is not a key that the repository's root names for {role}",
-                keys.current(role).display()
-            ),
-            "Use the keys that this repository was made with, or last rotated to.",
-        ),
-        _ => Failure::new(
-            "keys",
-            format_args!("Could not sign {role}: {error}"),
-            "Check the key files, then try again.",
-        ),
     }
 }
 

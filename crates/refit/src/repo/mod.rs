@@ -25,6 +25,7 @@ mod loaded;
 mod refresh;
 mod root;
 mod rotate;
+mod signing;
 #[cfg(test)]
 mod tests;
 

@@ -10,8 +10,9 @@ use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::key::Key;
 use tough::schema::{RoleKeys, Root};
 
-use super::editor::{SPEC_VERSION, sign_for, sources};
+use super::editor::SPEC_VERSION;
 use super::lifetime::{self, Lifetimes};
+use super::signing::{sign_for, sources};
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role};
 

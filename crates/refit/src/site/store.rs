@@ -140,6 +140,11 @@ impl Store {
         }
     }
 
+    /// Whether some other host than `refit serve` serves it.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Bucket(_))
+    }
+
     /// One publisher at a time; a dead one never blocks.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         Ok(Lock {

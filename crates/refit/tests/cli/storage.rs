@@ -135,11 +135,20 @@ fn a_bucket_is_published_to_signed_refreshed_and_rotated() {
             .tgz(&room.path())
     };
 
+    let url = ["--url", "https://updates.example/demo/site"];
     s3.refit()
         .args(["publish", SITE])
         .arg(board("1.0.0"))
         .assert()
-        .success();
+        .success()
+        .stderr(predicate::str::contains("Publish with --url"));
+    s3.refit()
+        .args(["publish", SITE])
+        .args(url)
+        .arg(board("1.0.0"))
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("Warning").not());
     s3.refit()
         .args(["publish", SITE])
         .arg(board("1.0.0"))
