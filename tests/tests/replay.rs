@@ -165,7 +165,7 @@ async fn a_host_that_stands_still_is_believed_until_its_word_expires() -> Result
     let late = scene.refit(&["stage"]).await?;
     ensure!(late.code != Some(0), "{late:?}");
     let said = scene.trouble().await?;
-    ensure!(said.contains("trust-expired"), "{said}");
+    ensure!(said.contains("\"expired\""), "{said}");
     scene.has_nothing_of("1.2.0")?;
     // Never launched, and nobody vouches for it any more: it is not started, and not thrown away.
     scene.runs(&good("1.0.0")).await?;
@@ -183,7 +183,7 @@ async fn a_clock_that_was_far_ahead_once_locks_nobody_out() -> Result<()> {
     let story = Story::new().await?;
     story.site.clock.pass(MONTHS * 40)?;
     let said = story.scene.trouble().await?;
-    ensure!(said.contains("trust-expired"), "{said}");
+    ensure!(said.contains("\"expired\""), "{said}");
     story.goes_on().await
 }
 

@@ -66,11 +66,9 @@ async fn time_alone_makes_it_a_devices_turn_with_the_manifests_host_off() -> Res
 
     site.host.off().await?;
     site.clock.pass(HOUR)?;
-    let said = window.banner_says("Version 1.1.0 is ready").await?;
-    ensure!(
-        said.contains(NOTES),
-        "the banner does not say what is new: {said}"
-    );
+    window.banner_says("Version 1.1.0 is ready").await?;
+    window.press("What's new").await?;
+    window.banner_says(NOTES).await?;
     ensure!(
         window.text("#version").await? == "1.0.0",
         "it was applied unasked"
@@ -125,9 +123,15 @@ async fn a_recalled_version_runs_on_until_the_next_start_and_comes_back_when_the
 
     let recall = ["recall", "1.2.0", "--to", "1.1.0"];
     site.publisher.rollout(&recall).await?;
-    checked(&scene, "recalled").await?;
+    scene
+        .status_where("the recall to arrive", |status| {
+            status["recalledRunning"]["version"] == "1.2.0"
+        })
+        .await?;
     window.open_runtime_page(&scene).await?;
-    window.shows("main", "recalled").await?;
+    window
+        .shows("[data-refit=recalled-running]", "recalled version 1.2.0")
+        .await?;
     window.main().await?;
     ensure!(
         window.text("#version").await? == "1.2.0",
@@ -137,17 +141,18 @@ async fn a_recalled_version_runs_on_until_the_next_start_and_comes_back_when_the
 
     let window = Window::open(&scene).await?;
     window.shows("#version", "1.1.0").await?;
+    window.banner_says("recalled").await?;
     window.open_runtime_page(&scene).await?;
-    window.shows("main", "recalled").await?;
+    let why = "[data-refit=passed-over]";
+    window.shows(why, "1.2.0").await?;
+    window.shows(why, "recalled").await?;
     ensure!(scene.bad().is_empty(), "{:?}", scene.bad());
 
     site.publisher
         .rollout(&["recall", "1.2.0", "--undo"])
         .await?;
-    site.publisher
-        .rollout(&["start", "1.2.0", "--plan", "100%"])
-        .await
-        .ok();
+    let again = ["start", "1.2.0", "--plan", "100%"];
+    site.publisher.rollout(&again).await?;
     window.main().await?;
     window.banner_says("Version 1.2.0 is ready").await?;
     window.press("Restart to apply").await?;
@@ -186,6 +191,7 @@ async fn what_was_recalled_before_its_first_start_is_not_started() -> Result<()>
     let mut scene = eager()?;
     let site = Site::plain(&mut scene).await?;
     site.release(&good("1.1.0")).await?;
+    site.publisher.publish(&good("1.0.0")).await?;
     let window = taken_off_the_table(&scene, "recalled", async || {
         let recall = ["recall", "1.1.0", "--to", "1.0.0"];
         site.publisher.rollout(&recall).await?;
@@ -225,7 +231,10 @@ async fn what_nobody_vouches_for_any_more_is_not_started_and_the_page_says_how_s
     window.press("Restart to apply").await?;
     window.shows("#version", "1.1.0").await?;
     window.open_runtime_page(&scene).await?;
-    window.shows("main", "Signed").await?;
+    let trust = "[data-refit=trust]";
+    window
+        .shows(trust, "Signed updates, verified just now")
+        .await?;
     window.close().await
 }
 
