@@ -21,6 +21,8 @@ use crate::{
 /// Everything that is known, and where from.
 #[derive(Debug, Clone, Copy)]
 pub struct ExplainFacts<'a> {
+    /// Whether switches and store are this very device's; of another's nothing is known.
+    pub here: bool,
     /// Why nothing happens by itself here, in words; nothing where it does.
     pub off: Option<&'a str>,
     /// Whom this device believes.
@@ -62,6 +64,8 @@ pub enum Believes<'a> {
     Manifest,
     /// A signed repository.
     Signed,
+    /// A manifest that is given, to see what it would mean.
+    Given,
     /// Nobody, although a signed repository is configured: why.
     Nobody(&'a str),
 }
@@ -93,8 +97,10 @@ pub enum Gated {
 pub struct Sources<'a> {
     /// Whether updates are on.
     pub off: &'a str,
-    /// Whom to believe, and which version alone.
-    pub config: &'a str,
+    /// Whom to believe.
+    pub trust: &'a str,
+    /// Which version alone.
+    pub pin: &'a str,
     /// The manifest.
     pub terms: &'a str,
     /// The device's id.
@@ -215,6 +221,7 @@ pub fn explain(facts: &ExplainFacts<'_>) -> Explanation {
         bundled: facts.bundled,
         running: facts.running,
         staged: facts.pointer.map(|it| (it.version, it.integrity)),
+        staged_blocked: blocked(facts, now).is_some(),
         bad: facts.bad,
         recalled,
         host: facts.host.unwrap_or(&anything),

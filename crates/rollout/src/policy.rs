@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub running: Option<&'a Version>,
     /// What the pointer names, where it names a stored version.
     pub staged: Option<(&'a Version, &'a Integrity)>,
+    /// Whether what the pointer names may not be launched now: then it is in nobody's way.
+    pub staged_blocked: bool,
     /// Versions that failed here.
     pub bad: &'a [BadEntry],
     /// Versions that must no longer run.
@@ -225,8 +227,10 @@ impl<'a> Facts<'a> {
     }
 
     fn is_behind_staged(&self, version: &Version) -> bool {
-        self.staged
-            .is_some_and(|(staged, _)| staged.is_newer_than(version) && !self.is_recalled(staged))
+        !self.staged_blocked
+            && self.staged.is_some_and(|(staged, _)| {
+                staged.is_newer_than(version) && !self.is_recalled(staged)
+            })
     }
 }
 

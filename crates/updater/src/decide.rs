@@ -155,8 +155,7 @@ impl Inner {
         };
         facts.candidate = asked.as_ref().map(|(candidate, _)| candidate);
         let decision = rollout::decide(&facts);
-        let older =
-            blocked || pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
+        let older = blocked || pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
         let picked = asked
             .filter(|_| matches!(decision, Decision::Stage(..)))
             .map(|(candidate, from)| Picked {

@@ -37,10 +37,16 @@ fn gate(name: &'static str, source: &str, (verdict, why): (Verdict, String)) -> 
 
 fn updates(findings: &Findings<'_>) -> Gate {
     let says = match findings.facts.off {
+        _ if !findings.facts.here => elsewhere(),
         None => (Open, "this device updates by itself".to_owned()),
         Some(why) => (Closed, why.to_owned()),
     };
     gate("updates", findings.facts.sources.off, says)
+}
+
+/// Another device's switches and store are not looked at.
+fn elsewhere() -> (Verdict, String) {
+    (Unknown, "nothing is known of that device itself".to_owned())
 }
 
 fn trust(findings: &Findings<'_>) -> Gate {
@@ -51,8 +57,9 @@ fn trust(findings: &Findings<'_>) -> Gate {
             Idle,
             "the registry's tag is believed, and nothing is rolled out".to_owned(),
         ),
+        (Believes::Given, Some(terms)) => (Open, format!("{} is taken as it is", terms.source)),
         (_, Some(terms)) => (Open, heard(terms)),
-        (Believes::Manifest, None) => (
+        (Believes::Manifest | Believes::Given, None) => (
             Unknown,
             "no manifest was heard yet; without one the registry's tag counts".to_owned(),
         ),
@@ -61,7 +68,7 @@ fn trust(findings: &Findings<'_>) -> Gate {
             "nothing signed was heard yet, and nothing else counts".to_owned(),
         ),
     };
-    gate("trust", facts.sources.config, says)
+    gate("trust", facts.sources.trust, says)
 }
 
 fn heard(terms: &Terms) -> String {
@@ -145,7 +152,7 @@ fn pin(findings: &Findings<'_>) -> Gate {
         ),
         (Some(pin), _) => (Open, format!("this device is to have {pin}")),
     };
-    gate("pin", facts.sources.config, says)
+    gate("pin", facts.sources.pin, says)
 }
 
 fn turn(findings: &Findings<'_>) -> Gate {
@@ -233,16 +240,27 @@ fn newer(findings: &Findings<'_>, about: Option<&Version>) -> Gate {
         .running
         .filter(|it| it.is_newer_than(facts.bundled) && !is_recalled(it))
         .unwrap_or(facts.bundled);
+    let newest = facts
+        .terms
+        .map(|terms| &terms.manifest.version)
+        .filter(|_| facts.pin.is_none());
     let says = match offered(findings).or(about) {
         None => (Unknown, "no version is known to be offered".to_owned()),
-        Some(offered) if offered.is_newer_than(running) => {
-            let instead = match about {
-                Some(about) if about != offered => format!(" and may be had instead of {about}"),
-                _ => String::new(),
+        Some(version) => {
+            let instead = if newest.is_some_and(|newest| newest != version) {
+                ", which it may have meanwhile,"
+            } else {
+                ""
             };
-            (Open, format!("{offered} is newer than {running}{instead}"))
+            if version.is_newer_than(running) {
+                (Open, format!("{version}{instead} is newer than {running}"))
+            } else {
+                (
+                    Closed,
+                    format!("{version}{instead} is not newer than {running}"),
+                )
+            }
         }
-        Some(offered) => (Closed, format!("{offered} is not newer than {running}")),
     };
     gate("newer", facts.sources.running, says)
 }
@@ -256,6 +274,7 @@ fn bad(findings: &Findings<'_>, about: Option<&Version>) -> Gate {
         .rev()
         .find(|bad| Some(&bad.version) == version);
     let says = match listed {
+        _ if !facts.here => elsewhere(),
         None => (Open, "it never failed here".to_owned()),
         Some(bad) => {
             let why = format!("{} was listed at {}: {}", bad.version, bad.at, bad.reason);
@@ -276,6 +295,7 @@ fn staged(findings: &Findings<'_>, about: Option<&Version>) -> Gate {
     let facts = findings.facts;
     let version = offered(findings).or(about);
     let says = match facts.pointer {
+        _ if !facts.here => elsewhere(),
         None => (Open, "nothing is staged".to_owned()),
         Some(pointed) if Some(pointed.version) == version => (
             Closed,
@@ -318,6 +338,7 @@ fn first_launch(findings: &Findings<'_>) -> Gate {
     let facts = findings.facts;
     let waits = facts.pointer.filter(|pointed| pointed.waits.is_some());
     let says = match (waits, findings.blocked) {
+        _ if !facts.here => elsewhere(),
         (Some(pointed), Some(blocked)) => (Closed, format!("{} {blocked}", pointed.version)),
         (Some(pointed), None) => (Open, format!("{} may be started", pointed.version)),
         (None, _) => (Idle, "nothing waits for its first start".to_owned()),

@@ -13,7 +13,8 @@ fn v(text: &str) -> Version {
 
 const SOURCES: Sources<'_> = Sources {
     off: "environment",
-    config: "configuration",
+    trust: "configuration",
+    pin: "configuration",
     terms: "manifest",
     device: "device-id",
     time: "clock",
@@ -72,6 +73,7 @@ impl Scene {
 
     fn facts(&self) -> ExplainFacts<'_> {
         ExplainFacts {
+            here: true,
             off: None,
             believes: Believes::Manifest,
             terms: self.terms.as_ref(),
@@ -393,6 +395,22 @@ fn without_a_manifest_the_registry_is_believed_or_nobody() {
 }
 
 #[test]
+fn of_another_device_nothing_is_known_but_its_turn() {
+    let scene = Scene::new(&json!({}));
+    let facts = ExplainFacts {
+        here: false,
+        believes: Believes::Given,
+        ..scene.facts()
+    };
+    let told = explain(&facts);
+    assert_eq!(came_to(&told), ("hold", "held"));
+    for name in ["updates", "bad", "staged", "first-launch"] {
+        assert_eq!(verdict(&told, name), Verdict::Unknown, "{name}");
+    }
+    assert_eq!(verdict(&told, "trust"), Verdict::Open);
+}
+
+#[test]
 fn a_device_without_an_id_is_in_the_slowest_batch() {
     let scene = Scene::new(&json!({}));
     let facts = ExplainFacts {
@@ -448,7 +466,8 @@ proptest! {
         });
         let mut asked = Facts {
             offer: &offered, candidate: None, bundled: &scene.bundled, running: Some(&scene.running),
-            staged: None, bad: &[], recalled: &manifest.recalled, host: &scene.host,
+            staged: None, staged_blocked: false,
+            bad: &[], recalled: &manifest.recalled, host: &scene.host,
         };
         let found = worth_asking(&asked).map(|wanted| candidate(wanted.as_str(), "*"));
         asked.candidate = found.as_ref();

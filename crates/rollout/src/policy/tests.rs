@@ -21,6 +21,7 @@ struct Device {
     bundled: Version,
     running: Option<Version>,
     staged: Option<(Version, Integrity)>,
+    staged_blocked: bool,
     bad: Vec<BadEntry>,
     recalled: Vec<Version>,
     host: Host,
@@ -34,6 +35,7 @@ impl Device {
             bundled: v("1.0.0"),
             running: None,
             staged: None,
+            staged_blocked: false,
             bad: vec![],
             recalled: vec![],
             offer: Offer::Unlimited(StageReason::NoManifest),
@@ -51,6 +53,7 @@ impl Device {
             bundled: &self.bundled,
             running: self.running.as_ref(),
             staged: self.staged.as_ref().map(|(v, i)| (v, i)),
+            staged_blocked: self.staged_blocked,
             bad: &self.bad,
             recalled: &self.recalled,
             host: &self.host,
@@ -319,4 +322,25 @@ fn a_version_that_the_source_does_not_have_is_not_staged() {
     assert_eq!(device.decide(), ("none", "no-latest"));
     device.latest = Some(candidate("1.2.1"));
     assert_eq!(device.decide(), ("none", "no-latest"));
+}
+
+#[test]
+fn a_withdrawn_version_that_waits_is_in_nobodys_way() {
+    let waiting = |staged_blocked| Device {
+        staged: Some((v("1.3.0"), Integrity::from_digest([9; 64]))),
+        staged_blocked,
+        ..running("1.1.0")
+    };
+    let put_back = || Offer::Take {
+        version: v("1.2.0"),
+        reason: StageReason::Eligible,
+    };
+    assert_eq!(
+        waiting(false).decide_on(put_back()),
+        is("none", "1.2.0", "not-newer")
+    );
+    assert_eq!(
+        waiting(true).decide_on(put_back()),
+        is("stage", "1.2.0", "eligible")
+    );
 }
