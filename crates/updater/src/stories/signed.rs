@@ -391,7 +391,8 @@ async fn the_timestamps_own_time_corrects_a_clock_that_is_behind() {
     let extra = &mut signed.publisher.timestamp._extra;
     extra.insert("x-signedAt".into(), stamp("2999-01-01T00:00:00Z"));
     signed.publish();
-    signed.updater().look(By::Timer).await.unwrap();
+    let report = signed.updater().look(By::Timer).await.unwrap();
+    assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
     let floor = signed.bench.releases().manifest.unwrap().floor;
     assert_eq!(floor, Some(at("2026-06-12T09:00:00Z")));
 }
