@@ -106,7 +106,7 @@ impl Settings {
                 self.kind.login()
             ),
         };
-        let said = self.redact(&error.to_string());
+        let said = brief(&self.redact(&error.to_string()));
         Failure::new(
             "site",
             format_args!("Could not {doing} {place}: {said}"),
@@ -146,6 +146,21 @@ impl fmt::Debug for Settings {
             .field("plain", &self.plain)
             .finish_non_exhaustive()
     }
+}
+
+/// A store's answer on one line: of its XML the code alone.
+fn brief(text: &str) -> String {
+    let (words, xml) = text.split_once('<').unwrap_or((text, ""));
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let code = xml
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map(|(code, _)| format!(" ({code})"));
+    format!(
+        "{}{}",
+        words.trim_end_matches([':', ' ']),
+        code.unwrap_or_default()
+    )
 }
 
 /// Whether an option says where requests go that carry data or a login.
@@ -272,6 +287,15 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_stores_answer_is_told_on_one_line() {
+        let xml =
+            "403 Forbidden: <?xml version=\"1.0\"?>\n<Error>\n <Code>AccessDenied</Code>\n</Error>";
+        assert_eq!(brief(xml), "403 Forbidden (AccessDenied)");
+        assert_eq!(brief("500: <html>\n</html>"), "500");
+        assert_eq!(brief("no route\nto host"), "no route to host");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod rollout;
 #[cfg(unix)]
 mod run;
 mod serve;
+mod signed;
 mod simulate;
 mod storage;
 mod support;

@@ -30,8 +30,8 @@ struct S3 {
 
 impl S3 {
     fn start(room: &Room) -> Self {
-        let root = PathBuf::from(room.at("s3"));
-        fs::create_dir_all(root.join("updates")).unwrap();
+        let folder = PathBuf::from(room.at("s3"));
+        fs::create_dir_all(folder.join("updates")).unwrap();
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -41,7 +41,7 @@ impl S3 {
                 .build()
                 .unwrap();
             runtime.block_on(async move {
-                let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
+                let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
                 builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
                 let service =
                     HandleError::new(builder.build(), |error: s3s::HttpError| async move {
@@ -195,6 +195,11 @@ fn a_bucket_is_published_to_signed_refreshed_and_rotated() {
         .assert()
         .success();
 
+    check(&s3);
+}
+
+/// What is there at the end of that.
+fn check(s3: &S3) {
     assert_eq!(s3.json("latest.json")["version"], "1.1.0");
     assert_eq!(s3.json("repo/metadata/5.root.json")["signed"]["version"], 5);
     let timestamp = s3.json("repo/metadata/timestamp.json");
