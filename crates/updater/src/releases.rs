@@ -207,6 +207,8 @@ impl From<&UpdateError> for ErrorReport {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -242,5 +244,52 @@ mod tests {
                 .cached("http://127.0.0.1/other", "latest")
                 .is_none()
         );
+    }
+
+    const PARTS: [&str; 8] = [
+        "registry",
+        "lastCheck",
+        "checkedAt",
+        "nextCheckAt",
+        "notBefore",
+        "manifest",
+        "refused",
+        "hologram",
+    ];
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -~]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-z]{1,8}", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_part_whatever_it_holds_costs_another(
+            parts in prop::collection::vec(anything(), PARTS.len())
+        ) {
+            let mut file: Map<String, Value> =
+                PARTS.iter().map(|name| (*name).to_owned()).zip(parts).collect();
+            file.insert("schema".into(), 1.into());
+            let good = serde_json::json!("2026-06-12T08:00:00Z");
+            file.insert("checkedAt".into(), good);
+            let unknown = file["hologram"].clone();
+            let read: Releases = serde_json::from_value(Value::Object(file)).unwrap();
+            prop_assert!(read.is_ours() && read.checked_at.is_some());
+            prop_assert_eq!(read.extra.get("hologram"), Some(&unknown));
+            // What was read once is read again.
+            let text = serde_json::to_string(&read).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Releases>(&text).unwrap(), read);
+        }
     }
 }

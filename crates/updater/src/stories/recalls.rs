@@ -92,3 +92,25 @@ async fn a_recall_is_over_when_the_list_is() {
     assert!(report.staged.is_some());
     assert_eq!(bench.store.snapshot().bad, []);
 }
+
+#[tokio::test]
+async fn what_waits_of_a_halted_ramp_is_in_nobodys_way() {
+    for (by, staged) in [(By::Timer, "1.2.0"), (By::Person, "1.3.0")] {
+        let bench = Bench::new().await;
+        bench.publish(&["1.1.0", "1.2.0", "1.3.0"]);
+        bench.manifest(|it| {
+            it["version"] = json!("1.3.0");
+            everyone(it);
+        });
+        let updater = bench.updater(bench.plain());
+        updater.check(by).await.unwrap();
+        assert_eq!(bench.staged().unwrap().0, "1.3.0");
+        bench.manifest(|it| {
+            it["version"] = json!("1.2.0");
+            everyone(it);
+        });
+        updater.check(By::Timer).await.unwrap();
+        // What a person asked for stays.
+        assert_eq!(bench.staged().unwrap().0, staged);
+    }
+}
