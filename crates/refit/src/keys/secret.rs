@@ -1,9 +1,11 @@
 //! One secret key: an Ed25519 key as PKCS#8 in PEM, in a file of its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -100,7 +102,7 @@ impl SecretKey {
             document: pem.into_contents(),
         };
         key.pair().map_err(|()| no_key())?;
-        if readable_by_others(path) {
+        if readable_by_others(path) && is_news(path) {
             say(&format!(
                 "Warning: {} can be read by others on this machine. `chmod 600` it.",
                 path.display()
@@ -171,6 +173,13 @@ pub(super) fn taken(path: &Path) -> Failure {
         format_args!("{} is there already", path.display()),
         "Choose another folder, or move what is there to a safe place: a key cannot be made again.",
     )
+}
+
+/// Whether this was not said of `path` before: a key may be read more than once by one command.
+fn is_news(path: &Path) -> bool {
+    static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    TOLD.lock()
+        .is_ok_and(|mut told| told.insert(path.to_path_buf()))
 }
 
 #[cfg(unix)]
