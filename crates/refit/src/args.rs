@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bundle, check, gc, keys, publish, repo, resolve, retry, rollback, rollout, run, serve,
-    simulate, stage, status, unpack, verify,
+    apply, bundle, check, explain, gc, keys, publish, repo, resolve, retry, rollback, rollout, run,
+    serve, simulate, stage, status, unpack, verify,
 };
 
 /// Keeps the runtime inside an installed desktop app current.
@@ -60,6 +60,7 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::Check),
+    Explain(explain::Explain),
     Stage(stage::Stage),
     Resolve(resolve::Resolve),
     Run(run::Run),

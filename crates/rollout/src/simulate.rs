@@ -2,14 +2,15 @@
 //! own rhythm. The same model gives the same figures everywhere.
 //!
 //! ```text
-//! n ─► id ─► Position ─► delay ─┐
-//! n ─► draw ─► rhythm, offset ──┴─► first check at or after the turn ─► download ─► staged
-//!                                        └─► a histogram a second ─► hours
+//! n ─► id ─► Position ─► delay ─────────┐
+//! n ─► draw ─► rhythm, offset, pause ───┴─► the check that finds its turn come ─► download ─► staged
+//!                                              └─► a histogram a second ─► hours
 //! ```
 //!
 //! What is assumed: every device is on all the time and has been polling before the publication, so
-//! that first checks are spread over one interval; a device starts to fetch at its first check at or
-//! after its turn, at [`DEVICE_RATE`], and nothing fails.
+//! that first checks are spread over one interval; a device that waits for its turn looks again up to
+//! [`PAUSE`] after it, whatever its rhythm, and goes on in its rhythm from then; it fetches at
+//! [`DEVICE_RATE`], and nothing fails.
 
 mod hours;
 
@@ -19,6 +20,8 @@ use crate::{Plan, Position, Version};
 
 pub use hours::{Hour, Run};
 
+/// The longest that a device waits after its turn has come, in seconds: each has its own pause.
+pub const PAUSE: u32 = 60;
 /// How fast a device fetches, in bytes a second.
 pub const DEVICE_RATE: u64 = 2_000_000;
 /// What a host sends for a poll that finds nothing new, in bytes: a 304 and its headers.
@@ -60,33 +63,38 @@ struct Device {
     every: u32,
     /// Its first poll after the publication, in seconds: less than `every`.
     first: u32,
+    /// The poll that finds its turn come: of its rhythm, or sooner.
+    turn: u32,
 }
 
 impl Device {
-    fn of(n: u32, every: u32) -> Self {
-        let draw = draw(u64::from(n));
+    /// Number `n`, which waits for `delay` seconds.
+    fn of(n: u32, every: u32, delay: u32) -> Self {
+        let (rhythm, pause) = (draw(u64::from(n)), draw(u64::from(n) + (1 << 32)));
         // From 0.9 to 1.1 of it, then anywhere within that.
         let shortest = every - every / 10;
-        let every = shortest + scaled(every / 5 + 1, draw & 0xffff_ffff);
-        Self {
-            every,
-            first: scaled(every, draw >> 32),
-        }
-    }
-
-    /// Its first poll at `turn` or after it.
-    fn poll_from(self, turn: u32) -> u32 {
-        let waits = turn.saturating_sub(self.first).div_ceil(self.every);
-        self.first + waits * self.every
-    }
-
-    /// How many polls it makes before `end`.
-    fn polls_before(self, end: u32) -> u32 {
-        if end > self.first {
-            (end - 1 - self.first) / self.every + 1
+        let every = shortest + scaled(every / 5 + 1, rhythm & 0xffff_ffff);
+        let first = scaled(every, rhythm >> 32);
+        let turn = if first < delay {
+            let regular = first + (delay - first).div_ceil(every) * every;
+            regular.min(delay + scaled(PAUSE, pause >> 32))
         } else {
-            0
-        }
+            // It had not heard of it before its turn came.
+            first
+        };
+        Self { every, first, turn }
+    }
+
+    /// How many polls it makes before `end`: in its rhythm until its turn, and from there anew.
+    fn polls_before(self, end: u32) -> u32 {
+        let polls = |from: u32, end: u32| {
+            if end > from {
+                (end - 1 - from) / self.every + 1
+            } else {
+                0
+            }
+        };
+        polls(self.first, end.min(self.turn)) + polls(self.turn, end)
     }
 }
 
@@ -118,10 +126,10 @@ impl Model {
             let _ = write!(id, "{n}");
             let position = Position::of(&id, &self.version);
             let delay = delays[usize::from(position.hundredths())];
-            let device = Device::of(n, every);
+            let device = Device::of(n, every, delay);
             tally.turn(delay);
             tally.polls(device.first, |end| device.polls_before(end));
-            tally.start(device.poll_from(delay));
+            tally.start(device.turn);
         }
         tally.run(self.devices, self.size, self.duration())
     }
@@ -143,9 +151,8 @@ impl Model {
     }
 
     fn hours(&self, every: u32) -> u32 {
-        let last = u64::from(self.plan.slowest())
-            + u64::from(every + every / 10)
-            + u64::from(self.duration());
+        let last_turn = (self.plan.slowest() + PAUSE).max(every + every / 10);
+        let last = u64::from(last_turn) + u64::from(self.duration());
         let until_done = u32::try_from(last.div_ceil(3_600)).unwrap_or(MOST_HOURS);
         self.hours.unwrap_or(until_done).clamp(1, MOST_HOURS)
     }

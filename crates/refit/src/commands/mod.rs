@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod bundle;
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod keys;
 mod local;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
     let Cli { globals, command } = cli;
     match command {
         Command::Check(check::Check {}) => check::run(&globals),
+        Command::Explain(command) => command.run(&globals),
         Command::Stage(command) => command.run(&globals),
         Command::Resolve(resolve::Resolve {}) => resolve::run(&globals),
         Command::Run(run::Run {}) => run::run(&globals),

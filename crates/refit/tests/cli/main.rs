@@ -3,6 +3,7 @@
 
 mod bundle;
 mod device;
+mod explain;
 mod keys;
 mod looking;
 mod publish;

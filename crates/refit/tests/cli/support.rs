@@ -217,6 +217,12 @@ impl Served {
         Answer::parse(&bytes)
     }
 
+    /// From now on nobody answers.
+    pub(crate) fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

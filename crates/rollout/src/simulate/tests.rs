@@ -44,8 +44,9 @@ fn hosts_are_asked_as_often_as_devices_poll_and_send_what_they_fetch() {
         .iter()
         .map(|hour| hour.requests_per_second * 3_600.0)
         .sum();
-    // Two polls an hour and device for three hours, and two requests for each download.
-    assert!((requests - 80_000.0).abs() < 700.0, "{requests}");
+    // Two polls an hour and device for three hours, two requests for each download, and half a poll
+    // of those who look when their turn comes.
+    assert!((requests - 83_500.0).abs() < 700.0, "{requests}");
     let quiet = run.hours[1];
     assert!((quiet.requests_per_second - 10_000.0 / 1_800.0).abs() < 0.1);
     assert!((quiet.bytes_per_second - quiet.requests_per_second * 400.0).abs() < 0.01);
@@ -102,19 +103,59 @@ fn what_lies_behind_the_hours_is_left_out() {
 
 #[test]
 fn polls_are_counted_as_if_one_by_one() {
-    for n in 0..200 {
-        let device = Device::of(n, 1_800);
+    let delays = [0, 600, 1_700, 43_200, 86_400];
+    for (n, delay) in (0..200).flat_map(|n| delays.map(|delay| (n, delay))) {
+        let device = Device::of(n, 1_800, delay);
         assert!((1_620..=1_980).contains(&device.every) && device.first < device.every);
-        let polls: Vec<_> = (0..60).map(|k| device.first + k * device.every).collect();
-        for end in [0, 1, device.first, device.first + 1, 3_600, 86_400] {
-            let before = polls.iter().filter(|at| **at < end).count();
-            assert_eq!(device.polls_before(end) as usize, before, "{n} {end}");
+        let mut polls = Vec::new();
+        let mut next = device.first;
+        while next < 200_000 {
+            polls.push(next);
+            let regular = next + device.every;
+            let waits = next < delay;
+            next = if waits {
+                regular.min(device.turn)
+            } else {
+                regular
+            };
         }
-        for turn in [0, device.first, device.first + 1, 43_200, 86_400] {
-            let from = polls.iter().find(|at| **at >= turn).unwrap();
-            assert_eq!(device.poll_from(turn), *from, "{n} {turn}");
+        let came = polls.iter().find(|at| **at >= delay);
+        assert_eq!(came, Some(&device.turn), "{n} {delay}");
+        if device.first < delay {
+            assert!((delay..delay + PAUSE).contains(&device.turn), "{n} {delay}");
+        }
+        for end in [
+            0,
+            1,
+            device.first + 1,
+            3_600,
+            delay,
+            device.turn + 1,
+            90_000,
+            190_000,
+        ] {
+            let before = polls.iter().filter(|at| **at < end).count();
+            assert_eq!(
+                device.polls_before(end) as usize,
+                before,
+                "{n} {delay} {end}"
+            );
         }
     }
+}
+
+#[test]
+fn who_waits_for_the_same_turn_fetches_within_a_minute_of_it() {
+    let run = model("30%,70%@2h").run();
+    let wave = run.hours[2];
+    // 7,000 in 60 seconds, 20 MB each, over some 70.
+    let wanted = 7_000.0 * 20_000_000.0 / 60.0;
+    assert!(
+        (wave.peak_bytes_per_second / wanted - 0.92).abs() < 0.1,
+        "{wave:?}"
+    );
+    assert!(wave.peak_requests_per_second > 200.0);
+    assert!(run.hours[0].peak_bytes_per_second < 0.05 * wave.peak_bytes_per_second);
 }
 
 #[test]

@@ -59,15 +59,14 @@ impl Status {
         let outlook = Outlook::of(manifest, now);
         let ramp = ramp(manifest, &outlook, now);
         let json = self.json(&document, &outlook, verified, now);
-        let mut text = table(rows(&document, &outlook, now));
-        text.push_str("\n\n");
-        text.push_str(&chart::curve(&ramp, now, self.devices));
-        text.push_str(&format!(
-            "\nNow {} of {} devices may have {}.",
+        let text = format!(
+            "{}\n\n{}\nNow {} of {} devices may have {}.",
+            table(rows(&document, &outlook, now)),
+            chart::curve(&ramp, now, self.devices),
             count(of(outlook.now, self.devices)),
             count(self.devices),
             manifest.version
-        ));
+        );
         Ok(Answer::done(json).data(text))
     }
 
