@@ -2,7 +2,8 @@
 
 use trust::TrustError;
 
-use crate::support::{Device, Publisher, days, start};
+use crate::support::device::Device;
+use crate::support::{Publisher, days, start};
 
 #[tokio::test]
 async fn a_clock_once_far_ahead_locks_nobody_out() {

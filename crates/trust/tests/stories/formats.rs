@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::support::{Device, days, start, tree};
+use crate::support::device::{Device, tree};
+use crate::support::{days, start};
 
 /// Two roots, a delegated role whose name has a capital, two kept targets.
 #[tokio::test]

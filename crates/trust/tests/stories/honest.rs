@@ -1,6 +1,8 @@
 //! What a device learns from an honest repository, with the host and without it.
 
-use crate::support::{Device, Key, Publisher, days, start, tree};
+use crate::support::device::{Device, tree};
+use crate::support::signer::Key;
+use crate::support::{Publisher, days, start};
 use tough::{ExpirationEnforcement, RepositoryLoader};
 use trust::{Limits, TrustError};
 

@@ -8,6 +8,8 @@ mod attacks;
 mod clock;
 mod formats;
 mod honest;
+mod hosts;
 mod roots;
 mod sequences;
+mod settled;
 mod store;

@@ -2,7 +2,10 @@
 
 use trust::TrustError;
 
-use crate::support::{Answer, Device, Key, Publisher, sha256, start};
+use crate::support::device::Device;
+use crate::support::host::Answer;
+use crate::support::signer::{Key, sha256};
+use crate::support::{Publisher, start};
 
 #[tokio::test]
 async fn roots_are_followed_one_by_one_and_remembered() {

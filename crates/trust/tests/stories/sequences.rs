@@ -3,7 +3,9 @@
 
 use proptest::prelude::*;
 
-use crate::support::{Answer, Device, Publisher};
+use crate::support::Publisher;
+use crate::support::device::Device;
+use crate::support::host::Answer;
 
 /// What is served in one round.
 #[derive(Debug, Clone)]
@@ -88,7 +90,7 @@ fn files(history: &[Publisher], round: &Round) -> Vec<(String, Answer)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
     #[test]
     fn versions_never_go_back_and_what_is_kept_belongs_together(rounds in rounds()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use trust::TrustError;
 
-use crate::support::{Device, Publisher, sha256, tree};
+use crate::support::Publisher;
+use crate::support::device::{Device, tree};
+use crate::support::signer::sha256;
 
 /// Every stored file of a generation, cut off, emptied, filled with zeros, removed, or replaced by an
 /// older one: the device never takes a replay for news, and says which file it is.
