@@ -92,6 +92,23 @@ async fn what_the_timer_staged_is_asked_for_once_a_person_checks() {
 }
 
 #[tokio::test]
+async fn what_is_staged_and_whose_turn_was_put_off_is_not_said_to_be_ready() {
+    let bench = Bench::new().await;
+    bench.manifest(everyone);
+    let updater = bench.updater(bench.plain());
+    updater.check(By::Timer).await.unwrap();
+    bench.manifest(|_| {});
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(said(&report), ("hold", "held", Some("1.1.0")));
+    assert!(report.message.contains("is staged"), "{}", report.message);
+    // A person's check is all that it takes.
+    let report = updater.check(By::Person).await.unwrap();
+    assert_eq!(said(&report), ("none", "already-staged", Some("1.1.0")));
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(said(&report), ("none", "already-staged", Some("1.1.0")));
+}
+
+#[tokio::test]
 async fn a_person_who_joins_a_gated_check_asks_again() {
     let bench = Bench::new().await;
     let slow = Reply::json(&hour(|_| {})).dripping(60, Duration::from_millis(60));
