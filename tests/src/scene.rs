@@ -149,7 +149,10 @@ impl Scene {
 
     fn options_with(&self, data: &Path) -> Result<Vec<OsString>> {
         let file = self.root.join("refit.json");
-        std::fs::write(&file, format!("{:#}\n", self.config))?;
+        // Whole or not at all: a program of the story may be reading it.
+        let new = self.root.join("refit.json.new");
+        std::fs::write(&new, format!("{:#}\n", self.config))?;
+        std::fs::rename(new, &file)?;
         Ok(vec![
             "--config".into(),
             file.into_os_string(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::publisher::{bytes, copy, newest, target};
-use e2e::{Answer, Mode, Package, Rule, Scene, Site};
+use e2e::{Answer, Mode, Package, Rule, Scene, Site, processes};
+use serde_json::json;
 
 /// Longer than any role but the root is signed for.
 const MONTHS: Duration = Duration::from_hours(24 * 100);
@@ -175,6 +176,26 @@ async fn a_host_that_stands_still_is_believed_until_its_word_expires() -> Result
     site.behave();
     scene.refit_does(&["stage"]).await?;
     scene.runs(&good("1.2.0")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_has_run_runs_on_when_nobody_vouches_for_it_any_more() -> Result<()> {
+    let mut scene = Scene::new()?;
+    scene.set("soak", json!("1s"));
+    let site = Site::signed(&mut scene).await?;
+    site.release(&good("1.1.0")).await?;
+    scene.refit_does(&["stage"]).await?;
+    let mut run = scene.command(&["run"])?.spawn()?;
+    scene.confirmed("1.1.0").await?;
+    let id = i32::try_from(run.id().context("it has ended")?)?;
+    processes::signal(id, rustix::process::Signal::TERM)?;
+    run.wait().await?;
+
+    site.host.off().await?;
+    site.clock.pass(MONTHS)?;
+    let resolved = scene.runs(&good("1.1.0")).await?;
+    ensure!(resolved["source"] == "pointer", "{resolved}");
     Ok(())
 }
 

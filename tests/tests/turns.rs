@@ -239,6 +239,47 @@ async fn what_nobody_vouches_for_any_more_is_not_started_and_the_page_says_how_s
 }
 
 #[tokio::test]
+async fn hostile_hosts_get_nothing_into_the_window() -> Result<()> {
+    let mut scene = eager()?;
+    let site = Site::signed(&mut scene).await?;
+    site.release(&good("1.1.0")).await?;
+    scene.refit_does(&["stage"]).await?;
+    site.release(&good("1.2.0")).await?;
+    let released = site.publisher.keep("released")?;
+    site.publisher
+        .rollout(&["recall", "1.2.0", "--to", "1.1.0"])
+        .await?;
+
+    let window = Window::open(&scene).await?;
+    window.shows("#version", "1.1.0").await?;
+    scene
+        .status_where("the recall to arrive", |status| {
+            status["rollout"]["recalled"][0] == "1.2.0"
+        })
+        .await?;
+    // From here on both hosts say what they said before 1.2.0 was taken back.
+    site.host.serve(&released);
+    site.registry.serve(&released);
+    window.open_runtime_page(&scene).await?;
+    let trouble = "[data-refit=trouble]";
+    window.shows(trouble, "goes back from version").await?;
+    window.press_in_page("Check now").await?;
+    scene
+        .status_where("a person's check", |status| {
+            status["lastCheck"]["by"] == "person"
+        })
+        .await?;
+    scene.has_nothing_of("1.2.0")?;
+    window.main().await?;
+    window.banner_without("1.2.0").await?;
+    window.close().await?;
+
+    let window = Window::open(&scene).await?;
+    window.shows("#version", "1.1.0").await?;
+    window.close().await
+}
+
+#[tokio::test]
 async fn who_opted_in_takes_what_is_held() -> Result<()> {
     let mut scene = eager()?;
     scene.env.insert("REFIT_EXPERIMENTAL".into(), "on".into());
