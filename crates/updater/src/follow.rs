@@ -142,7 +142,9 @@ impl Inner {
     pub(crate) async fn hear(&self) -> Result<Word, UpdateError> {
         let kept = self.own(self.load().await.manifest);
         let clock = self.now();
-        let now = self.corrected(kept.as_ref(), clock);
+        // Not by the floor of what was heard before: no repository has ended before it was signed, and
+        // one that was signed by a wrong clock must not stand in the way of its successors.
+        let now = self.corrected(None, clock);
         let package = self.source.package().clone();
         let asked = Box::pin(self.followed.ask(&package, kept.clone(), now, clock)).await;
         let view = |terms: Option<&Terms>, trouble: Option<&UpdateError>| {
@@ -160,18 +162,20 @@ impl Inner {
         word.now = self.corrected(word.terms.as_ref(), clock);
         let answered = word.trouble.is_none() && word.terms.is_some();
         let heard = word.terms.clone();
+        let since = clock.duration_until(self.now());
         // Whoever follows nobody clears what an earlier configuration left to be judged by.
         self.save(move |releases| {
-            let older = |kept: &Terms| {
+            // Another process may have heard more since this one asked.
+            let later = |kept: &Terms| {
+                let after = clock.duration_until(kept.verified_at);
                 heard.as_ref().is_some_and(|heard| {
                     kept.signed
-                        && heard.signed
                         && kept.source == heard.source
-                        && kept.floor > heard.floor
+                        && after.is_positive()
+                        && after <= since
                 })
             };
-            // Another process may have heard more meanwhile.
-            if !releases.manifest.as_ref().is_some_and(older) {
+            if !releases.manifest.as_ref().is_some_and(later) {
                 releases.manifest = heard;
             }
             if answered {

@@ -162,7 +162,7 @@ pub(crate) fn follow(
             verified_at: now,
             signed: false,
             expires: None,
-            floor: kept.and_then(|kept| kept.floor).max(manifest.signed_at),
+            floor: manifest.signed_at.or(kept.and_then(|kept| kept.floor)),
             manifest: *manifest,
         }),
         Answer::Gone => None,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_is_never_lowered() {
+    fn a_floor_stays_until_the_publisher_names_another() {
         let manifest = |text: &str| Box::new(serde_json::from_str::<Manifest>(text).unwrap());
         let fresh = |text| Answer::Fresh {
             manifest: manifest(text),
@@ -214,6 +214,9 @@ mod tests {
             (silent.floor, silent.manifest.version.as_str()),
             (floor, "1.0.1")
         );
+        let mended = r#"{"version":"1.0.1","signedAt":"2026-06-10T00:00:00Z"}"#;
+        let mended = follow(first.clone(), fresh(mended), "x", now).unwrap();
+        assert_eq!(mended.floor, Some(at("2026-06-10T00:00:00Z")));
         let same = follow(first.clone(), Answer::Same, "x", at("2026-06-13T08:00:00Z")).unwrap();
         assert_eq!(same.verified_at, at("2026-06-13T08:00:00Z"));
         assert_eq!(follow(first, Answer::Gone, "x", now), None);

@@ -16,11 +16,13 @@ pub(crate) fn jitter(device: &str) -> f64 {
     0.9 + 0.2 * (f64::from(part) / f64::from(u32::MAX))
 }
 
-/// A device's own pause after its turn came, under a minute: those whose turns come together do not
-/// ask together.
-pub(crate) fn after_turn(device: &str) -> SignedDuration {
+/// A device's own pause after its turn came, less than `every`, in whole seconds: those whose turns
+/// come together ask as far apart as they do on any other day.
+pub(crate) fn after_turn(device: &str, every: Duration) -> SignedDuration {
     let hash = Sha256::digest(format!("turn-jitter:{device}"));
-    SignedDuration::from_secs(i64::from(hash[0]) * 60 / 256)
+    let part = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    let pause = every.mul_f64(f64::from(part) / (f64::from(u32::MAX) + 1.0));
+    SignedDuration::from_secs(i64::try_from(pause.as_secs()).unwrap_or(0))
 }
 
 /// The wait before the first check after a start: `after`, or as long as a registry that asked for
@@ -73,6 +75,19 @@ mod tests {
                 .any(|wait| *wait + Duration::from_secs(30) > most)
         );
         assert_eq!(waits[7], next(EVERY, jitter("device-7"), None));
+    }
+
+    #[test]
+    fn those_whose_turn_it_is_ask_as_far_apart_as_ever() {
+        let pauses: Vec<_> = (0..500)
+            .map(|n| after_turn(&format!("device-{n}"), EVERY).as_secs())
+            .collect();
+        assert!(pauses.iter().all(|pause| (0..1_800).contains(pause)));
+        for part in 0..6 {
+            let near = part * 300_i64..(part + 1) * 300;
+            let many = pauses.iter().filter(|pause| near.contains(*pause)).count();
+            assert!((50..120).contains(&many), "{many} of 500 in {near:?}");
+        }
     }
 
     #[test]

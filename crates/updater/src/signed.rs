@@ -71,8 +71,8 @@ impl Site {
         shown(&self.root)
     }
 
-    /// Asks the host; `kept` are the terms of this very site, `now` is the corrected time and
-    /// `clock` the device's own.
+    /// Asks the host; `kept` are the terms of this very site, `now` is what its expiry is judged at
+    /// and `clock` the device's own time.
     pub(crate) async fn hear(
         &self,
         package: &PackageName,
@@ -153,7 +153,9 @@ impl Site {
             verified_at,
             signed: true,
             expires: Some(expires),
-            floor: kept.and_then(|kept| kept.floor).max(signed_at),
+            // The newest word counts, also where it takes back a time that was signed in error: an
+            // older word is no longer accepted, so nobody else can lower it.
+            floor: signed_at.or(kept.and_then(|kept| kept.floor)),
             manifest,
         }
     }

@@ -20,7 +20,11 @@ impl Updater {
         let inner = &self.0;
         // Without an id of its own a device still checks, in the rhythm of all that have none.
         let device = inner.device().await.unwrap_or_default();
-        let (jitter, pause) = (schedule::jitter(&device), schedule::after_turn(&device));
+        let every = inner.settings.every;
+        let (jitter, pause) = (
+            schedule::jitter(&device),
+            schedule::after_turn(&device, every),
+        );
         let not_before = inner.load().await.not_before;
         let mut wait = schedule::first(inner.settings.after, not_before, inner.now());
         loop {
@@ -35,7 +39,7 @@ impl Updater {
                     error.retry_after()
                 }
             };
-            wait = schedule::next(inner.settings.every, jitter, retry_after);
+            wait = schedule::next(every, jitter, retry_after);
         }
         inner
             .status

@@ -393,8 +393,28 @@ async fn the_timestamps_own_time_corrects_a_clock_that_is_behind() {
     signed.publish();
     let report = signed.updater().look(By::Timer).await.unwrap();
     assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
-    let floor = signed.bench.releases().manifest.unwrap().floor;
-    assert_eq!(floor, Some(at("2026-06-12T09:00:00Z")));
+    let floor = |bench: &Bench| bench.releases().manifest.unwrap().floor;
+    assert_eq!(floor(&signed.bench), Some(at("2026-06-12T09:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_publisher_whose_clock_was_ahead_once_locks_nobody_out() {
+    let mut signed = Signed::saying(|_| {}).await;
+    let extra = &mut signed.publisher.timestamp._extra;
+    extra.insert("x-signedAt".into(), json!("2026-07-02T09:00:00Z"));
+    signed.publish();
+    signed.updater().look(By::Timer).await.unwrap();
+    let floor = |bench: &Bench| bench.releases().manifest.unwrap().floor;
+    assert_eq!(floor(&signed.bench), Some(at("2026-07-02T09:00:00Z")));
+    // Mended: everything is signed again, by a clock that is right.
+    let extra = &mut signed.publisher.timestamp._extra;
+    extra.insert("x-signedAt".into(), json!("2026-06-12T09:00:00Z"));
+    signed.publisher.timestamp.expires -= days(20);
+    signed.publish();
+    let report = signed.updater().look(By::Timer).await.unwrap();
+    assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
+    assert!(report.trouble.is_none());
+    assert_eq!(floor(&signed.bench), Some(at("2026-06-12T09:00:00Z")));
 }
 
 #[tokio::test]
