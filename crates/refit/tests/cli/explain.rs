@@ -283,6 +283,9 @@ fn what_waits_is_judged_and_what_failed_is_named() {
         (&json!("none"), &json!("already-staged"))
     );
     assert_eq!(gate(&told, "first-launch")["verdict"], "open");
+    // On one that runs 1.0.5, nothing of the kind waits.
+    let (_, told) = device.ask(&["explain", "--manifest", &file, "--current", "1.0.5"]);
+    assert_eq!(told["decision"], "stage", "{told}");
     fs::write(&file, r#"{"version":"1.0.0","recalled":["1.1.0"]}"#).unwrap();
     let (_, told) = device.ask(&["explain", "--manifest", &file]);
     assert_eq!(gate(&told, "first-launch")["verdict"], "closed", "{told}");

@@ -240,9 +240,10 @@ impl Scene {
         self.from.time = "--at";
     }
 
-    /// Running this version.
+    /// Running this version, with nothing else staged.
     pub(super) fn running(&mut self, version: Version) {
         self.running = Some(version);
+        self.pointer = None;
         self.from.running = "--current";
     }
 
