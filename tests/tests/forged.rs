@@ -114,10 +114,17 @@ async fn a_host_that_drips_or_falls_silent_is_given_up() -> Result<()> {
         takes(&scene, "1.1.0").await
     };
     let drip = Rule::Drip(Duration::from_millis(500));
+    let slow_tarball = async {
+        let (scene, site) = fresh().await?;
+        site.registry.rule(TARBALL, drip.clone());
+        let taken = tokio::time::timeout(2 * DEADLINE, takes(&scene, "1.1.0"));
+        taken.await.context("the registry is not given up")?
+    };
     tokio::try_join!(
         slow(drip.clone(), "/repo/metadata/timestamp.json"),
-        slow(drip, "/repo/targets/*.latest.json"),
+        slow(drip.clone(), "/repo/targets/*.latest.json"),
         slow(Rule::Silence, "/repo/metadata/*.targets.json"),
+        slow_tarball,
     )?;
     Ok(())
 }
@@ -239,17 +246,8 @@ async fn the_registrys_own_word_on_a_tarball_counts_for_nothing() -> Result<()> 
     site.registry.rule(PACKUMENT, rule);
     site.registry
         .rule(TARBALL, Rule::Bytes(std::fs::read(other)?));
-    let answer = scene.refit(&["stage"]).await?;
-    // Whether the host's own copy is taken or nothing: never what the registry says.
-    if answer.code == Some(0) {
-        scene.runs(&good("1.1.0")).await?;
-    } else {
-        scene.has_nothing_of("1.1.0")?;
-        scene.runs(&good("1.0.0")).await?;
-    }
-    site.behave();
-    scene.refit(&["stage"]).await?;
-    scene.runs(&good("1.1.0")).await?;
+    takes(&scene, "1.1.0").await?;
+    ensure!(site.host.asked(TARBALL) > 0, "the host was not asked");
     Ok(())
 }
 
@@ -289,6 +287,42 @@ async fn nothing_unsigned_is_taken_when_the_repository_is_gone_unsigned_or_off()
             ensure!(by_name.code != Some(0), "{case}, then by name: {by_name:?}");
             scene.has_nothing_of("1.3.0").context(case)?;
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_order_and_no_setting_of_a_person_stages_what_is_not_signed() -> Result<()> {
+    let (mut scene, site) = fresh().await?;
+    takes(&scene, "1.1.0").await?;
+    let tempting = elsewhere(&scene, "tempting", &site)?;
+    tempting.publish(&good("1.3.0")).await?;
+    site.registry.serve(tempting.site());
+    let tarball = tempting.pack(&good("1.3.0"))?;
+    let tarball = tarball.to_string_lossy();
+    // Under the name of a version that is signed, too.
+    let forged = Package::new("1.1.0", Mode::Crashes(1000));
+    let forged = tempting.pack(&forged)?.to_string_lossy().into_owned();
+    for (name, value) in [
+        ("REFIT_TRUST", "off"),
+        ("REFIT_EXPERIMENTAL", "1"),
+        ("npm_config_registry", &*site.registry.url()),
+        ("npm_config_tag", "latest"),
+    ] {
+        scene.env.insert(name.into(), value.into());
+    }
+    for order in [
+        vec!["stage"],
+        vec!["stage", "1.3.0"],
+        vec!["stage", "--tarball", &*tarball],
+        vec!["stage", "--tarball", &*forged],
+        vec!["rollback", "--to", "1.3.0"],
+        vec!["retry", "1.3.0"],
+    ] {
+        let answer = scene.refit(&order).await?;
+        ensure!(answer.code != Some(0), "{order:?}: {answer:?}");
+        scene.has_nothing_of("1.3.0").context(order.join(" "))?;
+        scene.runs(&good("1.1.0")).await.context(order.join(" "))?;
     }
     Ok(())
 }
