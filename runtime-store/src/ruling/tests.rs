@@ -410,7 +410,7 @@ fn what_is_held_back_takes_nothing_from_what_still_soaks() {
     }
     // Its soak goes on, and ends as it would have.
     let launch = bench.begin();
-    let soak = Duration::from_secs(60);
+    let soak = Duration::from_mins(1);
     let soaked = bench.store.soaked(&launch, soak, soak, now()).unwrap();
     assert_eq!(soaked, Soak::Confirmed);
     assert_eq!(bench.pointer().previous.unwrap().version, v("1.2.0"));
