@@ -12,6 +12,9 @@
 //! Terms + what waits ─► Terms::judge ─► may it be launched for the first time?
 //! ```
 //!
+//! [`explain`] says of every gate on that way whether it is open. The publisher's side is [`ramp`], what
+//! starting, halting and recalling make of a manifest, and [`simulate`], how a ramp would go.
+//!
 //! # Invariants
 //!
 //! * A version is never offered that is bad here, unsuitable for this shell, or not newer than what

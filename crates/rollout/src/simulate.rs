@@ -8,8 +8,8 @@
 //! ```
 //!
 //! What is assumed: every device is on all the time and has been polling before the publication, so
-//! that first checks are spread over one interval; a device that waits for its turn looks again up to
-//! [`PAUSE`] after it, whatever its rhythm, and goes on in its rhythm from then; it fetches at
+//! that first checks are spread over one interval; a device that waits for its turn looks again after a
+//! pause of its own, shorter than one interval, or sooner in its rhythm, and goes on in that from then; it fetches at
 //! [`DEVICE_RATE`], and nothing fails.
 
 mod hours;
@@ -20,8 +20,6 @@ use crate::{Plan, Position, Version};
 
 pub use hours::{Hour, Run};
 
-/// The longest that a device waits after its turn has come, in seconds: each has its own pause.
-pub const PAUSE: u32 = 60;
 /// How fast a device fetches, in bytes a second.
 pub const DEVICE_RATE: u64 = 2_000_000;
 /// What a host sends for a poll that finds nothing new, in bytes: a 304 and its headers.
@@ -73,11 +71,12 @@ impl Device {
         let (rhythm, pause) = (draw(u64::from(n)), draw(u64::from(n) + (1 << 32)));
         // From 0.9 to 1.1 of it, then anywhere within that.
         let shortest = every - every / 10;
+        let pause = scaled(every, pause >> 32);
         let every = shortest + scaled(every / 5 + 1, rhythm & 0xffff_ffff);
         let first = scaled(every, rhythm >> 32);
         let turn = if first < delay {
             let regular = first + (delay - first).div_ceil(every) * every;
-            regular.min(delay + scaled(PAUSE, pause >> 32))
+            regular.min(delay + pause)
         } else {
             // It had not heard of it before its turn came.
             first
@@ -151,8 +150,9 @@ impl Model {
     }
 
     fn hours(&self, every: u32) -> u32 {
-        let last_turn = (self.plan.slowest() + PAUSE).max(every + every / 10);
-        let last = u64::from(last_turn) + u64::from(self.duration());
+        let last = u64::from(self.plan.slowest())
+            + u64::from(every + every / 10)
+            + u64::from(self.duration());
         let until_done = u32::try_from(last.div_ceil(3_600)).unwrap_or(MOST_HOURS);
         self.hours.unwrap_or(until_done).clamp(1, MOST_HOURS)
     }

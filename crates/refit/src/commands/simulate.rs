@@ -17,9 +17,9 @@ use crate::site::replace_file;
 
 /// Play a plan through with made-up devices: who has it when, and what the host has to do
 ///
-/// Each device has its real place in the queue and its own rhythm, within ten per cent of --polls; it
-/// also looks within a minute of its turn. All are on all the time, and fetch at 2 MB a second. The
-/// same options give the same figures.
+/// Each device has its real place in the queue and its own rhythm, within ten per cent of --polls, and
+/// looks again less than that after its turn. All are on all the time, and fetch at 2 MB a second.
+/// The same options give the same figures.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Simulate {
     /// How many devices

@@ -45,10 +45,12 @@ fn latest(room: &Room) -> Value {
     room.packument("demo")["dist-tags"]["latest"].clone()
 }
 
-/// `text` with its times taken out.
+/// `text` with its times taken out, and with how far off they are: a second may pass between two
+/// commands.
 fn timeless(text: &str) -> String {
     let is_time = |word: &str| word.len() >= 20 && word.as_bytes()[10] == b'T';
-    text.split_inclusive(&[' ', '\n', ',', '.'][..])
+    let plain: String = text
+        .split_inclusive(&[' ', '\n', ',', '.'][..])
         .map(|word| {
             if is_time(word) {
                 "TIME ".to_owned()
@@ -56,7 +58,13 @@ fn timeless(text: &str) -> String {
                 word.to_owned()
             }
         })
-        .collect()
+        .collect();
+    let mut parts = plain.split("(in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.split_once(')').unwrap().1;
+        format!("{text}(WHEN){rest}")
+    })
 }
 
 #[test]
