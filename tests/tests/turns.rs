@@ -53,7 +53,8 @@ async fn knows_nothing_of_it(scene: &Scene, site: &Site, window: &Window) -> Res
 
 #[tokio::test]
 async fn time_alone_makes_it_a_devices_turn_with_the_manifests_host_off() -> Result<()> {
-    let mut scene = eager()?;
+    let mut scene = Scene::new()?;
+    scene.set("check", json!({ "after": "1s", "every": "30m" }));
     let site = Site::plain(&mut scene).await?;
     in_an_hour(&site).await?;
 
@@ -65,7 +66,8 @@ async fn time_alone_makes_it_a_devices_turn_with_the_manifests_host_off() -> Res
     knows_nothing_of_it(&scene, &site, &window).await?;
 
     site.host.off().await?;
-    site.clock.pass(HOUR)?;
+    // The turn, and the pause after it that keeps devices from asking all at once.
+    site.clock.pass(HOUR * 2)?;
     window.banner_says("Version 1.1.0 is ready").await?;
     window.press("What's new").await?;
     window.banner_says(NOTES).await?;
@@ -205,7 +207,7 @@ async fn what_was_recalled_before_its_first_start_is_not_started() -> Result<()>
 async fn what_was_withdrawn_before_its_first_start_is_not_started() -> Result<()> {
     let mut scene = eager()?;
     let site = Site::plain(&mut scene).await?;
-    site.release(&good("1.0.5")).await?;
+    site.release(&good("1.0.0")).await?;
     site.release(&good("1.1.0")).await?;
     let window = taken_off_the_table(&scene, "no longer being rolled out", async || {
         site.publisher.rollout(&["halt"]).await?;
