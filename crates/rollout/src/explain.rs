@@ -2,19 +2,20 @@
 //! that a check would come to.
 //!
 //! ```text
-//! ExplainFacts ─► offer ─► decide ─► Explanation { decision, reason, gates, when the next opens }
+//! ExplainFacts ─► offer ─► decide ─► headline ─► Explanation { decision, reason, gates, when the next opens }
 //!       └──────► gates: updates · trust · expiry · clock · recall · pin · turn · critical ·
 //!                       experimental · newer · bad · staged · engines · first-launch
 //! ```
 
 mod gates;
+mod headline;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     BadEntry, Blocked, Candidate, Decision, Engines, Facts, Host, Integrity, Launcher, Offer,
-    OfferFacts, PackageName, StageReason, Standing, Terms, Version, Waiting, decide, offer,
+    OfferFacts, PackageName, StageReason, Standing, Terms, Version, Waiting, decide, offer, ramp,
     worth_asking,
 };
 
@@ -165,7 +166,7 @@ pub struct Explanation {
     pub bucket: Option<u8>,
     /// How long it waits after the publication, in seconds.
     pub delay_seconds: Option<u32>,
-    /// When its turn is, or was.
+    /// When its turn is, or was; nothing where it is never.
     pub eligible_at: Option<Timestamp>,
     /// Whether it is let past its turn.
     pub bypassed: bool,
@@ -305,24 +306,13 @@ fn blocked(facts: &ExplainFacts<'_>, now: Timestamp) -> Option<Blocked> {
 }
 
 fn told(findings: &Findings<'_>, decision: &Decision) -> Explanation {
-    let Findings { facts, now, .. } = *findings;
-    let expired = facts.terms.and_then(|terms| terms.expired(now));
-    let version = decision.version().cloned();
-    let (mut kind, mut reason, mut message) =
-        (decision.kind(), decision.reason(), decision.to_string());
-    match (&version, expired, findings.blocked) {
-        (Some(version), Some(since), _) if kind == "stage" => {
-            (kind, reason) = ("hold", "expired");
-            message = format!(
-                "Version {version} is newer, but the signed manifest that names it expired at {since}"
-            );
-        }
-        (Some(version), _, Some(blocked)) if reason == "already-staged" => {
-            (kind, reason) = ("hold", blocked.reason());
-            message = format!("Version {version} is staged and {blocked}");
-        }
-        _ => {}
-    }
+    let now = findings.now;
+    let (kind, reason, message) = headline::headline(findings, decision);
+    // What nobody is believed about is no news of any version.
+    let version = decision
+        .version()
+        .filter(|_| !matches!(reason, "no-trust" | "not-heard"))
+        .cloned();
     let gates = gates::all(findings, version.as_ref());
     let next = gates
         .iter()
@@ -342,7 +332,10 @@ fn told(findings: &Findings<'_>, decision: &Decision) -> Explanation {
         message,
         bucket: findings.standing.and_then(|it| it.bucket),
         delay_seconds: findings.standing.map(|it| it.delay_seconds),
-        eligible_at: findings.standing.and_then(|it| it.eligible_at),
+        eligible_at: findings
+            .standing
+            .and_then(|it| it.eligible_at)
+            .filter(|at| *at < ramp::never()),
         bypassed: findings.bypassed,
         at: now,
         next,

@@ -201,7 +201,27 @@ fn switches_and_publishers_let_past_the_turn_and_say_so() {
         off: Some("REFIT_NO_AUTO_UPDATE is set"),
         ..scene.facts()
     };
-    assert_eq!(verdict(&explain(&facts), "updates"), Verdict::Closed);
+    let told = explain(&facts);
+    assert_eq!(verdict(&told, "updates"), Verdict::Closed);
+    assert_eq!(came_to(&told), ("hold", "held"), "its turn comes first");
+    let mut here = Scene::new(&json!({ "rollout": [] }));
+    let told = |scene: &Scene, here| {
+        let facts = ExplainFacts {
+            off: Some("REFIT_NO_AUTO_UPDATE is set"),
+            here,
+            ..scene.facts()
+        };
+        explain(&facts)
+    };
+    let off = told(&here, true);
+    assert_eq!(came_to(&off), ("hold", "updates-off"));
+    assert_eq!(
+        off.message,
+        "Version 1.0.1 is newer, but REFIT_NO_AUTO_UPDATE is set"
+    );
+    assert_eq!(came_to(&told(&here, false)), ("stage", "eligible"));
+    here.running = v("1.0.1");
+    assert_eq!(came_to(&told(&here, true)), ("none", "not-newer"));
 }
 
 #[test]
@@ -221,6 +241,10 @@ fn what_is_recalled_is_named_with_what_comes_instead() {
     );
     assert!(gate(&told, "recall").why.contains("goes to 0.9.5"));
     assert_eq!(verdict(&told, "newer"), Verdict::Open);
+    assert_eq!(
+        told.message,
+        "Version 1.0.0, which runs here, was recalled: 0.9.5 takes its place"
+    );
 
     scene.pointer = Some((v("1.0.0"), Integrity::from_digest([3; 64]), Some(Gated::No)));
     let told = scene.explain();
@@ -361,9 +385,13 @@ fn a_clock_behind_what_was_signed_is_replaced() {
 fn what_is_halted_does_not_open_by_time() {
     let scene = Scene::new(&json!({ "publishedAt": "9999-01-01T00:00:00Z", "stable": null }));
     let told = scene.explain();
-    assert_eq!(came_to(&told), ("hold", "held"));
-    assert_eq!(told.next, None);
-    assert!(gate(&told, "turn").why.contains("halted"));
+    assert_eq!(came_to(&told), ("hold", "halted"));
+    assert_eq!((told.next, told.eligible_at), (None, None));
+    assert!(
+        told.message.contains("is halted") && !told.message.contains("9999"),
+        "{}",
+        told.message
+    );
 }
 
 #[test]
@@ -382,16 +410,46 @@ fn without_a_manifest_the_registry_is_believed_or_nobody() {
     assert_eq!(came_to(&registry), ("stage", "no-manifest"));
     assert_eq!(registry.bucket, None);
     assert_eq!(verdict(&registry, "turn"), Verdict::Idle);
+    let nobody = Believes::Nobody("root.json is missing");
+    for (believes, reason) in [
+        (Believes::Manifest, "no-manifest"),
+        // What a registry said once does not count where only what is signed does.
+        (Believes::Signed, "not-heard"),
+        (nobody, "no-trust"),
+    ] {
+        assert_eq!(told(believes, &scene).reason, reason, "{believes:?}");
+    }
     scene.candidate = None;
-    for (believes, wanted) in [
-        (Believes::Signed, Verdict::Unknown),
-        (Believes::Manifest, Verdict::Unknown),
-        (Believes::Nobody("root.json is missing"), Verdict::Closed),
+    for (believes, wanted, reason, words) in [
+        (
+            Believes::Registry,
+            Verdict::Idle,
+            "not-heard",
+            "the registry names",
+        ),
+        (
+            Believes::Signed,
+            Verdict::Unknown,
+            "not-heard",
+            "Nothing signed",
+        ),
+        (
+            Believes::Manifest,
+            Verdict::Unknown,
+            "not-heard",
+            "No manifest",
+        ),
+        (nobody, Verdict::Closed, "no-trust", "root.json is missing"),
     ] {
         let told = told(believes, &scene);
-        assert_eq!(came_to(&told), ("none", "no-latest"));
+        assert_eq!(came_to(&told), ("none", reason));
+        assert!(told.message.contains(words), "{}", told.message);
         assert_eq!(verdict(&told, "trust"), wanted);
     }
+    let heard = Scene::new(&json!({ "rollout": [] }));
+    let told = told(nobody, &heard);
+    assert_eq!(came_to(&told), ("none", "no-trust"));
+    assert_eq!(told.version, None, "nobody is believed about any");
 }
 
 #[test]

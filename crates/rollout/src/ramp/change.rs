@@ -38,12 +38,21 @@ pub enum RampError {
         /// What the others were to have.
         stable: Box<Version>,
     },
-    /// It has been started before.
+    /// It has been started before, otherwise.
     #[error("version {0} is being rolled out already")]
     Started(Version),
+    /// It has been started before, with just this plan.
+    #[error("version {0} is being rolled out by this plan already")]
+    StartedAlready(Version),
     /// Something has to be resumed or started first.
     #[error("version {0} is halted")]
     IsHalted(Version),
+    /// It was halted before.
+    #[error("version {0} is halted already")]
+    HaltedAlready(Version),
+    /// Devices whose version is recalled go to it, and there is nothing else for them.
+    #[error("version {0} is everyone's, and no older one is known that could be put back")]
+    TheOnlyOne(Version),
     /// There is nothing to resume.
     #[error("no rollout is halted")]
     NotHalted,
@@ -74,7 +83,11 @@ impl RampError {
     pub fn is_nothing_to_do(&self) -> bool {
         matches!(
             self,
-            Self::Admitted { .. } | Self::RecalledAlready(_) | Self::NotRecalled(_)
+            Self::Admitted { .. }
+                | Self::StartedAlready(_)
+                | Self::HaltedAlready(_)
+                | Self::RecalledAlready(_)
+                | Self::NotRecalled(_)
         )
     }
 
@@ -87,8 +100,13 @@ impl RampError {
             Self::Started(_) => "started",
             Self::IsHalted(_) => "halted",
             Self::NotHalted => "not-halted",
+            Self::TheOnlyOne(_) => "the-only-one",
             Self::Itself(_) | Self::NotOut(_) => "not-out",
-            Self::Admitted { .. } | Self::RecalledAlready(_) | Self::NotRecalled(_) => "nothing",
+            Self::Admitted { .. }
+            | Self::StartedAlready(_)
+            | Self::HaltedAlready(_)
+            | Self::RecalledAlready(_)
+            | Self::NotRecalled(_) => "nothing",
         }
     }
 
@@ -109,11 +127,16 @@ impl RampError {
             Self::NotHalted => "See `refit rollout status`.",
             Self::Itself(_) => "Name another version behind --to.",
             Self::NotOut(_) => {
-                "Name a version behind --to that everyone may have; a newer one is rolled out with `start`."
+                "Name a version behind --to that was everyone's and was not halted; another is rolled out with `start`."
             }
-            Self::Admitted { .. } | Self::RecalledAlready(_) | Self::NotRecalled(_) => {
-                "There is nothing to do."
+            Self::TheOnlyOne(_) => {
+                "Take it back with `recall V --to W`, or `start` a higher version."
             }
+            Self::Admitted { .. }
+            | Self::StartedAlready(_)
+            | Self::HaltedAlready(_)
+            | Self::RecalledAlready(_)
+            | Self::NotRecalled(_) => "There is nothing to do.",
         }
     }
 }
@@ -157,6 +180,17 @@ pub fn start(
         });
     }
     let Some(document) = document else {
+        // Everyone has it, or something newer: no batch of them waits for it.
+        let at_once = wish.critical || wish.plan.admitted(0) == Share::ALL;
+        if let Some(present) = wish.known.as_ref()
+            && !wish.version.is_newer_than(present)
+            && !(at_once && wish.version == *present)
+        {
+            return Err(RampError::NotNewer {
+                version: wish.version.clone().into(),
+                present: present.clone().into(),
+            });
+        }
         let known = wish.stable.as_ref().or(wish.known.as_ref());
         let manifest = Manifest {
             package: Some(wish.package.clone()),
@@ -190,7 +224,15 @@ pub fn start(
         .halted()
         .is_some_and(|halted| halted.version == *version);
     if old.version == *version && !wish.again && !halted {
-        return Err(RampError::Started(version.clone()));
+        let same = old.plan == wish.plan
+            && old.critical == wish.critical
+            && old.notes == wish.notes
+            && (wish.stable.is_none() || wish.stable == old.stable);
+        return Err(if same {
+            RampError::StartedAlready(version.clone())
+        } else {
+            RampError::Started(version.clone())
+        });
     }
     if old.version != *version && !version.is_newer_than(&old.version) {
         return Err(RampError::NotNewer {
@@ -213,7 +255,10 @@ pub fn start(
         notes: wish.notes.clone(),
         ..old.clone()
     };
-    Ok(document.change(manifest, None, now))
+    // Whatever came to nothing is remembered: it was never everyone's.
+    let mut stopped = document.stopped_at(now);
+    stopped.retain(|it| it != version && Some(it) != wish.stable.as_ref());
+    Ok(document.change(manifest, None, now).with_stopped(stopped))
 }
 
 /// Lets in the first `to` of the fleet now; the others keep their turns.
@@ -291,12 +336,16 @@ fn delay(duration: SignedDuration) -> u32 {
 }
 
 /// Stops letting devices in: puts back what everyone may have, and remembers what was halted. Where
-/// nothing older is known the version stays and is nobody's from now on. Nobody goes back.
+/// nothing older is known the version stays and is nobody's from now on. Nobody goes back: so what those
+/// go to whose version is recalled stays where it is everyone's.
 pub fn halt(document: &Document, now: Timestamp) -> Result<Change, RampError> {
     let now = whole(now);
     let old = document.manifest();
     if let Some(halted) = document.halted() {
-        return Err(RampError::IsHalted(halted.version.clone()));
+        return Err(RampError::HaltedAlready(halted.version.clone()));
+    }
+    if old.usable_stable().is_none() && !old.recalled.is_empty() && everyone(old, now) {
+        return Err(RampError::TheOnlyOne(old.version.clone()));
     }
     let halted = Halted {
         version: old.version.clone(),
@@ -384,6 +433,12 @@ impl Document {
 }
 
 impl Change {
+    /// With this memory of versions whose rollouts came to nothing.
+    pub(super) fn with_stopped(mut self, stopped: Vec<Version>) -> Self {
+        self.after.set_stopped(stopped);
+        self
+    }
+
     /// Who might have had what, where there was something.
     pub fn outlook_before(&self) -> Option<Outlook> {
         let before = self.before.as_ref()?;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::everyone;
 use crate::{Manifest, ManifestError, PackageName, Plan, Share, Version};
 
 /// A manifest and whatever else its file holds.
@@ -13,6 +14,7 @@ pub struct Document {
     manifest: Manifest,
     package: PackageName,
     halted: Option<Halted>,
+    stopped: Vec<Version>,
 }
 
 /// What was being rolled out when it was halted: the publisher's own memory, under `halted`.
@@ -93,11 +95,17 @@ impl Document {
                     .map_err(|error| DocumentError::Halted(error.to_string()))?,
             ),
         };
+        // A memory that cannot be read is none: it must not keep anybody from a recall.
+        let stopped = fields
+            .get("stopped")
+            .and_then(|stopped| Vec::deserialize(stopped).ok())
+            .unwrap_or_default();
         Ok(Self {
             fields,
             manifest,
             package,
             halted,
+            stopped,
         })
     }
 
@@ -109,6 +117,7 @@ impl Document {
             manifest,
             package,
             halted: None,
+            stopped: Vec::new(),
         }
         .with_package()
     }
@@ -126,6 +135,40 @@ impl Document {
     /// What is halted, where something is.
     pub fn halted(&self) -> Option<&Halted> {
         self.halted.as_ref()
+    }
+
+    /// Versions whose rollouts ended before they were everyone's: the publisher's own memory, under
+    /// `stopped`.
+    pub fn stopped(&self) -> &[Version] {
+        &self.stopped
+    }
+
+    /// The same, once what is on its way at `now`, or halted, has ended too.
+    pub(super) fn stopped_at(&self, now: Timestamp) -> Vec<Version> {
+        let mut stopped = self.stopped.clone();
+        let newest = &self.manifest.version;
+        let short = (!everyone(&self.manifest, now)).then_some(newest);
+        let halted = self.halted.as_ref().map(|halted| &halted.version);
+        for version in [halted, short].into_iter().flatten() {
+            if !stopped.contains(version) {
+                stopped.push(version.clone());
+            }
+        }
+        stopped
+    }
+
+    /// Remembers these and no others.
+    pub(super) fn set_stopped(&mut self, stopped: Vec<Version>) {
+        if stopped == self.stopped {
+            return;
+        }
+        if stopped.is_empty() {
+            self.fields.shift_remove("stopped");
+        } else {
+            let texts: Vec<Value> = stopped.iter().map(|it| it.as_str().into()).collect();
+            self.fields.insert("stopped".to_owned(), texts.into());
+        }
+        self.stopped = stopped;
     }
 
     /// The whole of it.
@@ -162,6 +205,7 @@ impl Document {
             manifest,
             package: self.package.clone(),
             halted,
+            stopped: self.stopped.clone(),
         }
         .with_package()
     }

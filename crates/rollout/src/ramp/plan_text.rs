@@ -4,12 +4,18 @@ use jiff::SignedDuration;
 
 use crate::{Batch, Plan, Share};
 
+/// The most batches that are read: a day has 96 quarters of an hour.
+const MOST_BATCHES: usize = 100;
+
 /// Why a text is no plan that could be meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// There is nothing in it, or nothing between two commas.
     #[error("there is an empty batch; write batches like `30%` or `30%@12h`, with commas between")]
     Empty,
+    /// More steps than anybody follows.
+    #[error("there are {0} batches, and {MOST_BATCHES} are the most")]
+    TooMany(usize),
     /// A batch's share is not written as a percentage.
     #[error("`{0}` is not a percentage like `30%` or `0.1%`")]
     NotAShare(String),
@@ -47,6 +53,10 @@ pub enum PlanError {
 /// Delays increase and none is over a day; the shares are at most everyone together. What they leave
 /// out waits a day.
 pub fn parse_plan(text: &str) -> Result<Plan, PlanError> {
+    let batches = text.split(',').count();
+    if batches > MOST_BATCHES {
+        return Err(PlanError::TooMany(batches));
+    }
     let mut plan = Plan::default();
     for part in text.split(',').map(str::trim) {
         let (share_text, delay) = match part.split_once('@') {
@@ -218,6 +228,17 @@ mod tests {
             let error = parse_plan(text).expect_err(text).to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_hundred_batches_are_enough() {
+        let plan = |batches: u32| {
+            let all: Vec<_> = (1..=batches).map(|n| format!("0.01%@{n}m")).collect();
+            parse_plan(&all.join(","))
+        };
+        assert_eq!(plan(100).unwrap().0.len(), 100);
+        let error = plan(101).unwrap_err().to_string();
+        assert_eq!(error, "there are 101 batches, and 100 are the most");
     }
 
     #[test]

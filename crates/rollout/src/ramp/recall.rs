@@ -21,7 +21,7 @@ pub fn recall(
     if old.recalls(to) {
         return Err(RampError::Recalled(to.clone()));
     }
-    if to.is_newer_than(&old.version) || (old.version == *to && !everyone(old, now)) {
+    if !was_everyones(document, to, now) {
         return Err(RampError::NotOut(to.clone()));
     }
     let mut manifest = Manifest {
@@ -49,7 +49,28 @@ pub fn recall(
     if manifest == *old && halted.as_ref() == document.halted() {
         return Err(RampError::RecalledAlready(version.clone()));
     }
-    Ok(document.change(manifest, halted, now))
+    let mut stopped = document.stopped().to_vec();
+    let ends = document.stopped_at(now).contains(version);
+    if ends && !stopped.contains(version) {
+        stopped.push(version.clone());
+    }
+    Ok(document.change(manifest, halted, now).with_stopped(stopped))
+}
+
+/// Whether devices may be sent to `to`: it is everyone's now, or was before something that is. Between
+/// what the others may have and the newest are only versions that never came to be everyone's.
+fn was_everyones(document: &Document, to: &Version, now: Timestamp) -> bool {
+    let manifest = document.manifest();
+    let halted = document.halted().is_some_and(|it| it.version == *to);
+    if halted || document.stopped().contains(to) {
+        return false;
+    }
+    if manifest.version == *to {
+        return everyone(manifest, now);
+    }
+    // Without any `stable`, the newest is all that is known.
+    let bound = manifest.stable.as_ref().unwrap_or(&manifest.version);
+    bound == to || bound.is_newer_than(to)
 }
 
 /// Takes a recall back: the version may run again. It is offered again only if it is started again.

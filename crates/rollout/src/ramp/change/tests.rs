@@ -1,7 +1,7 @@
 use super::*;
 use crate::Position;
 use crate::ramp::testing::{at, document, ramp, v, wish};
-use crate::ramp::{parse_share, plan_text, recall};
+use crate::ramp::{parse_plan, parse_share, plan_text, recall};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -80,6 +80,31 @@ fn what_devices_would_not_take_is_not_started() {
         start(Some(&document(&ramp())), &wish, at("12T20:00:00"))
     };
     assert_eq!(start("1.1.0", false), Err(RampError::Started(v("1.1.0"))));
+    let same = Start {
+        plan: document(&ramp()).manifest().plan.clone(),
+        notes: Some("Faster.".to_owned()),
+        ..wish("1.1.0")
+    };
+    let again = super::start(Some(&document(&ramp())), &same, at("12T20:00:00")).unwrap_err();
+    assert_eq!(again, RampError::StartedAlready(v("1.1.0")));
+    assert!(again.is_nothing_to_do());
+    for other in [
+        Start {
+            notes: None,
+            ..same.clone()
+        },
+        Start {
+            critical: true,
+            ..same.clone()
+        },
+        Start {
+            stable: Some(v("0.8.0")),
+            ..same.clone()
+        },
+    ] {
+        let error = super::start(Some(&document(&ramp())), &other, at("12T20:00:00")).unwrap_err();
+        assert_eq!(error, RampError::Started(v("1.1.0")), "{other:?}");
+    }
     assert_eq!(
         start("1.0.5", true),
         Err(RampError::NotNewer {
@@ -115,6 +140,86 @@ fn what_the_others_may_have_can_be_decided() {
         let error = start(None, &with(stable), now).unwrap_err();
         assert_eq!(error.kind(), "not-older", "{error}");
     }
+}
+
+#[test]
+fn before_there_is_a_document_nothing_starts_below_what_everyone_has() {
+    let first = |version: &str, plan: &str, critical| {
+        let wish = Start {
+            known: Some(v("1.4.0")),
+            plan: parse_plan(plan).unwrap(),
+            critical,
+            ..wish(version)
+        };
+        start(None, &wish, at("12T08:00:00"))
+    };
+    for (version, plan) in [("1.2.0", "100%"), ("1.2.0", "10%"), ("1.4.0", "10%")] {
+        let error = first(version, plan, false).unwrap_err();
+        assert_eq!(error.kind(), "not-newer", "{version} {plan}");
+    }
+    // That it is everyone's is so already, and is what a site begins with.
+    assert!(first("1.4.0", "100%", false).is_ok());
+    assert!(first("1.4.0", "10%", true).is_ok());
+    assert!(first("1.5.0", "10%", false).is_ok());
+}
+
+#[test]
+fn what_came_to_nothing_is_remembered_past_the_next_start() {
+    let now = at("12T20:00:00");
+    let halted = halt(&document(&ramp()), now).unwrap().after;
+    let next = start(Some(&halted), &wish("1.2.0"), now).unwrap().after;
+    assert_eq!(next.value()["stopped"], json!(["1.1.0"]));
+    let next = start(Some(&next), &wish("1.3.0"), now).unwrap().after;
+    assert_eq!(next.stopped(), [v("1.1.0"), v("1.2.0")], "overtaken");
+    let read = Document::parse(&next.bytes(), None).unwrap();
+    assert_eq!(read, next);
+    // Once 1.3.0 is what the others may have, both are older than it, and still nobody's.
+    let everyones = promote(&next, Share::ALL, now).unwrap().after;
+    let next = start(Some(&everyones), &wish("1.4.0"), now).unwrap().after;
+    assert_eq!(next.manifest().stable, Some(v("1.3.0")));
+    for never_out in ["1.1.0", "1.2.0"] {
+        let error = recall(&next, &v("1.4.0"), &v(never_out), now).unwrap_err();
+        assert_eq!(error, RampError::NotOut(v(never_out)));
+    }
+    assert!(recall(&next, &v("1.4.0"), &v("1.0.0"), now).is_ok());
+
+    // Whoever starts it again, or says that the others may have it, lets it out.
+    let again = start(Some(&halted), &wish("1.1.0"), now).unwrap().after;
+    assert!(again.value().get("stopped").is_none());
+    let named = Start {
+        stable: Some(v("1.1.0")),
+        ..wish("1.2.0")
+    };
+    assert!(
+        start(Some(&halted), &named, now)
+            .unwrap()
+            .after
+            .stopped()
+            .is_empty()
+    );
+    // A memory that was spoilt by hand is none.
+    let mut by_hand = ramp();
+    by_hand["stopped"] = json!({ "x": 1 });
+    assert!(document(&by_hand).stopped().is_empty());
+}
+
+#[test]
+fn what_recalled_devices_go_to_is_not_halted() {
+    let mut everyones = ramp();
+    everyones["rollout"] = json!([]);
+    let now = at("12T20:00:00");
+    let recalled = recall(&document(&everyones), &v("1.1.0"), &v("1.0.0"), now)
+        .unwrap()
+        .after;
+    let error = halt(&recalled, now).unwrap_err();
+    assert_eq!(error, RampError::TheOnlyOne(v("1.0.0")));
+    assert!(!error.is_nothing_to_do());
+    // On its way it is nobody's place to go to yet.
+    let next = start(Some(&recalled), &wish("1.2.0"), now).unwrap().after;
+    assert_eq!(
+        halt(&next, now).unwrap().after.manifest().version,
+        v("1.0.0")
+    );
 }
 
 #[test]
@@ -195,16 +300,19 @@ fn halting_puts_back_what_everyone_has_and_remembers() {
     assert_eq!(halted.halted().unwrap().share(), share("60%"));
     let now = at("12T21:00:00");
     let is_halted = RampError::IsHalted(v("1.1.0"));
-    assert_eq!(halt(&halted, now), Err(is_halted.clone()));
+    let again = halt(&halted, now).unwrap_err();
+    assert_eq!(again, RampError::HaltedAlready(v("1.1.0")));
+    assert!(again.is_nothing_to_do());
     assert_eq!(promote(&halted, Share::ALL, now), Err(is_halted));
 }
 
 #[test]
 fn halted_with_nothing_older_it_is_nobodys() {
-    for stable in [json!(null), json!("0.9.0")] {
+    for stable in [json!(null), json!("1.1.0")] {
         let mut alone = ramp();
         alone["stable"] = stable;
         alone["critical"] = true.into();
+        alone["recalled"] = json!([]);
         let change = halt(&document(&alone), at("12T20:00:00")).unwrap();
         let after = change.after.manifest();
         assert_eq!(
@@ -318,7 +426,10 @@ proptest! {
         before in any_document(), since in -50_000_i64..100_000, pause in 0_i64..10_000_000
     ) {
         let now = before.manifest().published_at.unwrap() + SignedDuration::from_secs(since);
-        let halted = halt(&before, now).unwrap();
+        let Ok(halted) = halt(&before, now) else {
+            prop_assert!(everyone(before.manifest(), now) && before.manifest().stable.is_none());
+            return Ok(());
+        };
         let resumed = resume(&halted.after, now + SignedDuration::from_secs(pause)).unwrap();
         prop_assert_eq!(resumed.outlook().now, halted.outlook_before().unwrap().now);
         prop_assert_eq!(resumed.outlook().now, halted.after.halted().unwrap().share());
@@ -333,16 +444,16 @@ proptest! {
     #[test]
     fn unknown_fields_survive_everything(before in any_document(), now in 0_i64..100_000) {
         let now = before.manifest().published_at.unwrap() + SignedDuration::from_secs(now);
-        let halted = halt(&before, now).unwrap().after;
+        let halted = halt(&before, now);
+        let resumed = halted.as_ref().ok().map(|halted| resume(&halted.after, now));
         let every = [
             start(Some(&before), &wish("1.2.0"), now),
             promote(&before, Share::ALL, now),
-            resume(&halted, now),
-            Ok(halt(&before, now).unwrap()),
+            halted,
             recall(&before, &v("1.1.0"), &v("1.0.0"), now),
-        ];
+        ].into_iter().chain(resumed);
         let zebra = before.value().get("zebra").cloned();
-        for change in every.into_iter().flatten() {
+        for change in every.flatten() {
             let value = change.after.value();
             prop_assert_eq!(&value["later"], &json!({ "x": [1] }));
             prop_assert_eq!(value.get("zebra"), zebra.as_ref());
