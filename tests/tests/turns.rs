@@ -21,8 +21,9 @@ fn eager() -> Result<Scene> {
     Ok(scene)
 }
 
-/// 1.1.0 is out, and in an hour it is everyone's: whatever the device's id is.
+/// Everyone has 1.0.0; 1.1.0 is out, and in an hour it is everyone's: whatever the device's id is.
 async fn in_an_hour(site: &Site) -> Result<()> {
+    site.release(&good("1.0.0")).await?;
     site.publisher.publish(&good("1.1.0")).await?;
     let plan = ["start", "1.1.0", "--plan", "100%@1h", "--notes", NOTES];
     site.publisher.rollout(&plan).await?;
