@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rollout::Plan;
 use rollout::ramp::Change;
+use rollout::{Manifest, Plan};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -17,7 +17,7 @@ use crate::rollouts::ask::Consent;
 use crate::rollouts::preview::Preview;
 use crate::rollouts::{self, work::Agreement};
 use crate::site::intake::Prepared;
-use crate::site::shelf::{self, Latest, Outcome, Shelved, Wishes};
+use crate::site::shelf::{self, Latest, Outcome, Shelved, Tagging, Wishes};
 use crate::site::{Address, Site, intake};
 
 /// The manifest that most devices follow.
@@ -50,6 +50,17 @@ pub(crate) struct Publish {
     /// Start its rollout at once, like "30%,30%@12h,40%@24h"; for one tarball
     #[arg(long, value_parser = rollouts::plan_arg)]
     plan: Option<Plan>,
+    /// What is new, for the people who use the app; with --plan
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "plan",
+        conflicts_with = "notes_file"
+    )]
+    notes: Option<String>,
+    /// The same, from a file
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    notes_file: Option<PathBuf>,
     #[command(flatten)]
     agreement: Agreement,
 }
@@ -66,6 +77,7 @@ impl Publish {
                 "Publish them without --plan, then `refit rollout start` one of them.",
             ));
         }
+        let notes = rollouts::read_notes(self.notes, self.notes_file.as_deref())?;
         let site = self.site.make()?;
         let scratch = site.store().scratch();
         let prepared = self
@@ -75,24 +87,28 @@ impl Publish {
             .collect::<Result<Vec<_>, _>>()?;
         let consent = Consent::of(self.agreement.yes, json);
         // While a person reads, others may publish; the writes tell if they did.
-        let early = match (&self.plan, consent) {
-            (Some(_), Consent::Asked) => None,
-            _ => Some(site.lock()?),
+        let mut desk = match (&self.plan, consent) {
+            (Some(_), Consent::Asked) => Desk::open(site.clone(), self.keys.as_deref()).await?,
+            _ => Desk::hold(site.clone(), self.keys.as_deref()).await?,
         };
         let now = runtime_store::now();
-        let mut desk = Desk::open(site.clone(), self.keys.as_deref()).await?;
+        desk.check_clock(now)?;
         let manifest = desk.manifest(MANIFEST).await?;
-        let mut latest = if desk.signed() || manifest.is_some() {
-            Latest::Stays
-        } else {
-            Latest::Moves
-        };
-        let change = match (&self.plan, prepared.as_slice()) {
-            (Some(plan), [one]) => Some(start(&desk, manifest.as_deref(), one, plan, now).await?),
-            _ => None,
-        };
+        let mut tagging = tagging(desk.signed(), manifest.as_deref());
+        let (mut change, mut started) = (None, None);
+        if let (Some(plan), [one]) = (&self.plan, prepared.as_slice()) {
+            match start(&desk, manifest.as_deref(), one, plan, notes, now).await {
+                Ok(made) => change = Some(made),
+                // It is so already, as far as the signed state says: that may not be all of it.
+                Err(failure) if failure.kind == "nothing" => started = Some(failure.message),
+                Err(failure) => {
+                    desk.mend(now).await?;
+                    return Err(failure);
+                }
+            }
+        }
         if let Some(change) = &change {
-            latest = change
+            tagging.latest = change
                 .everyones()
                 .cloned()
                 .map_or(Latest::Stays, Latest::Names);
@@ -102,7 +118,7 @@ impl Publish {
             url: self.url.map(String::from),
         };
         let mut draft = desk.draft();
-        let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, &latest, now).await?;
+        let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, &tagging, now).await?;
         let mut told = json!({ "published": shelved });
         if let Some(change) = &change {
             let preview = Preview {
@@ -122,11 +138,7 @@ impl Publish {
             desk.put_manifest(&mut draft, MANIFEST, change.after.bytes())
                 .await?;
         }
-        let lock = match early {
-            Some(lock) => lock,
-            None => site.lock()?,
-        };
-        desk.write(draft, &lock, now).await?;
+        let mended = desk.write(draft, now).await?;
         warn_of_paths(&site, &shelved).await?;
 
         let mut words: Vec<_> = shelved.iter().map(words).collect();
@@ -134,14 +146,40 @@ impl Publish {
             let version = &change.after.manifest().version;
             words.push(format!("Started the rollout of {version}"));
         }
+        for one in &shelved {
+            let waits = tagging.waits(&one.package) && change.is_none();
+            if waits && one.outcome == Outcome::Published {
+                words.push(format!(
+                    "Nobody gets {0} yet: `refit rollout start SITE {0} --plan …`.",
+                    one.version
+                ));
+            }
+        }
+        words.extend(started);
+        words.extend(mended.iter().map(|name| format!("Put {name} right")));
+        told["mended"] = json!(mended);
         let words = words.join("\n");
         let unchanged = shelved.iter().all(|one| one.outcome == Outcome::Unchanged);
-        Ok(if unchanged && change.is_none() {
+        Ok(if unchanged && change.is_none() && mended.is_empty() {
             Answer::nothing_to_do(told, words)
         } else {
             Answer::done(told).words(words)
         })
     }
+}
+
+/// Whose `latest` a manifest decides on: that of the package it is about. One that names none is about
+/// any; and where a repository has none yet, it is about any that may come.
+fn tagging(signed: bool, manifest: Option<&[u8]>) -> Tagging {
+    let latest = if signed || manifest.is_some() {
+        Latest::Stays
+    } else {
+        Latest::Moves
+    };
+    let package = manifest
+        .and_then(|bytes| serde_json::from_slice::<Manifest>(bytes).ok())
+        .and_then(|manifest| manifest.package);
+    Tagging { latest, package }
 }
 
 /// What starting the rollout of what is about to be published makes of the manifest.
@@ -150,11 +188,12 @@ async fn start(
     manifest: Option<&[u8]>,
     one: &Prepared,
     plan: &Plan,
+    notes: Option<String>,
     now: Timestamp,
 ) -> Result<Change, Failure> {
     let (package, version) = (&one.release.package, &one.release.version);
     let known = desk.latest(package).await?;
-    rollouts::start_published(manifest, package, version, plan, known, now)
+    rollouts::start_published(manifest, package, version, plan, notes, known, now)
 }
 
 /// A bucket's host makes no URLs out of paths, and npm and devices without a repository need them.
@@ -204,6 +243,9 @@ fn base(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
         return Err("an http or https address without a query is needed".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("an address without a login is needed: everybody reads it".to_owned());
     }
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());

@@ -93,6 +93,9 @@ struct Refresh {
     /// A root key that is elsewhere; may be given more than once
     #[arg(long, value_name = "FILE", requires = "root")]
     root_key: Vec<PathBuf>,
+    /// This machine's clock is right, and the one that signed last was ahead
+    #[arg(long)]
+    clock_is_right: bool,
     #[command(flatten)]
     expires: Expiries,
 }
@@ -151,7 +154,8 @@ impl Init {
         let root_file = write_root(self.root_out, &keys, &made.root)?;
         let json = json!({
             "repository": place, "new": made.new, "root": root_file,
-            "manifests": made.manifests, "expires": expiries(&made.expiries),
+            "manifests": made.manifests, "leftOut": made.left_out,
+            "undescribed": made.undescribed, "expires": expiries(&made.expiries),
         });
         if !made.new {
             return Ok(Answer::nothing_to_do(
@@ -163,8 +167,23 @@ impl Init {
             [] => String::new(),
             some => format!(" and signed {}", some.join(", ")),
         };
+        let left_out = match made.left_out.as_slice() {
+            [] => String::new(),
+            some => format!(
+                "\nNot signed, being about nothing that is published here: {}.",
+                some.join(", ")
+            ),
+        };
+        let undescribed = match made.undescribed.as_slice() {
+            [] => String::new(),
+            some => format!(
+                "\nNot described yet, so no device that trusts this repository gets them: {}. Publish the same \
+                 tarballs again: `refit publish SITE TGZ… --keys DIR`.",
+                some.join(", ")
+            ),
+        };
         Ok(Answer::done(json).words(format!(
-            "Made the repository in {place}{signed}.\n\
+            "Made the repository in {place}{signed}.{left_out}{undescribed}\n\
              Build the shell with {} as its trust root, and take root.pem offline now.\n\
              Sign again at least every few days: `refit repo refresh`. The timestamp expires at {}.",
             root_file.display(),
@@ -180,8 +199,22 @@ impl Refresh {
     async fn run(self, now: Timestamp) -> Result<Answer, Failure> {
         let keys = KeyDir::open(&self.place.keys)?;
         let site = self.place.site.open()?;
-        let root = self.root.then_some(self.root_key.as_slice());
-        let done = repo::refresh(&site, &keys, &self.expires.into(), root, now).await?;
+        let wishes = repo::Refresh {
+            lifetimes: self.expires.into(),
+            root: self.root.then_some(self.root_key),
+            clock_is_right: self.clock_is_right,
+        };
+        let done = repo::refresh(&site, &keys, &wishes, now).await?;
+        if done.root < now {
+            return Err(Failure::new(
+                "expired",
+                format_args!(
+                    "Signed what is due, and the root is over since {}: devices accept nothing new",
+                    done.root
+                ),
+                "Sign it again with its key: `refit repo refresh --root`.",
+            ));
+        }
         let mut words: Vec<String> = done
             .signed
             .iter()
@@ -190,8 +223,14 @@ impl Refresh {
         words.extend(
             done.mended
                 .iter()
-                .map(|name| format!("Put {name} right: it was behind the signed one")),
+                .map(|name| format!("Put {name} right: it was not what was signed")),
         );
+        words.extend(done.lost.iter().map(|name| {
+            format!(
+                "Warning: the target {name} is missing or not what was signed. Restore it from a backup, or \
+                 publish its tarball again."
+            )
+        }));
         if done.root_is_due {
             words.push(format!(
                 "The root expires at {}. Sign it again with its key: `refit repo refresh --root`.",
@@ -203,6 +242,7 @@ impl Refresh {
         Ok(Answer::done(json!({
             "signed": until.keys().filter(|role| **role != Role::Root || self.root).collect::<Vec<_>>(),
             "expires": expiries(&until), "rootIsDue": done.root_is_due, "mended": done.mended,
+            "lost": done.lost,
         }))
         .words(words.join("\n")))
     }
@@ -232,13 +272,18 @@ impl Rotate {
                 path.display()
             )
         });
+        let offline = if self.role == Role::Root {
+            "\nTake the new root.pem offline now."
+        } else {
+            ""
+        };
         Ok(Answer::done(json!({
             "role": self.role, "rootVersion": done.root_version, "root": root_file,
             "retired": done.retired, "resumed": done.resumed,
         }))
         .words(format!(
             "{did} {} a new key: root {}.{kept}\n\
-             Devices find the new root by themselves. The next shell may be built with {}.",
+             Devices find the new root by themselves. The next shell may be built with {}.{offline}",
             self.role,
             done.root_version,
             root_file.display(),

@@ -14,6 +14,9 @@ const TRUSTED_ROOT: &str = "trusted-root.json";
 /// The versions that were signed last with these keys.
 const LAST_SIGNED: &str = "last-signed.json";
 
+/// There while the keys are being made: whoever was stopped goes on.
+const BEGUN: &str = ".refit-keys-begun";
+
 /// A folder of key files. Nothing is read before it is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyDir {
@@ -41,23 +44,41 @@ impl KeyDir {
     /// Makes the folder where it is missing, and a new key for each role in it. Nothing is made
     /// where anything of that name is there already.
     pub(crate) fn make(dir: &Path) -> Result<(Self, Vec<(Role, SecretKey)>), Failure> {
+        crate::site::must_be_outside(dir)?;
         make_private(dir)?;
         let keys = Self {
             dir: dir.to_path_buf(),
         };
+        let begun = keys.dir.join(BEGUN);
+        let resumed = begun.symlink_metadata().is_ok();
         let occupied = Role::ALL
             .iter()
             .flat_map(|role| [keys.current(*role), keys.next(*role)])
             .chain([keys.dir.join(TRUSTED_ROOT)])
             .find(|path| path.symlink_metadata().is_ok());
-        if let Some(path) = occupied {
+        if let Some(path) = occupied.filter(|_| !resumed) {
             return Err(taken(&path));
         }
+        crate::site::replace_file(&begun, b"")?;
         let made = Role::ALL
             .iter()
-            .map(|role| Ok((*role, SecretKey::make(&keys.current(*role))?)))
+            .map(|role| {
+                let path = keys.current(*role);
+                let left = if resumed {
+                    SecretKey::find(&path)?
+                } else {
+                    None
+                };
+                Ok((*role, left.map_or_else(|| SecretKey::make(&path), Ok)?))
+            })
             .collect::<Result<_, Failure>>()?;
+        fs::remove_file(&begun).map_err(|error| Failure::file("remove", &begun, &error))?;
         Ok((keys, made))
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
     }
 
     /// `ROLE.pem`.
@@ -98,18 +119,46 @@ impl KeyDir {
         }
     }
 
+    /// The keys that lie here as retired.
+    pub(crate) fn retired_keys(&self) -> Result<Vec<SecretKey>, Failure> {
+        let failed = |error: &std::io::Error| Failure::file("list", &self.dir, error);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(|error| failed(&error))? {
+            let entry = entry.map_err(|error| failed(&error))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.contains(".retired-") && name.ends_with(".pem") {
+                found.extend(SecretKey::find(&entry.path())?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Keeps a root as the trusted one.
     pub(crate) fn trust(&self, root: &[u8]) -> Result<(), Failure> {
         crate::site::replace_file(&self.trusted_root_path(), root)
     }
 
+    /// The same; where that cannot be, says so and goes on: the root is on the site, and whoever starts
+    /// at the one before finds it.
+    pub(crate) fn trust_if_possible(&self, root: &[u8]) {
+        if let Err(failure) = self.trust(root) {
+            say(&format!(
+                "Warning: the new root was published, and not kept here. {} Copy it there from the site.",
+                failure.message
+            ));
+        }
+    }
+
     /// Refuses a repository that is older than what was signed here last: its host shows an old state,
     /// and signing anew would make that the newest.
-    pub(crate) fn check_not_older(&self, found: &Versions, place: &str) -> Result<(), Failure> {
-        let Some(seen) = self.last_signed()? else {
-            return Ok(());
-        };
-        match found.behind(&seen) {
+    pub(crate) fn check_not_older(
+        &self,
+        found: &Versions,
+        seen: &Versions,
+        place: &str,
+    ) -> Result<(), Failure> {
+        match found.behind(seen) {
             None => Ok(()),
             Some(role) => Err(Failure::new(
                 "repository",
@@ -143,7 +192,8 @@ impl KeyDir {
         }
     }
 
-    fn last_signed(&self) -> Result<Option<Versions>, Failure> {
+    /// What was signed last with these keys. None where nobody remembers.
+    pub(crate) fn last_signed(&self) -> Result<Option<Versions>, Failure> {
         let path = self.dir.join(LAST_SIGNED);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -212,6 +262,35 @@ mod tests {
             seen.push(public);
         }
         assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn making_keys_goes_on_where_it_was_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = SecretKey::make(&dir.path().join("root.pem")).unwrap();
+        fs::write(dir.path().join(BEGUN), "").unwrap();
+        let (_, made) = KeyDir::make(dir.path()).unwrap();
+        assert_eq!(made.len(), 4);
+        assert_eq!(made[0].1.public().unwrap(), root.public().unwrap());
+        assert!(KeyDir::make(dir.path()).is_err(), "they are finished");
+    }
+
+    #[test]
+    fn keys_are_not_made_inside_a_site() {
+        for (mark, is_dir) in [(".refit-publish.lock", false), ("repo/metadata", true)] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(mark);
+            if is_dir {
+                fs::create_dir_all(path).unwrap();
+            } else {
+                fs::write(path, "").unwrap();
+            }
+            for below in ["keys", "a/b/keys"] {
+                let failure = KeyDir::make(&dir.path().join(below)).unwrap_err();
+                assert!(failure.message.contains("inside the site"), "{failure}");
+            }
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]

@@ -5,26 +5,31 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rollout::{Description, Manifest, PackageName, Version};
-use sha2::{Digest as _, Sha256};
 use tough::TargetName;
 
 use super::editor::Editor;
-use super::layout;
 use super::lifetime::Lifetimes;
 use super::loaded::{self, Loaded};
+use super::mend::{self, Content};
+use super::{clock, layout};
 use crate::failure::Failure;
-use crate::keys::KeyDir;
+use crate::keys::{KeyDir, Role};
 use crate::site::changes::{Changes, Kind};
-use crate::site::{Body, Expect, Lock, Seen, Site, packument_path, shelf};
+use crate::site::{Body, Expect, Lock, Seen, Site, meanwhile, packument_path, shelf};
 
-/// A site, and its repository where it has one, as they were when the desk was opened. No lock is held
-/// meanwhile, so a person may be asked; whatever somebody else changes in that time makes writing fail.
+/// A site, and its repository where it has one, as they were when the desk was opened.
+///
+/// Where a person is asked, no lock is held meanwhile ([`Desk::open`]), and whatever somebody else
+/// changes in that time makes writing fail. Where nobody is, it is held from the first look to the last
+/// write ([`Desk::hold`]), and in a folder publishers take turns.
 #[derive(Debug)]
 pub(crate) struct Desk {
     site: Site,
     signed: Option<(KeyDir, Loaded)>,
     /// Plain manifests as they were read.
     plain: BTreeMap<String, Seen>,
+    /// None where it is only taken to write.
+    lock: Option<Lock>,
 }
 
 /// A change of who gets which version.
@@ -52,6 +57,16 @@ pub(crate) async fn plain_manifest(site: &Site, file: &str) -> Result<Option<Vec
 }
 
 impl Desk {
+    /// Waits until the site is nobody else's, then looks at it; it stays so until this is dropped.
+    pub(crate) async fn hold(site: Site, keys: Option<&Path>) -> Result<Self, Failure> {
+        let lock = site.lock()?;
+        let desk = Self::open(site, keys).await?;
+        Ok(Self {
+            lock: Some(lock),
+            ..desk
+        })
+    }
+
     /// Looks at a site. Where it has a repository, that is verified, and `keys` are needed.
     pub(crate) async fn open(site: Site, keys: Option<&Path>) -> Result<Self, Failure> {
         let place = site.store().place("repo/");
@@ -59,6 +74,7 @@ impl Desk {
             (false, None) => None,
             (true, Some(dir)) => {
                 let keys = KeyDir::open(dir)?;
+                site.must_not_hold(dir)?;
                 let loaded = loaded::load(&site, &keys).await?;
                 Some((keys, loaded))
             }
@@ -70,18 +86,23 @@ impl Desk {
                     "Say --keys DIR, the folder that `refit keys new` made.",
                 ));
             }
-            (false, Some(_)) => {
-                return Err(Failure::usage(
-                    format_args!("{place} is not there, so there is nothing to sign with --keys"),
-                    "Make the repository with `refit repo init`, or leave --keys out.",
-                ));
-            }
+            (false, Some(_)) => return Err(loaded::unsigned(&place)),
         };
         Ok(Self {
             site,
             signed,
             plain: BTreeMap::new(),
+            lock: None,
         })
+    }
+
+    /// Refuses to go on where the machine's clock is behind what was signed, and says what else is odd
+    /// about it. To be asked before a person is.
+    pub(crate) fn check_clock(&self, now: Timestamp) -> Result<(), Failure> {
+        match &self.signed {
+            Some((_, loaded)) => clock::check_aloud(loaded, now),
+            None => Ok(()),
+        }
     }
 
     /// The site.
@@ -131,61 +152,41 @@ impl Desk {
 
     /// The packages that are published on the site.
     pub(crate) async fn packages(&self) -> Result<Vec<PackageName>, Failure> {
-        let store = self.site.store();
-        let mut names = Vec::new();
-        for dir in store.dirs("").await? {
-            if dir.starts_with('@') {
-                let scoped = store.dirs(&dir).await?;
-                names.extend(scoped.iter().map(|name| format!("{dir}/{name}")));
-            } else {
-                names.push(dir);
-            }
-        }
-        let mut packages = Vec::new();
-        for name in names {
-            if let Ok(package) = name.parse::<PackageName>()
-                && self
-                    .site
-                    .get(&packument_path(&package))
-                    .await?
-                    .bytes
-                    .is_some()
-            {
-                packages.push(package);
-            }
-        }
-        Ok(packages)
+        shelf::packages(&self.site).await
     }
 
     /// A target's content, verified. None where there is no such target.
     pub(crate) async fn target(&self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let target = self.signed.as_ref().and_then(|(_, loaded)| {
-            let name = TargetName::new(name).ok()?;
-            loaded.targets.targets.get(&name)
-        });
-        let Some(target) = target else {
+        let Some((_, loaded)) = &self.signed else {
             return Ok(None);
         };
-        let path = layout::target_of(name, &hex::encode(&target.hashes.sha256));
-        let found = self.site.get(&path).await?.bytes;
-        match found {
-            Some(bytes) if Sha256::digest(&bytes)[..] == target.hashes.sha256[..] => {
-                Ok(Some(bytes))
-            }
-            _ => Err(Failure::new(
+        match mend::content(&self.site, &loaded.targets, name).await? {
+            Content::Unsigned => Ok(None),
+            Content::Whole(bytes) | Content::Spare(bytes) => Ok(Some(bytes)),
+            Content::Lost(other) => Err(Failure::new(
                 "repository",
                 format_args!(
-                    "{} is not what was signed: {}",
-                    self.site.store().place(&path),
-                    if found.is_some() {
+                    "The target {name} in {} is not what was signed: {}",
+                    self.site.store().place("repo/targets/"),
+                    if other {
                         "its content is another"
                     } else {
                         "it is missing"
                     },
                 ),
-                "Restore it from a backup; its name is the sha256 of what it holds.",
+                "Restore it from a backup; its name begins with the sha256 of what it holds. A release's \
+                 description is made again by publishing the same tarball.",
             )),
         }
+    }
+
+    /// Whether a target was signed with just this content, and is not there.
+    pub(crate) async fn lacks(&self, name: &str, content: &[u8]) -> Result<bool, Failure> {
+        let Some((_, loaded)) = &self.signed else {
+            return Ok(false);
+        };
+        let found = mend::content(&self.site, &loaded.targets, name).await?;
+        Ok(matches!(found, Content::Lost(_)) && mend::is_signed(&loaded.targets, name, content))
     }
 
     /// Nothing changed yet.
@@ -228,32 +229,68 @@ impl Desk {
         Ok(())
     }
 
-    /// Signs a draft and writes it. True if there was anything to write.
-    pub(crate) async fn write(
+    /// Signs a draft and writes it, and puts right what a stopped change left behind: the names of those
+    /// files.
+    pub(crate) async fn write(&self, draft: Draft, now: Timestamp) -> Result<Vec<String>, Failure> {
+        match &self.lock {
+            Some(lock) => self.write_under(lock, draft, now).await,
+            None => self.write_under(&self.site.lock()?, draft, now).await,
+        }
+    }
+
+    async fn write_under(
         &self,
-        draft: Draft,
         lock: &Lock,
+        draft: Draft,
         now: Timestamp,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Vec<String>, Failure> {
         let Draft {
             mut changes,
             editor,
         } = draft;
+        let mut mended = Vec::new();
         let mut versions = None;
-        if let (Some(editor), Some((keys, loaded))) = (editor, &self.signed)
-            && let Some(unsigned) = editor.finish(&Lifetimes::default(), now)?
-        {
-            super::refresh::warn_of_clock(loaded, now);
-            let signed = unsigned.sign(keys).await?;
-            versions = Some((keys, signed.versions()));
-            changes.extend(signed.into_uploads());
+        if let (Some(editor), Some((keys, loaded))) = (editor, &self.signed) {
+            let mending = mend::uploads(&self.site, loaded, &changes).await?;
+            self.must_be_as_loaded(loaded).await?;
+            if let Some(unsigned) = editor.finish(&Lifetimes::default(), now)? {
+                clock::check(loaded, now)?;
+                let signed = unsigned.sign(keys).await?;
+                versions = Some((keys, signed.versions()));
+                changes.extend(signed.into_uploads());
+            }
+            for (name, upload) in mending {
+                mended.push(name);
+                changes.extend(vec![upload]);
+            }
         }
-        let something = !changes.is_empty();
         changes.write(&self.site, lock).await?;
         if let Some((keys, versions)) = versions {
             keys.remember(versions);
         }
-        Ok(something)
+        Ok(mended)
+    }
+
+    /// That nobody signed anything since the desk was opened. Keys may have been replaced with it, so
+    /// this is asked before anything is signed.
+    async fn must_be_as_loaded(&self, loaded: &Loaded) -> Result<(), Failure> {
+        let store = self.site.store();
+        let next = loaded.root.signed.version.get().saturating_add(1);
+        let next = layout::metadata(Role::Root, next);
+        if self.site.get(layout::TIMESTAMP).await?.seen != loaded.seen {
+            Err(meanwhile(&store.place(layout::TIMESTAMP)))
+        } else if self.site.get(&next).await?.bytes.is_some() {
+            Err(meanwhile(&store.place(&next)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts right what a stopped change left behind the signed state: plain manifests, and signed ones
+    /// whose file is lost. Returns the names of those files. Needs nobody's consent, since it only
+    /// finishes what was agreed to. Nothing to do on a site without a repository.
+    pub(crate) async fn mend(&self, now: Timestamp) -> Result<Vec<String>, Failure> {
+        self.write(self.draft(), now).await
     }
 
     /// Publishes a manifest, signed where there is a repository, and moves the dist-tag `latest` with it
@@ -263,7 +300,18 @@ impl Desk {
         change: Change,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let lock = self.site.lock()?;
+        match &self.lock {
+            Some(lock) => self.publish_under(lock, change, now).await,
+            None => self.publish_under(&self.site.lock()?, change, now).await,
+        }
+    }
+
+    async fn publish_under(
+        &self,
+        lock: &Lock,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let mut draft = self.draft();
         if let Some((package, version)) = &change.latest {
             let (mut packument, seen) = shelf::load(&self.site, package).await?;
@@ -279,7 +327,7 @@ impl Desk {
         }
         self.put_manifest(&mut draft, &change.file, change.bytes)
             .await?;
-        self.write(draft, &lock, now).await?;
+        self.write_under(lock, draft, now).await?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::{layout, root};
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role, SecretKey};
 use crate::site::changes::{Changes, Kind};
-use crate::site::{Body, Expect, Site};
+use crate::site::{Body, Expect, Site, shelf};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -36,6 +36,11 @@ pub(crate) struct Made {
     pub(crate) root: Vec<u8>,
     /// Manifests that are signed now.
     pub(crate) manifests: Vec<String>,
+    /// What is published here and not described, as `package@version`: no device that trusts the
+    /// repository gets it.
+    pub(crate) undescribed: Vec<String>,
+    /// Files that could be manifests, and are of nothing that is published here.
+    pub(crate) left_out: Vec<String>,
     pub(crate) expiries: BTreeMap<Role, Timestamp>,
 }
 
@@ -48,6 +53,12 @@ pub(crate) async fn init(
     now: Timestamp,
 ) -> Result<Made, Failure> {
     let lock = site.lock()?;
+    for path in [keys.path()]
+        .into_iter()
+        .chain(wishes.root_keys.iter().map(PathBuf::as_path))
+    {
+        site.must_not_hold(path)?;
+    }
     if site.get(layout::TIMESTAMP).await?.bytes.is_some() {
         let loaded = loaded::load(site, keys).await?;
         let root = keys.trusted_root()?.unwrap_or_default();
@@ -61,6 +72,8 @@ pub(crate) async fn init(
             new: false,
             root,
             manifests: Vec::new(),
+            left_out: Vec::new(),
+            undescribed: Vec::new(),
             expiries,
         });
     }
@@ -84,14 +97,19 @@ pub(crate) async fn init(
     changes.add(Kind::Root, path, Body::Bytes(bytes.clone()), Expect::New);
 
     let mut editor = Editor::start(root.clone(), Taken::of(site).await?);
-    let mut manifests = Vec::new();
+    let (mut manifests, mut left_out) = (Vec::new(), Vec::new());
     for name in site.store().list("").await? {
-        if let Some(bytes) = manifest(site, &name).await? {
-            editor.put(&name, bytes)?;
-            manifests.push(name);
+        match manifest(site, &name).await? {
+            Found::Manifest(bytes) => {
+                editor.put(&name, bytes)?;
+                manifests.push(name);
+            }
+            Found::Foreign => left_out.push(name),
+            Found::Other => {}
         }
     }
     manifests.sort();
+    left_out.sort();
     let mut expiries = BTreeMap::from([(Role::Root, root.expires)]);
     if let Some(unsigned) = editor.finish(&wishes.lifetimes, now)? {
         let signed = unsigned.sign(keys).await?;
@@ -105,6 +123,8 @@ pub(crate) async fn init(
         new: true,
         root: bytes,
         manifests,
+        left_out,
+        undescribed: versions(site).await?,
         expiries,
     })
 }
@@ -147,18 +167,51 @@ async fn trusted(keys: &KeyDir, wishes: &Init, now: Timestamp) -> Result<(Vec<u8
     Ok((signed.buffer().clone(), root))
 }
 
-/// A file at the site's top, if it is a manifest.
-async fn manifest(site: &Site, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let is_json = name
-        .strip_suffix(".json")
-        .is_some_and(|stem| !stem.is_empty());
-    if !is_json || name.starts_with('.') {
-        return Ok(None);
+/// Everything that is published.
+async fn versions(site: &Site) -> Result<Vec<String>, Failure> {
+    let mut versions = Vec::new();
+    for package in shelf::packages(site).await? {
+        let (packument, _) = shelf::load(site, &package).await?;
+        let names = packument.versions.keys();
+        versions.extend(names.map(|version| format!("{package}@{version}")));
+    }
+    Ok(versions)
+}
+
+/// What a file at the site's top is.
+#[derive(Debug)]
+enum Found {
+    /// A manifest of a version that is published here.
+    Manifest(Vec<u8>),
+    /// It could be one, of something else.
+    Foreign,
+    /// No manifest.
+    Other,
+}
+
+/// Looks at a file at the site's top. Signing makes devices believe it, so it must be of what is
+/// published here.
+async fn manifest(site: &Site, name: &str) -> Result<Found, Failure> {
+    if !layout::is_manifest(name) {
+        return Ok(Found::Other);
     }
     let Some(bytes) = site.get(name).await?.bytes else {
-        return Ok(None);
+        return Ok(Found::Other);
     };
-    Ok(serde_json::from_slice::<Manifest>(&bytes)
-        .is_ok()
-        .then_some(bytes))
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+        return Ok(Found::Other);
+    };
+    let packages = match manifest.package {
+        Some(package) => vec![package],
+        // One that was written before there were several; other files may look like it by chance.
+        None if name == "latest.json" => shelf::packages(site).await?,
+        None => return Ok(Found::Foreign),
+    };
+    for package in packages {
+        let (packument, _) = shelf::load(site, &package).await?;
+        if packument.has(&manifest.version) {
+            return Ok(Found::Manifest(bytes));
+        }
+    }
+    Ok(Found::Foreign)
 }

@@ -29,6 +29,17 @@ pub(crate) fn target_of(name: &str, sha256: &str) -> String {
     format!("repo/targets/{sha256}.{name}")
 }
 
+/// Whether a target's name is a manifest's: `latest.json` or another channel's. Release descriptions
+/// have a version in their names, and so a dot.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(|channel| {
+        !channel.is_empty()
+            && channel
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    })
+}
+
 /// The highest number that a file of `role` among `names` has; 0 where there is none. Also numbers
 /// that no timestamp leads to: a stopped publisher's file keeps its name.
 pub(crate) fn highest(role: Role, names: &[String]) -> u64 {
@@ -43,6 +54,22 @@ pub(crate) fn highest(role: Role, names: &[String]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manifest_is_told_from_a_description_by_its_name() {
+        for name in ["latest.json", "beta-2_x.json"] {
+            assert!(is_manifest(name), "{name}");
+        }
+        for name in [
+            "demo-1.0.0.json",
+            "@acme+demo-1.0.0.json",
+            ".json",
+            "latest",
+            "a/b.json",
+        ] {
+            assert!(!is_manifest(name), "{name}");
+        }
+    }
 
     #[test]
     fn the_highest_number_is_compared_as_a_number() {

@@ -85,6 +85,14 @@ pub(crate) async fn is_signed(site: &Site) -> Result<bool, Failure> {
         || site.get(layout::TIMESTAMP).await?.bytes.is_some())
 }
 
+/// Keys were named for a site that has no repository.
+pub(super) fn unsigned(place: &str) -> Failure {
+    Failure::usage(
+        format_args!("{place} is not there, so there is nothing to sign with --keys"),
+        "Make the repository with `refit repo init`, or leave --keys out.",
+    )
+}
+
 /// Loads and verifies the site's repository.
 pub(crate) async fn load(site: &Site, keys: &KeyDir) -> Result<Loaded, Failure> {
     load_until(site, keys, None).await
@@ -96,6 +104,9 @@ pub(crate) async fn load_until(
     keys: &KeyDir,
     last: Option<u64>,
 ) -> Result<Loaded, Failure> {
+    if !is_signed(site).await? {
+        return Err(unsigned(&site.store().place("repo/")));
+    }
     let trusted = keys.trusted_root()?.ok_or_else(|| {
         Failure::new(
             "keys",
@@ -106,6 +117,8 @@ pub(crate) async fn load_until(
             "Put the root.json that `refit repo init` wrote there; the shell has the same file built in.",
         )
     })?;
+    // Before the site is: whatever was signed since then only makes that newer.
+    let last_signed = keys.last_signed()?;
     let newest = site.get(layout::TIMESTAMP).await?;
     let Some(timestamp) = newest.bytes else {
         return Err(Failure::new(
@@ -140,8 +153,8 @@ pub(crate) async fn load_until(
         seen: newest.seen,
         taken,
     };
-    if last.is_none() {
-        keys.check_not_older(&loaded.versions(), &site.store().place("repo/"))?;
+    if let (None, Some(seen)) = (last, last_signed) {
+        keys.check_not_older(&loaded.versions(), &seen, &site.store().place("repo/"))?;
     }
     Ok(loaded)
 }

@@ -16,12 +16,14 @@
 //!   publishers one is told, and nobody's change is lost.
 //! * Stopped anywhere, the repository is the old one or the new one.
 
+mod clock;
 mod desk;
 pub(crate) mod editor;
 mod init;
-mod layout;
+pub(crate) mod layout;
 mod lifetime;
 mod loaded;
+mod mend;
 mod refresh;
 mod root;
 mod rotate;
@@ -32,5 +34,5 @@ mod tests;
 pub(crate) use desk::{Change, Desk, Draft, plain_manifest};
 pub(crate) use init::{Init, init};
 pub(crate) use lifetime::Lifetimes;
-pub(crate) use refresh::refresh;
+pub(crate) use refresh::{Refresh, refresh};
 pub(crate) use rotate::{Rotation, rotate};

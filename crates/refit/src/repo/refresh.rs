@@ -7,11 +7,10 @@ use jiff::Timestamp;
 
 use super::editor::Editor;
 use super::lifetime::{self, Lifetimes};
-use super::loaded::{self, Loaded};
-use super::{layout, root};
+use super::loaded;
+use super::{clock, layout, mend, root};
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role};
-use crate::output::say;
 use crate::site::changes::{Changes, Kind};
 use crate::site::{Body, Expect, Site};
 
@@ -24,27 +23,44 @@ pub(crate) struct Refreshed {
     pub(crate) root: Timestamp,
     /// The root should be signed again, and was not asked for.
     pub(crate) root_is_due: bool,
-    /// Plain manifests that a stopped change had left behind the signed ones.
+    /// Files that were put right: manifests that a stopped change had left behind the signed ones, or
+    /// whose signed file was lost.
     pub(crate) mended: Vec<String>,
+    /// Targets that were signed and are not to be had.
+    pub(crate) lost: Vec<String>,
 }
 
-/// Signs the timestamp, and whatever else is due. With `sign_root`, the root too, for which its keys
-/// are needed; nothing else needs them.
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refresh {
+    pub(crate) lifetimes: Lifetimes,
+    /// Signs the root too, for which its keys are needed, with these besides the folder's own.
+    pub(crate) root: Option<Vec<PathBuf>>,
+    /// The clock may be behind the last signature: that one's was ahead.
+    pub(crate) clock_is_right: bool,
+}
+
+/// Signs the timestamp, and whatever else is due.
 pub(crate) async fn refresh(
     site: &Site,
     keys: &KeyDir,
-    lifetimes: &Lifetimes,
-    sign_root: Option<&[PathBuf]>,
+    wishes: &Refresh,
     now: Timestamp,
 ) -> Result<Refreshed, Failure> {
     let lock = site.lock()?;
+    site.must_not_hold(keys.path())?;
     let loaded = loaded::load(site, keys).await?;
-    warn_of_clock(&loaded, now);
+    if wishes.clock_is_right {
+        clock::warn(&loaded, now);
+    } else {
+        clock::check_aloud(&loaded, now)?;
+    }
+    let lifetimes = &wishes.lifetimes;
     let old = loaded.root.signed.clone();
     let mut signed_roles = BTreeMap::new();
     let mut root_expires = old.expires;
     let mut new_root = None;
-    if let Some(more) = sign_root {
+    if let Some(more) = &wishes.root {
         let root = root::next(&old, lifetimes, now)?;
         root_expires = root.expires;
         signed_roles.insert(Role::Root, root.expires);
@@ -68,7 +84,8 @@ pub(crate) async fn refresh(
         &loaded.snapshot._extra,
     );
     let root_is_due = new_root.is_none() && due(Role::Root, old.expires, &old._extra);
-    let mended = behind(site, &loaded).await?;
+    let mending = mend::uploads(site, &loaded, &Changes::default()).await?;
+    let targets = loaded.targets.clone();
 
     let mut editor = Editor::from(loaded);
     editor.renew(lifetime::to_sign(targets_due, snapshot_due));
@@ -80,9 +97,10 @@ pub(crate) async fn refresh(
         versions = Some(signed.versions());
         changes.extend(signed.into_uploads());
     }
-    for (name, bytes, seen) in &mended {
-        let body = Body::Bytes(bytes.clone());
-        changes.add(Kind::Manifest, name, body, Expect::Unchanged(seen.clone()));
+    let mut mended = Vec::new();
+    for (name, upload) in mending {
+        mended.push(name);
+        changes.extend(vec![upload]);
     }
     if let Some((version, bytes)) = &new_root {
         let path = layout::metadata(Role::Root, *version);
@@ -90,7 +108,7 @@ pub(crate) async fn refresh(
     }
     changes.write(site, &lock).await?;
     if let Some((_, bytes)) = &new_root {
-        keys.trust(bytes)?;
+        keys.trust_if_possible(bytes);
     }
     if let Some(versions) = versions {
         let root = new_root.as_ref().map_or(versions.root, |(root, _)| *root);
@@ -100,44 +118,7 @@ pub(crate) async fn refresh(
         signed: signed_roles,
         root: root_expires,
         root_is_due,
-        mended: mended.into_iter().map(|(name, ..)| name).collect(),
+        mended,
+        lost: mend::lost(site, &targets).await?,
     })
-}
-
-/// Plain manifests that differ from the signed ones, with what they should hold.
-async fn behind(
-    site: &Site,
-    loaded: &Loaded,
-) -> Result<Vec<(String, Vec<u8>, crate::site::Seen)>, Failure> {
-    let mut behind = Vec::new();
-    for name in site.store().list("").await? {
-        let Some((_, target)) = loaded
-            .targets
-            .targets
-            .iter()
-            .find(|(target, _)| target.raw() == name)
-        else {
-            continue;
-        };
-        let path = layout::target_of(&name, &hex::encode(&target.hashes.sha256));
-        let plain = site.get(&name).await?;
-        if let Some(signed) = site.get(&path).await?.bytes
-            && plain.bytes.as_deref() != Some(&signed)
-        {
-            behind.push((name, signed, plain.seen));
-        }
-    }
-    Ok(behind)
-}
-
-/// Devices take the time of signing for the least that the time can be.
-pub(super) fn warn_of_clock(loaded: &Loaded, now: Timestamp) {
-    if let Some(signed_at) = loaded.signed_at()
-        && signed_at.as_second() > now.as_second() + 60
-    {
-        say(&format!(
-            "Warning: this repository was last signed at {signed_at}, which this machine's clock has not \
-             reached. Check the clock."
-        ));
-    }
 }

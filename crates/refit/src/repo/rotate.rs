@@ -9,8 +9,7 @@ use tough::schema::{Root, Signed};
 use super::editor::{Editor, Unsigned};
 use super::lifetime::Lifetimes;
 use super::loaded::{self, Loaded};
-use super::refresh::warn_of_clock;
-use super::{layout, root};
+use super::{clock, layout, root};
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role, SecretKey, Versions};
 use crate::site::changes::{Changes, Kind};
@@ -61,6 +60,13 @@ pub(crate) async fn rotate(
 ) -> Result<Rotated, Failure> {
     let lock = site.lock()?;
     let role = wishes.role;
+    for path in [keys.path()]
+        .into_iter()
+        .chain(wishes.new_key.as_deref())
+        .chain(wishes.root_keys.iter().map(PathBuf::as_path))
+    {
+        site.must_not_hold(path)?;
+    }
     let (loaded, begun) = match loaded::load(site, keys).await {
         Ok(loaded) => (loaded, None),
         Err(failure) if wishes.lost => match stopped(site, keys, role).await? {
@@ -69,13 +75,16 @@ pub(crate) async fn rotate(
         },
         Err(failure) => return Err(failure),
     };
-    warn_of_clock(&loaded, now);
+    clock::check_aloud(&loaded, now)?;
     if begun.is_none()
         && let Some(done) = finish_files(keys, role, &loaded)?
     {
         return Ok(done);
     }
-    let next_key = next_key(keys, wishes)?;
+    if begun.is_none() {
+        must_be_able_to(keys, wishes, &loaded, now).await?;
+    }
+    let next_key = next_key(keys, wishes, &loaded.root.signed)?;
     let old_root = loaded.root.signed.clone();
     let resumed = begun.is_some();
     let (new_root, bytes) = if let Some(begun) = begun {
@@ -124,6 +133,27 @@ pub(crate) async fn rotate(
         root_version: version,
         resumed,
     })
+}
+
+/// That every other key which this needs is at hand, before a new one is made: a rotation that cannot be
+/// done leaves nothing.
+async fn must_be_able_to(
+    keys: &KeyDir,
+    wishes: &Rotation,
+    loaded: &Loaded,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let old_root = &loaded.root.signed;
+    held(keys, wishes, old_root)?;
+    let root = root::next(old_root, &wishes.lifetimes, now)?;
+    root::sign(root, Some(old_root), keys, &wishes.root_keys).await?;
+    // The lost key itself could not sign.
+    if !wishes.lost
+        && let Some(unsigned) = resigned(wishes.role, loaded.clone(), wishes, now)?
+    {
+        unsigned.sign(keys).await?;
+    }
+    Ok(())
 }
 
 /// A rotation without the old key that was stopped between its root and its timestamp: what the root
@@ -198,9 +228,12 @@ fn finish_files(keys: &KeyDir, role: Role, loaded: &Loaded) -> Result<Option<Rot
 }
 
 /// The key to come: one that a stopped rotation left, the one that was named, or a new one.
-fn next_key(keys: &KeyDir, wishes: &Rotation) -> Result<SecretKey, Failure> {
+fn next_key(keys: &KeyDir, wishes: &Rotation, root: &Root) -> Result<SecretKey, Failure> {
     let path = keys.next(wishes.role);
     let left = SecretKey::find(&path)?;
+    if let Some(named) = &wishes.new_key {
+        must_be_new(keys, &SecretKey::read(named)?, root)?;
+    }
     match (&wishes.new_key, left) {
         (None, Some(left)) => Ok(left),
         (None, None) => SecretKey::make(&path),
@@ -220,6 +253,36 @@ fn next_key(keys: &KeyDir, wishes: &Rotation) -> Result<SecretKey, Failure> {
             }
         }
     }
+}
+
+/// Refuses a key that signs for any role now, or did once: it would not be worth more than the one that
+/// it takes the place of.
+fn must_be_new(keys: &KeyDir, key: &SecretKey, root: &Root) -> Result<(), Failure> {
+    let public = key.public()?;
+    let named = Role::ALL
+        .into_iter()
+        .find(|role| root.keys(role.kind()).any(|held| *held == public));
+    let known = if let Some(role) = named {
+        Some(format!("signs for {role} now"))
+    } else {
+        let mut retired = None;
+        for old in keys.retired_keys()? {
+            if old.public()? == public {
+                retired = Some(format!(
+                    "was replaced once: it is kept as {}",
+                    old.path().display()
+                ));
+            }
+        }
+        retired
+    };
+    known.map_or(Ok(()), |known| {
+        Err(Failure::new(
+            "keys",
+            format_args!("The key in {} {known}", key.path().display()),
+            "Leave --new-key out to have a new key made, or make one elsewhere with `refit keys new`.",
+        ))
+    })
 }
 
 /// The id of the key to be replaced, as the root names it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
@@ -11,6 +12,8 @@ use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, Error, GetOptions, ListResult,
     ObjectStore, PutMode, PutOptions, PutPayload, RetryConfig, UpdateVersion,
 };
+use rollout::Integrity;
+use sha2::{Digest as _, Sha512};
 use url::Url;
 
 use super::settings::{Kind, Settings};
@@ -143,6 +146,23 @@ impl Bucket {
         })
     }
 
+    /// The sha512 of a file of any size.
+    pub(super) async fn integrity(&self, name: &str) -> Result<Option<Integrity>, Failure> {
+        let location = self.location(name)?;
+        let failed = |error: Error| self.failed("read", name, &error);
+        let found = match self.store.get_opts(&location, GetOptions::default()).await {
+            Ok(found) => found,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut digest = Sha512::new();
+        let mut stream = found.into_stream();
+        while let Some(block) = stream.next().await {
+            digest.update(&block.map_err(failed)?);
+        }
+        Ok(Some(Integrity::from_digest(digest.finalize().into())))
+    }
+
     /// Writes a file in one request, if what is expected holds.
     pub(super) async fn put(
         &self,
@@ -166,7 +186,7 @@ impl Bucket {
         .collect();
         let mode = match expect {
             Expect::Anything => PutMode::Overwrite,
-            Expect::New | Expect::Unchanged(Seen::Absent) => PutMode::Create,
+            Expect::New | Expect::Unnamed | Expect::Unchanged(Seen::Absent) => PutMode::Create,
             Expect::Unchanged(Seen::Object(seen)) => PutMode::Update(seen.clone()),
             Expect::Unchanged(Seen::Content(_)) => return Err(meanwhile(&self.place(name))),
         };
@@ -193,7 +213,7 @@ impl Bucket {
             Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => {
                 let as_expected = match expect {
                     Expect::Anything => true,
-                    Expect::New => self.get(name).await?.seen == Seen::Absent,
+                    Expect::New | Expect::Unnamed => self.get(name).await?.seen == Seen::Absent,
                     Expect::Unchanged(seen) => self.get(name).await?.seen == *seen,
                 };
                 if self.holds(&location, &bytes).await {

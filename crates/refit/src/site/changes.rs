@@ -72,31 +72,66 @@ impl Changes {
         self.uploads.extend(uploads);
     }
 
-    /// True if there is nothing to write.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.uploads.is_empty()
-    }
-
     /// The files in the order of writing.
     fn in_order(mut self) -> Vec<Upload> {
         self.uploads.sort_by_key(|upload| upload.kind);
         self.uploads
     }
 
+    /// Whether a file of this name is among them.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.uploads.iter().any(|upload| upload.name == name)
+    }
+
     /// Writes them, one after the other. `_lock` shows that no other publisher on this machine is at it.
+    /// Nothing is written where any of them was changed meanwhile, as far as that can be seen before.
     pub(crate) async fn write(self, site: &Site, _lock: &Lock) -> Result<(), Failure> {
+        let uploads = self.in_order();
+        for Upload {
+            name, body, expect, ..
+        } in &uploads
+        {
+            site.store().check(name, body, expect)?;
+        }
+        let mut live = false;
         for Upload {
             kind,
             name,
             body,
             expect,
-        } in self.in_order()
+        } in uploads
         {
-            site.store()
-                .put(&name, body, &expect, kind.caching())
-                .await?;
+            let put = site.store().put(&name, body, &expect, kind.caching()).await;
+            put.map_err(|failure| {
+                if live {
+                    behind(&name, &failure)
+                } else {
+                    failure
+                }
+            })?;
+            live |= kind == Kind::Timestamp;
         }
         Ok(())
+    }
+}
+
+/// A failure after the timestamp: the signed change is there already.
+fn behind(name: &str, failure: &Failure) -> Failure {
+    Failure {
+        usage: false,
+        ..Failure::new(
+            &failure.kind,
+            format_args!(
+                "The signed change is live, and devices that trust a root have it; {name}, for all others, \
+                 is still the old one. {}",
+                failure.message
+            ),
+            format!(
+                "{} Then run the command again, or `refit repo refresh`: either puts {name} right.",
+                failure.hint.as_deref().unwrap_or_default()
+            )
+            .trim_start(),
+        )
     }
 }
 

@@ -8,10 +8,18 @@ use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
+/// What the name of a file being written begins and ends with.
+const UNFINISHED: (&str, &str) = (".refit-", ".tmp");
+
+/// Whether a name is that of a file being written.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
+}
+
 /// A file being written in `dir`, under a name that starts with a dot and is never served.
 pub(super) fn begin(dir: &Path) -> Result<NamedTempFile, Failure> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".refit-").suffix(".tmp");
+    builder.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use rollout::PackageName;
@@ -45,7 +45,11 @@ async fn answer(State(folder): State<Folder>, mut request: Request, next: Next) 
         return refuse(StatusCode::NOT_FOUND, "Not found");
     }
     if let Some(package) = package_of(&path) {
-        let file = folder.path(&packument_path(&package));
+        let name = packument_path(&package);
+        let file = folder.path(&name);
+        if !is_innocent(&folder, &name).await {
+            return refuse(StatusCode::NOT_FOUND, "Not found");
+        }
         let read = tokio::fs::read(&file).await;
         match read {
             Ok(text) => {
@@ -60,17 +64,44 @@ async fn answer(State(folder): State<Folder>, mut request: Request, next: Next) 
             }
         }
     }
+    let name = decoded(&path).unwrap_or_default();
+    if !is_innocent(&folder, &name).await {
+        return refuse(StatusCode::NOT_FOUND, "Not found");
+    }
     let caching = caching(&path);
     let headers = request.headers_mut();
     // A second is too coarse for files that may change twice in one; an `ETag` is not.
     headers.remove(header::IF_MODIFIED_SINCE);
-    if headers.remove(header::IF_RANGE).is_some() && caching == Caching::Revalidate {
-        // What has changed since is sent whole.
-        headers.remove(header::RANGE);
+    headers.remove(header::IF_UNMODIFIED_SINCE);
+    let wanted = headers.remove(header::IF_RANGE);
+    let mut tag = None;
+    if caching == Caching::Revalidate {
+        if wanted.is_some() {
+            // What has changed since is sent whole.
+            headers.remove(header::RANGE);
+        }
+        // Its time and size may be another's, after a copy; its content may not. Read before it is sent:
+        // so it is never older than its tag.
+        let content = tokio::fs::read(folder.path(name.trim_start_matches('/'))).await;
+        tag = content.ok().map(|content| tag_of(&content));
+        if let Some(tag) = &tag
+            && matches_tag(headers, tag)
+        {
+            return unchanged(tag, caching);
+        }
+        headers.remove(header::IF_NONE_MATCH);
+    } else if let Some(wanted) = wanted
+        && !is_tagged(request.uri().clone(), next.clone(), &wanted).await
+    {
+        // The part of another content: the whole is what helps.
+        request.headers_mut().remove(header::RANGE);
     }
     let mut response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {
         return refuse(StatusCode::NOT_FOUND, "Not found");
+    }
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
     let value = HeaderValue::from_static(caching.header());
     response.headers_mut().insert(header::CACHE_CONTROL, value);
@@ -78,12 +109,70 @@ async fn answer(State(folder): State<Folder>, mut request: Request, next: Next) 
     response
 }
 
+/// What a content is known by.
+fn tag_of(content: &[u8]) -> String {
+    format!("\"{}\"", &hex::encode(Sha256::digest(content))[..32])
+}
+
+/// 304.
+fn unchanged(tag: &str, caching: Caching) -> Response {
+    let headers = [
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, caching.header()),
+    ];
+    (StatusCode::NOT_MODIFIED, headers).into_response()
+}
+
+/// Whether the file that is asked for has just this `ETag`. A weak one says nothing of its bytes.
+async fn is_tagged(uri: Uri, next: Next, wanted: &HeaderValue) -> bool {
+    let mut head = Request::new(Body::empty());
+    *head.method_mut() = Method::HEAD;
+    *head.uri_mut() = uri;
+    let found = next.run(head).await;
+    !wanted.as_bytes().starts_with(b"W/") && found.headers().get(header::ETAG) == Some(wanted)
+}
+
+/// Whether a file is really the site's own, wherever links lead, and no key, whatever its name. A file
+/// that is not there is innocent.
+async fn is_innocent(folder: &Folder, name: &str) -> bool {
+    let path = folder.path(name.trim_start_matches('/'));
+    let real = match tokio::fs::canonicalize(&path).await {
+        Ok(real) => real,
+        Err(error) => return is_absent(&error),
+    };
+    let Ok(inside) = real.strip_prefix(folder.root()) else {
+        return false;
+    };
+    inside
+        .to_str()
+        .is_some_and(|inside| has_public_name(inside))
+        && !holds_key(&real).await
+}
+
+/// Whether a file begins as keys do.
+async fn holds_key(path: &std::path::Path) -> bool {
+    use tokio::io::AsyncReadExt as _;
+    let Ok(file) = tokio::fs::File::open(path).await else {
+        return false;
+    };
+    let mut start = Vec::new();
+    if file.take(4 << 10).read_to_end(&mut start).await.is_err() {
+        return false;
+    }
+    start.trim_ascii_start().starts_with(b"-----BEGIN")
+        || start.windows(PRIVATE.len()).any(|window| window == PRIVATE)
+}
+
+/// What stands in the first line of a secret key, of any kind.
+const PRIVATE: &[u8] = b"PRIVATE KEY-----";
+
 /// Whether a path is one for others: not a file being written or the lock, whose names start with a
 /// dot, and never a key.
 fn may_be_served(path: &str) -> bool {
-    let Some(path) = decoded(path) else {
-        return false;
-    };
+    decoded(path).is_some_and(|path| has_public_name(&path))
+}
+
+fn has_public_name(path: &str) -> bool {
     path.split(['/', '\\'])
         .all(|part| !part.starts_with('.') && !part.to_ascii_lowercase().ends_with(".pem"))
 }
@@ -158,7 +247,7 @@ fn packument(
     packument.rebase(&format!("http://{host}/"));
     let body = serde_json::to_vec(&packument)
         .map_err(|error| Failure::new("packument", error, "Publish the package again."))?;
-    let tag = format!("\"{}\"", &hex::encode(Sha256::digest(&body))[..32]);
+    let tag = tag_of(&body);
     let accepted = headers
         .get_all(header::ACCEPT)
         .iter()

@@ -40,6 +40,7 @@ pub(crate) fn prepare(beside: &Path, tarball: &Path) -> Result<Prepared, Failure
     let tree = scratch.path().join("package");
     let unpacked = unpack_into(bytes, &tree, &limits).map_err(|error| refused(tarball, &error))?;
     let (package, version, manifest) = read_manifest(&tree, tarball)?;
+    has_a_place(&package, tarball)?;
     Ok(Prepared {
         from: tarball.to_path_buf(),
         release: Release {
@@ -53,6 +54,27 @@ pub(crate) fn prepare(beside: &Path, tarball: &Path) -> Result<Prepared, Failure
         },
         copy,
     })
+}
+
+/// Refuses a package whose folder on a site would be the repository's, or where a manifest is to be.
+fn has_a_place(package: &PackageName, tarball: &Path) -> Result<(), Failure> {
+    let name = package.to_string().to_ascii_lowercase();
+    if name != "repo" && (name.contains('/') || !name.ends_with(".json")) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "manifest",
+        format_args!(
+            "package.json in {}: a package called {package} has no place on a site, which has {}",
+            tarball.display(),
+            if name == "repo" {
+                "its signed repository there"
+            } else {
+                "its manifests there"
+            }
+        ),
+        "Give the package another name, or a scope.",
+    ))
 }
 
 /// The package.json in an unpacked package. `tarball` is for the error.
@@ -85,4 +107,22 @@ pub(crate) fn read_manifest(
         .parse()
         .map_err(|error| wrong(format!("{error}")))?;
     Ok((package, version, manifest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_package_takes_the_place_of_the_repository_or_of_a_manifest() {
+        let place = |name: &str| has_a_place(&name.parse().unwrap(), Path::new("a.tgz"));
+        for wrong in ["repo", "latest.json", "beta.json"] {
+            let failure = place(wrong).unwrap_err();
+            assert!(failure.message.contains(wrong), "{failure}");
+            assert!(failure.message.contains("a.tgz"), "{failure}");
+        }
+        for good in ["demo", "json", "@acme/repo", "@acme/latest.json", "repos"] {
+            assert_eq!(place(good), Ok(()), "{good}");
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) use address::Address;
 #[cfg(test)]
 pub(crate) use bucket::Bucket;
 pub(crate) use folder::Folder;
-pub(crate) use store::{Body, Expect, Lock, Reading, Seen, Store};
+pub(crate) use store::{Body, Expect, Lock, Reading, Seen, Store, meanwhile};
 
 use crate::failure::Failure;
 
@@ -65,10 +65,52 @@ impl Site {
         self.store.get(name).await
     }
 
+    /// Refuses a place for keys that is inside the site, where its host would serve them.
+    pub(crate) fn must_not_hold(&self, keys: &Path) -> Result<(), Failure> {
+        let Store::Folder(folder) = &self.store else {
+            return Ok(());
+        };
+        let inside = [std::path::absolute(keys), std::fs::canonicalize(keys)]
+            .into_iter()
+            .flatten()
+            .any(|path| path.starts_with(folder.root()));
+        if inside {
+            Err(in_site(keys, folder.root()))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Waits until no other publisher on this machine is changing it.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         self.store.lock()
     }
+}
+
+/// Refuses a place for keys, which need not be there yet, that is inside any site.
+pub(crate) fn must_be_outside(keys: &Path) -> Result<(), Failure> {
+    let lexical = std::path::absolute(keys).unwrap_or_else(|_| keys.to_path_buf());
+    let real = lexical
+        .ancestors()
+        .find_map(|dir| std::fs::canonicalize(dir).ok());
+    let site = [Some(lexical), real]
+        .iter()
+        .flatten()
+        .flat_map(|path| path.ancestors())
+        .find(|dir| dir.join(folder::LOCK).exists() || dir.join("repo/metadata").is_dir())
+        .map(Path::to_path_buf);
+    site.map_or(Ok(()), |site| Err(in_site(keys, &site)))
+}
+
+fn in_site(keys: &Path, site: &Path) -> Failure {
+    Failure::usage(
+        format_args!(
+            "{} is inside the site {}: its host would serve the keys",
+            keys.display(),
+            site.display()
+        ),
+        "Keep keys outside of every site. Keys that were served are to be replaced: `refit repo rotate`.",
+    )
 }
 
 /// `<package>/index.json`: a folder cannot hold both a file and a folder `<package>`.

@@ -189,7 +189,20 @@ fn is_true(value: &str) -> bool {
 
 /// Whether an endpoint is plain HTTP, which only this machine itself may be asked by.
 fn is_plain(name: &str, value: &str) -> Result<bool, Failure> {
-    let Ok(url) = Url::parse(value) else {
+    let url = Url::parse(value);
+    let holds_login = match &url {
+        Ok(url) => !url.username().is_empty() || url.password().is_some(),
+        // Whoever finds out that it is no URL might show it whole.
+        Err(_) => value.contains('@'),
+    };
+    if holds_login {
+        return Err(Failure::new(
+            "site",
+            format_args!("{name} holds a login"),
+            "Name the endpoint without what is before the @: logins have variables of their own.",
+        ));
+    }
+    let Ok(url) = url else {
         return Ok(false);
     };
     if url.scheme() != "http" {
@@ -287,6 +300,20 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn an_endpoint_holds_no_login() {
+        for value in [
+            "http://user:hunter2@127.0.0.1:9",
+            "https://hunter2@store.example",
+            "https://:hunter2@store.example",
+            "user:hunter2 @store.example",
+        ] {
+            let failure = of("s3://b/x", &[("AWS_ENDPOINT_URL", value)]).unwrap_err();
+            assert!(failure.message.contains("AWS_ENDPOINT_URL"), "{failure}");
+            assert!(!failure.message.contains("hunter2"), "{failure}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::intake::Prepared;
 use super::packument::{Packument, Release, Verdict};
 use super::{Body, Expect, Seen, Site, Store, packument_path, tarball_path};
 use crate::failure::Failure;
-use crate::repo::{Desk, Draft};
+use crate::repo::{Desk, Draft, layout};
 
 /// What publishing one tarball came to.
 #[derive(Debug, Clone, Serialize)]
@@ -30,7 +30,8 @@ pub(crate) struct Shelved {
 pub(crate) enum Outcome {
     /// A new version.
     Published,
-    /// It was there, with the same content; a tag, the base URL or its signed description changed.
+    /// It was there, with the same content; a tag, the base URL or its signed description changed, or a
+    /// file of it that was lost is there again.
     Updated,
     /// It was there, and so was all else.
     Unchanged,
@@ -57,13 +58,37 @@ pub(crate) enum Latest {
     Names(Version),
 }
 
+/// Whose `latest` is judged how: a site's manifest is about one package, and says nothing of others.
+#[derive(Debug, Clone)]
+pub(crate) struct Tagging {
+    /// For the package that the manifest is about.
+    pub(crate) latest: Latest,
+    /// That package; None is any.
+    pub(crate) package: Option<PackageName>,
+}
+
+impl Tagging {
+    /// Whether a new version of a package is nobody's before its rollout is started.
+    pub(crate) fn waits(&self, package: &PackageName) -> bool {
+        *self.of(package) == Latest::Stays
+    }
+
+    /// How a package's `latest` is judged.
+    fn of(&self, package: &PackageName) -> &Latest {
+        match &self.package {
+            Some(ruled) if ruled != package => &Latest::Moves,
+            _ => &self.latest,
+        }
+    }
+}
+
 /// Adds all of `prepared` to `draft`, or refuses them all, as far as their content decides.
 pub(crate) async fn shelve(
     desk: &Desk,
     draft: &mut Draft,
     prepared: Vec<Prepared>,
     wishes: &Wishes,
-    latest: &Latest,
+    tagging: &Tagging,
     now: Timestamp,
 ) -> Result<Vec<Shelved>, Failure> {
     let site = desk.site();
@@ -83,6 +108,7 @@ pub(crate) async fn shelve(
         let Some((packument, _, changed)) = packuments.get_mut(&release.package) else {
             continue;
         };
+        let mut mended = false;
         let new = match packument.judge(&release) {
             Verdict::New => {
                 packument.add(&release, now);
@@ -90,16 +116,32 @@ pub(crate) async fn shelve(
                     Kind::Tarball,
                     tarball_path(&release.package, &release.version),
                     Body::File(copy),
-                    Expect::New,
+                    Expect::Unnamed,
                 );
                 true
             }
-            Verdict::Same => false,
+            Verdict::Same => {
+                let path = tarball_path(&release.package, &release.version);
+                let there = site.store().integrity(&path).await?;
+                if there.as_ref() != Some(&release.integrity) {
+                    draft
+                        .changes
+                        .add(Kind::Tarball, path, Body::File(copy), Expect::Anything);
+                    mended = true;
+                }
+                false
+            }
             Verdict::OtherContent(there) => {
                 return Err(taken(&from, &release.package, &there));
             }
         };
-        let mut updated = match tag(packument, &release.version, new, wishes, latest) {
+        let mut updated = match tag(
+            packument,
+            &release.version,
+            new,
+            wishes,
+            tagging.of(&release.package),
+        ) {
             Some((tag, version)) => packument.tag(&tag, &version, now),
             None => false,
         };
@@ -107,6 +149,7 @@ pub(crate) async fn shelve(
             updated |= packument.rebase(url);
         }
         *changed |= new || updated;
+        updated |= mended;
         updated |= describe(desk, draft, &from, &release).await?;
         shelved.push(Shelved {
             package: release.package,
@@ -167,12 +210,27 @@ async fn describe(
         return Ok(false);
     };
     let name = Description::target_name(&release.package, &release.version);
+    let bytes = description(from, release)?;
+    if desk.lacks(&name, &bytes).await? {
+        draft.changes.add(
+            Kind::Target,
+            layout::target(&name, &bytes),
+            Body::Bytes(bytes),
+            Expect::Anything,
+        );
+        return Ok(true);
+    }
     if let Some(there) = desk.target(&name).await?
         && let Ok(there) = Description::parse(&there, &release.package, &release.version)
         && there.integrity != release.integrity
     {
         return Err(taken(from, &release.package, &there.version));
     }
+    editor.put(&name, bytes)
+}
+
+/// A release's description, as it is stored.
+fn description(from: &Path, release: &Release) -> Result<Vec<u8>, Failure> {
     let description = Description {
         schema: Description::SCHEMA,
         package: release.package.clone(),
@@ -195,7 +253,7 @@ async fn describe(
         )
     })?;
     bytes.push(b'\n');
-    editor.put(&name, bytes)
+    Ok(bytes)
 }
 
 fn taken(from: &Path, package: &PackageName, there: &Version) -> Failure {
@@ -207,6 +265,29 @@ fn taken(from: &Path, package: &PackageName, there: &Version) -> Failure {
         ),
         "Raise the version in its package.json; what is published never changes.",
     )
+}
+
+/// The packages that are published on a site.
+pub(crate) async fn packages(site: &Site) -> Result<Vec<PackageName>, Failure> {
+    let store = site.store();
+    let mut names = Vec::new();
+    for dir in store.dirs("").await? {
+        if dir.starts_with('@') {
+            let scoped = store.dirs(&dir).await?;
+            names.extend(scoped.iter().map(|name| format!("{dir}/{name}")));
+        } else {
+            names.push(dir);
+        }
+    }
+    let mut packages = Vec::new();
+    for name in names {
+        if let Ok(package) = name.parse::<PackageName>()
+            && site.get(&packument_path(&package)).await?.bytes.is_some()
+        {
+            packages.push(package);
+        }
+    }
+    Ok(packages)
 }
 
 /// A package's index, or an empty one, and what it was when it was read.

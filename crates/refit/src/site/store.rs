@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use object_store::UpdateVersion;
+use rollout::Integrity;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -54,6 +55,10 @@ pub(crate) enum Expect {
     Anything,
     /// It is not there, or there with this very content.
     New,
+    /// Nothing names it, as far as the other files that are written with it are as they were read. What
+    /// a stopped publisher left is replaced in a folder, whose lock is held; in a bucket nobody knows
+    /// whether that publisher is still at it, so there it must be new.
+    Unnamed,
     /// It is as it was read.
     Unchanged(Seen),
 }
@@ -116,6 +121,23 @@ impl Store {
         }
     }
 
+    /// Looks whether what is expected of a file holds, before the first of several is written. Only a
+    /// folder is asked: its lock is held, so it stays like that. A bucket tells when it is written to.
+    pub(crate) fn check(&self, name: &str, body: &Body, expect: &Expect) -> Result<(), Failure> {
+        match self {
+            Self::Folder(folder) => folder.check(name, body, expect).map(drop),
+            Self::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// The sha512 of a file of any size. None where there is no such file.
+    pub(crate) async fn integrity(&self, name: &str) -> Result<Option<Integrity>, Failure> {
+        match self {
+            Self::Folder(folder) => folder.integrity(name),
+            Self::Bucket(bucket) => bucket.integrity(name).await,
+        }
+    }
+
     /// The names of the files right inside a folder of the site; `""` is the site itself.
     pub(crate) async fn list(&self, dir: &str) -> Result<Vec<String>, Failure> {
         match self {
@@ -166,7 +188,7 @@ impl Store {
 }
 
 /// Somebody else wrote first.
-pub(super) fn meanwhile(place: &str) -> Failure {
+pub(crate) fn meanwhile(place: &str) -> Failure {
     Failure::new(
         "meanwhile",
         format_args!("{place} was changed by somebody else meanwhile"),

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role};
-use crate::repo::{Change, Desk, Init, Lifetimes, Rotation, init, refresh, rotate};
-use crate::site::shelf::{self, Latest, Wishes};
+use crate::repo::{Change, Desk, Init, Lifetimes, Refresh, Rotation, init, refresh, rotate};
+use crate::site::shelf::{self, Latest, Tagging, Wishes};
 use crate::site::{Site, intake};
 
 /// What a publisher does, one after the other.
@@ -163,20 +163,22 @@ impl Publisher {
         site: &Site,
         now: Timestamp,
     ) -> Result<crate::repo::refresh::Refreshed, Failure> {
-        refresh(site, &self.keys(), &Lifetimes::default(), None, now).await
+        refresh(site, &self.keys(), &Refresh::default(), now).await
     }
 
     async fn publish(&self, site: &Site, version: &str, signed: bool) -> Result<(), Failure> {
         let keys = self.keys_path();
         let tarball = self.dir.borrow().path().join(format!("{version}.tgz"));
         let prepared = intake::prepare(&site.store().scratch(), &tarball)?;
-        let lock = site.lock()?;
-        let desk = Desk::open(site.clone(), signed.then_some(keys.as_path())).await?;
+        let desk = Desk::hold(site.clone(), signed.then_some(keys.as_path())).await?;
         let mut draft = desk.draft();
-        let latest = if signed { Latest::Stays } else { Latest::Moves };
+        let tagging = Tagging {
+            latest: if signed { Latest::Stays } else { Latest::Moves },
+            package: None,
+        };
         let wishes = Wishes::default();
-        shelf::shelve(&desk, &mut draft, vec![prepared], &wishes, &latest, now()).await?;
-        desk.write(draft, &lock, now()).await?;
+        shelf::shelve(&desk, &mut draft, vec![prepared], &wishes, &tagging, now()).await?;
+        desk.write(draft, now()).await?;
         Ok(())
     }
 
