@@ -18,7 +18,7 @@ pub struct Applied {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AppliedOutcome {
-    /// The version that waited serves now.
+    /// The version that waited serves now, or what takes the place of a recalled one.
     Applied,
     /// It did not become ready; another one serves.
     FellBack,

@@ -63,6 +63,9 @@ pub struct Config {
     /// How a staged version is applied.
     #[serde(default)]
     pub apply: Apply,
+    /// Whether a person keeps it in a file of its own, and not in an app.
+    #[serde(skip)]
+    pub(crate) from_file: bool,
 }
 
 /// Which signed repository is to be believed.
@@ -207,7 +210,8 @@ impl Config {
                 source,
             })
             .and_then(|config: Self| config.checked(&origin))
-            .map(|config| {
+            .map(|mut config| {
+                config.from_file = true;
                 let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 config.beside(file.parent().unwrap_or(Path::new("")))
             })

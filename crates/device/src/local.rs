@@ -118,7 +118,7 @@ impl Local {
             .map(|trust| trust_root::read(&trust.root, options.trust_root.as_deref()));
         if let Some(Err(problem)) = &trust_root {
             tracing::error!("{problem}");
-            problems.push(format!("{problem}. {}", trust_root::HINT));
+            problems.push(format!("{problem}. {}", trust_root::hint(config)));
         }
         let store = if with_store && !options.development {
             open_store(&options, &mut problems)
@@ -167,7 +167,7 @@ impl Local {
     /// Why nobody is believed although somebody should be, and what to do: there are no updates then.
     pub fn no_trust(&self) -> Option<String> {
         match &self.trust_root {
-            Some(Err(problem)) => Some(format!("{problem}. {}", trust_root::HINT)),
+            Some(Err(problem)) => Some(format!("{problem}. {}", trust_root::hint(self.config()))),
             Some(Ok(_)) | None => None,
         }
     }

@@ -8,22 +8,63 @@ use updater::{Outcome as StageOutcome, Wanted};
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
-use crate::status::{FellBack, Phase};
+use crate::status::{FellBack, Phase, StagedVersion};
 use crate::{Applied, AppliedOutcome, Problem};
 
 impl Device {
-    /// Restarts the runtime into the version that waits.
+    /// Restarts the runtime into the version that waits; where none may be started and what runs was
+    /// recalled, into what takes its place.
     pub async fn apply(&self) -> Result<Applied, Problem> {
         let _order = self.0.orders.lock().await;
         self.refresh().await;
-        let Some(waiting) = self.0.board.waiting() else {
-            return Ok(self.nothing("No version waits for a restart."));
+        let waiting = self.0.board.waiting();
+        let blocked = match waiting {
+            None => None,
+            Some(StagedVersion {
+                blocked: Some(blocked),
+                ..
+            }) if !blocked.passes_a_person() => Some(blocked),
+            Some(waiting) => {
+                return self
+                    .restart_into(&waiting.version, AppliedOutcome::Applied)
+                    .await;
+            }
         };
-        if let Some(blocked) = waiting.blocked.filter(|blocked| !blocked.passes_a_person()) {
-            return Ok(self.nothing(&blocked.message));
+        if let Some(left) = self.leave_recalled().await? {
+            return Ok(left);
         }
-        self.restart_into(&waiting.version, AppliedOutcome::Applied)
-            .await
+        let why = blocked.map(|blocked| blocked.message);
+        Ok(self.nothing(why.as_deref().unwrap_or("No version waits for a restart.")))
+    }
+
+    /// Restarts into what the next start would run, if what runs was recalled and that is something
+    /// else: nothing restarts by itself, but here a person asked.
+    async fn leave_recalled(&self) -> Result<Option<Applied>, Problem> {
+        let recalled = self.status().borrow().recalled_running.clone();
+        let Some(recalled) = recalled else {
+            return Ok(None);
+        };
+        let next = self.next_start().await?;
+        if next == recalled.version {
+            return Ok(None);
+        }
+        let mut applied = self.restart_into(&next, AppliedOutcome::Applied).await?;
+        if applied.outcome == AppliedOutcome::Applied {
+            applied.reason = format!(
+                "Version {} was recalled by its publisher. {}",
+                recalled.version, applied.reason
+            );
+        }
+        Ok(Some(applied))
+    }
+
+    /// The version that the next start would run.
+    async fn next_start(&self) -> Result<Version, Problem> {
+        let local = Arc::clone(&self.0.local);
+        let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
+        choice
+            .map(|choice| choice.version)
+            .map_err(|error| Problem::from_error("internal", &error, "Please report this."))
     }
 
     /// Tries a version again that failed here: forgives it and fetches it, so that it waits for a
@@ -86,12 +127,8 @@ impl Device {
     /// and may be so no longer.
     async fn start_again(&self) -> Result<Applied, Problem> {
         let _order = self.0.orders.lock().await;
-        let local = Arc::clone(&self.0.local);
-        let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
-        let choice = choice
-            .map_err(|error| Problem::from_error("internal", &error, "Please report this."))?;
-        self.restart_into(&choice.version, AppliedOutcome::Applied)
-            .await
+        let next = self.next_start().await?;
+        self.restart_into(&next, AppliedOutcome::Applied).await
     }
 
     /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
@@ -101,6 +138,10 @@ impl Device {
             self.fetch_older(missing).await?;
         }
         let _order = self.0.orders.lock().await;
+        let recalled = match order {
+            RollBack::Person => self.recalled_previous().await?,
+            _ => None,
+        };
         let (from, version) = match self.roll_back_pointer(order).await? {
             RolledBack::To { from, to, .. } => (from, to),
             RolledBack::Nothing => {
@@ -123,21 +164,40 @@ impl Device {
             None,
         );
         self.refresh().await;
+        let why = recalled
+            .filter(|previous| *previous != version)
+            .map(|previous| {
+                format!(" Version {previous}, which was before it, was recalled by its publisher.")
+            })
+            .unwrap_or_default();
         if self.supervisor().is_none() {
             return Ok(Applied {
                 outcome: AppliedOutcome::RolledBack,
-                reason: format!("The next launch runs version {version}."),
+                reason: format!("The next launch runs version {version}.{why}"),
                 version: Some(version),
             });
         }
-        let applied = self
+        let mut applied = self
             .restart_into(&version, AppliedOutcome::RolledBack)
             .await?;
+        applied.reason.push_str(&why);
         self.tell(DeviceEvent::RolledBack {
             version,
             reason: "You went back to this version.".to_owned(),
         });
         Ok(applied)
+    }
+
+    /// The version before, if it was recalled: a roll back passes it over.
+    async fn recalled_previous(&self) -> Result<Option<Version>, Problem> {
+        let snapshot = self.on_store(Store::snapshot).await?;
+        let previous = snapshot
+            .pointer
+            .as_ref()
+            .and_then(|it| it.previous.as_ref());
+        Ok(previous
+            .map(|previous| previous.version.clone())
+            .filter(|version| snapshot.recalls(version)))
     }
 
     /// The version that must be fetched before this order can be followed.

@@ -4,8 +4,17 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// What to do where there is none.
-pub(crate) const HINT: &str = "Repair the app by installing it again.";
+use crate::Config;
+
+/// What to do where there is none: whoever has an app gets it from the installer, whoever has a
+/// configuration file has to put it there.
+pub(crate) fn hint(config: &Config) -> &'static str {
+    if config.from_file {
+        "Put the root.json that `refit repo init --root-out` wrote there; a relative `trust.root` is sought beside the configuration."
+    } else {
+        "Repair the app by installing it again."
+    }
+}
 
 /// No root is larger; what is, is something else.
 const MOST_BYTES: u64 = 1 << 20;

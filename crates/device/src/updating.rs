@@ -64,12 +64,14 @@ fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
         (Some(anchor), _) => {
             let root = match &local.trust_root {
                 Some(Ok(root)) => root.clone(),
-                Some(Err(why)) => return Err(Problem::new("trust-root", why, trust_root::HINT)),
+                Some(Err(why)) => {
+                    return Err(Problem::new("trust-root", why, trust_root::hint(config)));
+                }
                 None => {
                     return Err(Problem::new(
                         "trust-root",
-                        "it was not read",
-                        trust_root::HINT,
+                        "the trust root was not read",
+                        trust_root::hint(config),
                     ));
                 }
             };

@@ -214,6 +214,8 @@ async fn without_its_trust_root_a_device_asks_nobody_and_says_so() {
         let status = device.status().borrow().clone();
         let told = |text: &String| text.contains("root.json") && text.contains("no updates");
         assert_eq!(status.problems.iter().filter(|it| told(it)).count(), 1);
+        // Whoever has an app has no root to put anywhere.
+        assert!(status.problems.concat().contains("installing it again"));
         let rollout = status.rollout.clone().unwrap();
         assert_eq!(rollout.mode, Mode::Tuf);
         assert!(rollout.trouble.is_some_and(|trouble| told(&trouble)));
@@ -233,6 +235,8 @@ async fn a_root_that_is_none_stages_nothing_whatever_the_registry_has() {
     let mut options = options(dir.path(), &host, &config, &[]);
     options.trust_root = Some(br#"{"signed":{"_type":"root"},"signatures":[]}"#.to_vec());
     let device = Device::open(Local::open(options));
+    // The bytes are what counts: that the file is nowhere is nothing odd.
+    assert_eq!(device.local().problems(), [] as [String; 0]);
     assert!(device.check().await.is_err());
     let named = Wanted::Version("1.1.0".parse().unwrap());
     assert!(device.stage(named).await.is_err());

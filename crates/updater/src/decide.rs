@@ -44,7 +44,7 @@ impl Inner {
     /// Question, answer, decision: at most one request where nothing changed.
     async fn decide(&self, by: By) -> Result<(CheckReport, Option<Picked>), UpdateError> {
         let device = self.device().await;
-        let word = self.hear().await?;
+        let word = self.hear(by).await?;
         let standing = word
             .terms
             .as_ref()
@@ -53,6 +53,7 @@ impl Inner {
         let (offer, bypassed) = self.offer(&word, device.as_deref(), by);
         let here = self.here().await?;
         let (decision, picked) = self.choose(&word, &offer, &here).await?;
+        let message = in_words(&decision, &word, &here);
         let blocked = here.snapshot.blocked(&self.stager.shell, self.now());
         let at = self.now();
         let mut report = CheckReport {
@@ -60,7 +61,7 @@ impl Inner {
             decision: decision.kind(),
             version: decision.version().cloned(),
             reason: decision.reason().to_owned(),
-            message: decision.to_string(),
+            message,
             staged: None,
             bucket: standing.and_then(|it| it.bucket),
             delay_seconds: standing.map(|it| it.delay_seconds),
@@ -332,6 +333,24 @@ impl Inner {
             first_launch: false,
         });
     }
+}
+
+/// The decision's own words, unless it takes somebody back from what was recalled: that is not newer.
+fn in_words(decision: &Decision, word: &Word, here: &Here) -> String {
+    let recalled = |version: &&Version| {
+        let terms = word.terms.as_ref();
+        terms.is_some_and(|terms| terms.manifest.recalls(version))
+    };
+    let pointer = here.snapshot.pointer.as_ref();
+    let had = here.running.iter().chain(pointer.map(|it| &it.version));
+    match decision {
+        Decision::Stage(version, _) => had
+            .filter(recalled)
+            .find(|had| had.is_newer_than(version))
+            .map(|had| format!("Version {version} takes the place of {had}, which was recalled")),
+        _ => None,
+    }
+    .unwrap_or_else(|| decision.to_string())
 }
 
 /// What is staged and would not be launched is not said to be ready.

@@ -41,6 +41,16 @@ pub enum UpdateError {
         /// Whose repository.
         site: String,
     },
+    /// The signed repository has no manifest of the channel that is followed.
+    #[error(
+        "the publisher has started no rollout on channel `{channel}`: the signed repository of {site} has no {channel}.json"
+    )]
+    NoRollout {
+        /// The channel.
+        channel: String,
+        /// Whose repository.
+        site: String,
+    },
     /// What was signed has expired, and nothing newer was heard.
     #[error("version {version} may not be activated: what {site} signed expired at {since}")]
     Expired {
@@ -107,6 +117,7 @@ impl UpdateError {
             Self::Manifest { .. } => "malformed-manifest",
             Self::Trust(error) => error.kind(),
             Self::NotSigned { .. } => "not-signed",
+            Self::NoRollout { .. } => "no-rollout",
             Self::Expired { .. } => "expired",
             Self::Stage { error, .. } => stage_kind(error),
             Self::Store(_) => "store",
@@ -136,6 +147,11 @@ impl UpdateError {
             Self::Trust(error) => error.hint(),
             Self::NotSigned { .. } => {
                 "Ask for a version that the publisher signed; `refit publish` signs one.".into()
+            }
+            Self::NoRollout { .. } => {
+                "What is installed runs on until the publisher starts one (`refit rollout start`), \
+                 or until `channel` names one that has a rollout."
+                    .into()
             }
             Self::Expired { .. } => {
                 "What is installed runs on. Check the network and this device's date; if both are right, \

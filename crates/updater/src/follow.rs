@@ -11,6 +11,7 @@ use crate::error::UpdateError;
 use crate::plain::{self, Host};
 use crate::policy::{Follow, Mode};
 use crate::registry::Registry;
+use crate::releases::By;
 use crate::signed::Site;
 use crate::stage::blocking;
 use crate::status::TermsView;
@@ -115,7 +116,6 @@ impl Followed {
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(kind = error.kind(), %error, "the manifest was not heard");
                         word.terms = kept;
                         word.trouble = Some(error);
                     }
@@ -139,7 +139,7 @@ impl Inner {
     }
 
     /// Asks whoever is followed, keeps the answer and shows it.
-    pub(crate) async fn hear(&self) -> Result<Word, UpdateError> {
+    pub(crate) async fn hear(&self, by: By) -> Result<Word, UpdateError> {
         let kept = self.own(self.load().await.manifest);
         let clock = self.now();
         // Not by the floor of what was heard before: no repository has ended before it was signed, and
@@ -154,11 +154,15 @@ impl Inner {
         let mut word = match asked {
             Ok(word) => word,
             Err(error) => {
+                tell_unheard(by, &error);
                 let view = view(kept.as_ref(), Some(&error));
                 self.status.send_modify(|status| status.terms = Some(view));
                 return Err(error);
             }
         };
+        if let Some(trouble) = &word.trouble {
+            tell_unheard(by, trouble);
+        }
         word.now = self.corrected(word.terms.as_ref(), clock);
         let answered = word.trouble.is_none() && word.terms.is_some();
         let heard = word.terms.clone();
@@ -241,5 +245,14 @@ impl Inner {
         if !self.first_launch.swap(true, Ordering::Relaxed) {
             tracing::info!(first_launch = true, "this device was given its id");
         }
+    }
+}
+
+/// A person who asks gets the error as the answer; of a timer's, only the log tells.
+fn tell_unheard(by: By, error: &UpdateError) {
+    let kind = error.kind();
+    match by {
+        By::Person => tracing::info!(kind, %error, "nothing new was heard"),
+        By::Timer => tracing::warn!(kind, %error, "nothing new was heard"),
     }
 }

@@ -4,7 +4,6 @@
 //! never again once a redirect has left that origin; nothing goes from HTTPS to HTTP; loopback is
 //! never reached by way of a proxy.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -338,17 +337,30 @@ pub(crate) fn shown(url: &Url) -> String {
     url.into()
 }
 
+/// The error and its causes, without the layers that say only that there was an error.
 fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
+    const LAYERS: [&str; 3] = [
+        "error sending request",
+        "client error (Connect)",
+        "client error (SendRequest)",
+    ];
+    let mut text = String::new();
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) && !LAYERS.contains(&words.as_str()) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&words);
         }
-        source = cause.source();
+        next = cause.source();
     }
-    text
+    if text.is_empty() {
+        error.to_string()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::bytes::Origin;
 use crate::decide::{Picked, expired};
 use crate::error::UpdateError;
 use crate::follow::Word;
-use crate::releases::ErrorReport;
+use crate::releases::{By, ErrorReport};
 use crate::stage::{blocking, report};
 use crate::status::{Outcome, StageReport};
 use crate::tarball;
@@ -27,7 +27,7 @@ impl Inner {
     ) -> Result<StageReport, UpdateError> {
         let _work = self.begin_work().await?;
         self.refuse_older(version, older).await?;
-        let word = self.stager.unless_stopped(self.hear()).await??;
+        let word = self.stager.unless_stopped(self.hear(By::Person)).await??;
         if recalls(&word, version) {
             return Ok(recalled(version));
         }
@@ -52,7 +52,7 @@ impl Inner {
         let candidate = described.await??;
         self.refuse_older(&candidate.version, older).await?;
         let word = if self.followed.site().is_some() {
-            self.stager.unless_stopped(self.hear()).await??
+            self.stager.unless_stopped(self.hear(By::Person)).await??
         } else {
             // What lies on this machine needs nobody's answer.
             self.heard_before().await

@@ -82,10 +82,7 @@ impl Site {
     ) -> Result<Heard, UpdateError> {
         let (repository, trouble) = match self.trust.refresh(Arc::clone(&self.fetch), now).await {
             Ok(repository) => (repository, None),
-            Err(error) => {
-                tracing::warn!(kind = error.kind(), %error, "the signed repository was not refreshed");
-                (self.kept(error.clone()).await?, Some(error.into()))
-            }
+            Err(error) => (self.kept(error.clone()).await?, Some(error.into())),
         };
         match self.read_manifest(&repository, package).await {
             Ok(manifest) => {
@@ -108,14 +105,11 @@ impl Site {
             }
             // What was verified before stays what it was.
             Err(error) => match kept {
-                Some(terms) => {
-                    tracing::warn!(kind = error.kind(), %error, "the signed manifest cannot be used");
-                    Ok(Heard {
-                        terms,
-                        repository: Arc::new(repository),
-                        trouble: Some(trouble.unwrap_or(error)),
-                    })
-                }
+                Some(terms) => Ok(Heard {
+                    terms,
+                    repository: Arc::new(repository),
+                    trouble: Some(trouble.unwrap_or(error)),
+                }),
                 None => Err(trouble.unwrap_or(error)),
             },
         }
@@ -168,7 +162,10 @@ impl Site {
         let bytes = repository
             .read(&self.manifest, Manifest::MOST_BYTES)
             .await?
-            .ok_or_else(|| self.not_signed(self.manifest.clone()))?;
+            .ok_or_else(|| UpdateError::NoRollout {
+                channel: self.manifest.trim_end_matches(".json").to_owned(),
+                site: self.shown(),
+            })?;
         Manifest::parse(&bytes, package).map_err(|error| UpdateError::Manifest {
             url: self.source(),
             why: error.to_string(),
@@ -259,7 +256,7 @@ impl Fetch for Net {
                 (http.rate(), http, response, url, 0_u64),
                 |(mut rate, http, mut response, url, got)| async move {
                     let piece = http.piece(&mut response, &url, got, &mut rate).await;
-                    let piece = piece.map_err(|error| FetchError::Other(error.to_string()))?;
+                    let piece = piece.map_err(|error| FetchError::Other(without_url(&error)))?;
                     Ok(piece.map(|piece| {
                         let got = got + piece.len() as u64;
                         (piece, (rate, http, response, url, got))
@@ -278,6 +275,18 @@ fn missing(error: &RegistryError) -> FetchError {
         RegistryError::NotFound { .. } | RegistryError::Unauthorized { status: 403, .. } => {
             FetchError::NotFound
         }
-        error => FetchError::Other(error.to_string()),
+        error => FetchError::Other(without_url(error)),
+    }
+}
+
+/// The words of `error` for whoever names the address itself.
+fn without_url(error: &RegistryError) -> String {
+    let words = match error {
+        RegistryError::Unreachable { why, .. } => return why.clone(),
+        error => error.to_string(),
+    };
+    match error.url().and_then(|url| words.strip_prefix(url)) {
+        Some(rest) => format!("it {}", rest.trim_start()),
+        None => words,
     }
 }

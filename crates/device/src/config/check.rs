@@ -79,7 +79,7 @@ impl Config {
         }
         let lonely = self.latest.is_some() && self.manifest.is_none();
         lonely.then(|| {
-            let problem = "is asked only where `manifest` is not there; add `manifest`";
+            let problem = "needs `manifest`; asked when that address answers 404 or 410";
             ("latest", problem.to_owned())
         })
     }

@@ -129,7 +129,10 @@ fn wrong_addresses_name_their_key() {
             json!({ "manifest": https, "latest": "http://example.org/x" }),
             "latest",
         ),
-        (json!({ "latest": https }), "latest"),
+        (
+            json!({ "latest": https }),
+            "`latest` needs `manifest`; asked when that address answers 404 or 410",
+        ),
         (json!({ "registry": "registry" }), "registry"),
         (trust("http://example.org/repo/"), "trust.url"),
         (trust("https://me@example.org/repo/"), "trust.url"),

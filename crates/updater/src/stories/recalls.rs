@@ -46,6 +46,29 @@ async fn putting_back_an_older_version_halts_and_downgrades_nobody() {
 }
 
 #[tokio::test]
+async fn putting_back_an_older_version_with_a_recall_is_told_as_one() {
+    let bench = Bench::new().await;
+    bench.manifest(|it| {
+        it["version"] = json!("1.2.0");
+        everyone(it);
+    });
+    let updater = bench.updater(bench.plain());
+    updater.check(By::Timer).await.unwrap();
+    bench.manifest(|it| {
+        it["recalled"] = json!(["1.2.0"]);
+        everyone(it);
+    });
+    let instead = "Version 1.1.0 takes the place of 1.2.0, which was recalled";
+    // Whether it runs or only waits.
+    for running in [None, Some(v("1.2.0"))] {
+        bench.running.send_replace(running);
+        let report = updater.look(By::Person).await.unwrap();
+        assert_eq!(report.version, Some(v("1.1.0")), "{report:?}");
+        assert_eq!(report.message, instead);
+    }
+}
+
+#[tokio::test]
 async fn a_recalled_version_is_for_nobody_who_asks_for_it_either() {
     let bench = Bench::new().await;
     bench.manifest(|it| {

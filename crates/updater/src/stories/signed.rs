@@ -160,6 +160,9 @@ async fn a_person_waits_for_no_turn_and_hears_when_nobody_could_be_asked() {
     signed.bench.host.down();
     let error = signed.updater().check(By::Person).await.unwrap_err();
     assert_eq!(error.kind(), "trust-unreachable");
+    let words = error.to_string();
+    assert_eq!(words.matches("http:").count(), 1, "{words}");
+    assert!(!words.contains("sending request"), "{words}");
     let report = signed.updater().check(By::Timer).await.unwrap();
     assert_eq!(report.reason, "not-newer");
     assert_eq!(report.trouble.unwrap().kind, "trust-unreachable");
@@ -268,6 +271,21 @@ async fn what_the_repository_does_not_name_is_never_staged() {
     );
     let report = updater.stage(named("1.1.0"), false).await.unwrap();
     assert_eq!(report.outcome, Outcome::Staged);
+}
+
+#[tokio::test]
+async fn a_site_without_a_rollout_is_told_as_one() {
+    let mut signed = Signed::new().await;
+    signed.describe("1.1.0", |_| {});
+    signed.publish();
+    for by in [By::Timer, By::Person] {
+        let error = signed.updater().check(by).await.unwrap_err();
+        assert_eq!(error.kind(), "no-rollout");
+        let words = error.to_string();
+        assert!(words.contains("no rollout on channel `latest`"), "{words}");
+        assert!(error.hint().contains("refit rollout start"));
+    }
+    assert_eq!(signed.bench.registry.asked(), 0);
 }
 
 #[tokio::test]
