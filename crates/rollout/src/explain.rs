@@ -300,7 +300,8 @@ fn blocked(facts: &ExplainFacts<'_>, now: Timestamp) -> Option<Blocked> {
     let launcher = Launcher {
         device: facts.device,
         now,
-        past_the_gate: facts.experimental,
+        by_person: false,
+        experimental: facts.experimental,
     };
     terms.judge(&waiting, &launcher).err()
 }

@@ -49,8 +49,11 @@ pub struct Launcher<'a> {
     pub device: Option<&'a str>,
     /// The corrected time.
     pub now: Timestamp,
-    /// Whether a person or a switch lets it past the rollout gate.
-    pub past_the_gate: bool,
+    /// Whether a person starts just this one: then no rollout counts.
+    pub by_person: bool,
+    /// Whether this device does not wait for its turn (`REFIT_EXPERIMENTAL`). What was halted is
+    /// nobody's turn, and so not for it either.
+    pub experimental: bool,
 }
 
 /// Why a staged version is not launched for the first time.
@@ -127,13 +130,13 @@ impl Terms {
             return Err(Blocked::Expired { since });
         }
         let named = [Some(&manifest.version), manifest.usable_stable()];
-        if !waiting.gated || by.past_the_gate || manifest.version.is_newer_than(waiting.version) {
+        if !waiting.gated || by.by_person || manifest.version.is_newer_than(waiting.version) {
             return Ok(());
         }
         if !named.contains(&Some(waiting.version)) {
             return Err(Blocked::Withdrawn);
         }
-        if manifest.version != *waiting.version || manifest.critical {
+        if manifest.version != *waiting.version || manifest.critical || by.experimental {
             return Ok(());
         }
         let standing = Standing::of(manifest, by.device);

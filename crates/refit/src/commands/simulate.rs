@@ -1,7 +1,7 @@
 //! `refit simulate`: how a ramp would go.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rollout::ramp::plan_text;
 use rollout::simulate::{DEVICE_RATE, EVERY, Hour, MOST_HOURS, Model, Run};
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::{Answer, table};
 use crate::rollouts::picture::{rate, svg};
 use crate::rollouts::plan_arg;
-use crate::rollouts::words::{bytes, count, span};
+use crate::rollouts::words::{bytes, count, devices, span};
 use crate::site::replace_file;
 
 /// Play a plan through with made-up devices: who has it when, and what the host has to do
@@ -23,10 +23,15 @@ use crate::site::replace_file;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Simulate {
     /// How many devices
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        allow_negative_numbers = true
+    )]
     devices: u32,
     /// Who waits how long, as for `rollout start`
-    #[arg(long, value_parser = plan_arg)]
+    #[arg(long, value_parser = plan_arg, allow_hyphen_values = true)]
     plan: Plan,
     /// How often a device looks, from a minute to a day
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = polls)]
@@ -52,9 +57,7 @@ impl Simulate {
     pub(crate) fn run(self) -> Result<Answer, Failure> {
         let size = match &self.tarball {
             None => self.size,
-            Some(file) => std::fs::metadata(file)
-                .map_err(|error| Failure::file("read", file, &error))?
-                .len(),
+            Some(file) => size_of(file)?,
         };
         let plan = plan_text(&self.plan);
         let model = Model {
@@ -81,6 +84,20 @@ impl Simulate {
         });
         let words = summary(&run, size);
         Ok(Answer::done(json).data(table_of(&run)).words(words))
+    }
+}
+
+fn size_of(tarball: &Path) -> Result<u64, Failure> {
+    let found =
+        std::fs::metadata(tarball).map_err(|error| Failure::file("read", tarball, &error))?;
+    if found.is_file() {
+        Ok(found.len())
+    } else {
+        Err(Failure::new(
+            "file",
+            format_args!("{} is not a file", tarball.display()),
+            "Name the tarball that `npm pack` made, or say --size.",
+        ))
     }
 }
 
@@ -123,8 +140,8 @@ fn table_of(run: &Run) -> String {
 
 fn summary(run: &Run, size: u64) -> String {
     let mut words = format!(
-        "{} devices, each fetching {} in {} at {}.",
-        count(run.devices.into()),
+        "{}, each fetching {} in {} at {}.",
+        devices(run.devices.into()),
         bytes(size),
         span(run.download_seconds.into()),
         rate_of(DEVICE_RATE),

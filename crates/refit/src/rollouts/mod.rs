@@ -9,11 +9,16 @@
 //! # Invariants
 //!
 //! * Nothing is written before its effect was shown and agreed to.
-//! * No lock is held while a person reads: whatever was changed meanwhile is not overwritten.
+//! * No lock is held while a person reads: whatever was changed meanwhile is not overwritten. Where
+//!   nobody is asked, the lock comes before the first look, so that no other change gets in between.
 //! * Only versions that devices can get are started or named as what to go back to.
+//! * What was signed was agreed to: a plain file that a stopped change left behind it is put right before
+//!   anybody hears that there is nothing to do.
 
 pub(crate) mod ask;
 pub(crate) mod chart;
+pub(crate) mod expiry;
+pub(crate) mod notes;
 pub(crate) mod picture;
 pub(crate) mod preview;
 pub(crate) mod words;
@@ -21,8 +26,9 @@ pub(crate) mod work;
 
 use jiff::Timestamp;
 use rollout::ramp::{self, Change, Document, DocumentError, RampError, Start};
-use rollout::{PackageName, Plan, Version};
+use rollout::{ManifestError, PackageName, Plan, Version};
 
+pub(crate) use self::notes::read_notes;
 use crate::failure::Failure;
 
 /// `--plan`, as clap reads it.
@@ -37,6 +43,7 @@ pub(crate) fn start_published(
     package: &PackageName,
     version: &Version,
     plan: &Plan,
+    notes: Option<String>,
     known: Option<Version>,
     now: Timestamp,
 ) -> Result<Change, Failure> {
@@ -48,7 +55,7 @@ pub(crate) fn start_published(
         package: package.clone(),
         version: version.clone(),
         plan: plan.clone(),
-        notes: None,
+        notes,
         critical: false,
         stable: None,
         known,
@@ -61,13 +68,19 @@ pub(crate) fn start_published(
 pub(crate) fn unusable(file: &str, error: &DocumentError) -> Failure {
     let hint = match error {
         DocumentError::NoPackage => "Say --package NAME.",
+        DocumentError::Manifest(ManifestError::OtherPackage { .. }) => {
+            "One file is about one package: give this one another file with --channel NAME, or a site of its own."
+        }
         DocumentError::Manifest(_) | DocumentError::Halted(_) => "Mend it there, then try again.",
     };
     Failure {
         usage: *error == DocumentError::NoPackage,
         ..Failure::new(
             "manifest",
-            format_args!("{file} cannot be used: {error}"),
+            format_args!(
+                "{file} cannot be used: {}",
+                words::plain(&error.to_string())
+            ),
             hint,
         )
     }
@@ -97,6 +110,7 @@ mod tests {
             &"demo".parse().unwrap(),
             &version.parse().unwrap(),
             &plan_arg("30%,70%@12h").unwrap(),
+            Some("Faster.".to_owned()),
             Some("1.0.0".parse().unwrap()),
             "2026-06-12T08:00:00Z".parse().unwrap(),
         )
@@ -106,6 +120,7 @@ mod tests {
     fn what_is_published_with_a_plan_is_started_as_any_other() {
         let first = start(None, "1.1.0").unwrap();
         assert_eq!(first.everyones().unwrap().as_str(), "1.0.0");
+        assert_eq!(first.after.value()["notes"], "Faster.");
         let text = String::from_utf8(first.after.bytes()).unwrap();
         let error = start(Some(&text), "1.0.9").unwrap_err();
         assert_eq!(error.kind, "not-newer");
@@ -122,5 +137,9 @@ mod tests {
             assert_eq!(error.kind, "manifest", "{error}");
             assert!(error.message.starts_with("latest.json"), "{error}");
         }
+        let error = start(Some(r#"{"package":"other","version":"1.0.0"}"#), "1.1.0").unwrap_err();
+        assert!(error.hint.unwrap().contains("--channel"));
+        let error = start(Some(r#"{"version":"1\u001b[31m"}"#), "1.1.0").unwrap_err();
+        assert!(!error.message.contains('\u{1b}'), "{error}");
     }
 }

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use rollout::simulate::Run;
 
-use super::words::{bytes, count};
+use super::words::{bytes, count, devices};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 600.0;
 const LEFT: f64 = 96.0;
 const RIGHT: f64 = 24.0;
+/// How much of a plan there is room for, in characters of about ten units.
+const HEADING: usize = 48;
 
 /// Colours have enough contrast on both grounds; lines differ in more than colour. No variables: not
 /// every viewer of pictures knows them.
@@ -69,21 +71,37 @@ pub(crate) fn svg(run: &Run, plan: &str) -> String {
 }
 
 fn head(out: &mut String, run: &Run, plan: &str, peak: f64) -> std::fmt::Result {
-    let devices = count(run.devices.into());
+    let devices = devices(run.devices.into());
     let last = run.hours.last();
     let staged = count(last.map_or(0, |hour| hour.staged).into());
     write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"title what\">\n\
-         <title id=\"title\">Rollout {plan} to {devices} devices</title>\n\
+         <title id=\"title\">Rollout {plan} to {devices}</title>\n\
          <desc id=\"what\">Two charts over {hours} hours. Above: how many devices may have the version, and how many \
          have it; {staged} have it at the end. Below: bytes a second from the host, at most {peak} in the busiest minute.</desc>\n\
          <style>{STYLE}</style>\n<rect class=\"ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n\
-         <text class=\"head\" x=\"{LEFT}\" y=\"34\">Rollout {plan} to {devices} devices</text>\n",
+         <text class=\"head\" x=\"{LEFT}\" y=\"34\">Rollout {short} to {devices}</text>\n",
         hours = run.hours.len(),
         peak = rate(peak),
         plan = escape(plan),
+        short = escape(&short(plan)),
     )
+}
+
+/// A plan that fits above the picture: its first batches, and how many there are.
+fn short(plan: &str) -> String {
+    if plan.len() <= HEADING {
+        return plan.to_owned();
+    }
+    let mut text = String::new();
+    for batch in plan.split(',') {
+        if text.len() + batch.len() > HEADING {
+            break;
+        }
+        text.extend([batch, ","]);
+    }
+    format!("{text}… ({} batches)", plan.split(',').count())
 }
 
 fn fleet_lines(out: &mut String, panel: &Panel, run: &Run) -> std::fmt::Result {
@@ -219,6 +237,29 @@ mod tests {
             hours: None,
         };
         insta::assert_snapshot!(svg(&model.run(), plan));
+    }
+
+    #[test]
+    fn a_long_plan_is_cut_where_it_is_drawn_and_named_in_full() {
+        assert_eq!(short("30%,70%@2h"), "30%,70%@2h");
+        let all: Vec<_> = (0..12).map(|n| format!("8%@{}h30m", n)).collect();
+        let cut = short(&all.join(","));
+        assert!(cut.len() < HEADING + 20, "{cut}");
+        assert!(
+            cut.starts_with("8%@0h30m,") && cut.ends_with(",… (12 batches)"),
+            "{cut}"
+        );
+        let one = Run {
+            devices: 1,
+            download_seconds: 1,
+            hours: Vec::new(),
+        };
+        let drawn = svg(&one, &all.join(","));
+        let title = format!(
+            "<title id=\"title\">Rollout {} to 1 device</title>",
+            all.join(",")
+        );
+        assert!(drawn.contains(&title), "{drawn}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rollout::ramp::{Change, Outlook};
 use serde_json::{Value, json};
 
 use super::chart;
-use super::words::{count, of, relative};
+use super::words::{count, devices, of, relative};
 
 /// What is shown of a change.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl Preview<'_> {
             _ => String::new(),
         };
         format!(
-            "of {} devices: {}{others}.",
-            count(self.devices),
+            "of {}: {}{others}.",
+            devices(self.devices),
             parts.join(", ")
         )
     }
@@ -105,7 +105,7 @@ mod tests {
         let start = |document: Option<&[u8]>, version: &str, now| {
             let (package, version) = ("demo".parse().unwrap(), version.parse().unwrap());
             let plan = plan_arg("0.1%,30%@12h,40%@24h").unwrap();
-            start_published(document, &package, &version, &plan, None, now).unwrap()
+            start_published(document, &package, &version, &plan, None, None, now).unwrap()
         };
         let first = start(None, "1.1.0", at("2026-06-12T08:00:00Z"));
         let bytes = first.after.bytes();

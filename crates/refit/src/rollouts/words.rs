@@ -16,6 +16,25 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// `1 device`, `1,000 devices`.
+pub(crate) fn devices(number: u64) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} device{plural}", count(number))
+}
+
+/// A text of somebody else's, with nothing in it that a terminal would obey: no control characters and
+/// nothing that changes the direction of writing.
+pub(crate) fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .flat_map(|c| {
+            let odd = c.is_control() || turns(c);
+            let escaped = odd.then(|| c.escape_unicode());
+            escaped.into_iter().flatten().chain((!odd).then_some(c))
+        })
+        .collect()
+}
+
 /// That share of so many devices, to the nearest one.
 pub(crate) fn of(share: Share, devices: u64) -> u64 {
     let sum = u128::from(share.hundredths()) * u128::from(devices);
@@ -90,6 +109,23 @@ mod tests {
         assert_eq!(of(Share::from_hundredths(10), 1_000), 1);
         assert_eq!(of(Share::from_hundredths(3_333), 10), 3);
         assert_eq!(of(Share::ALL, u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn one_device_is_one() {
+        assert_eq!(
+            [0, 1, 2_000].map(devices),
+            ["0 devices", "1 device", "2,000 devices"]
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_text_moves_the_cursor() {
+        let text = "a\u{1b}]52;c;eA==\u{7}b\rc\u{9b}2J\u{202e}é";
+        assert_eq!(
+            plain(text),
+            "a\\u{1b}]52;c;eA==\\u{7}b\\u{d}c\\u{9b}2J\\u{202e}é"
+        );
     }
 
     #[test]

@@ -11,9 +11,9 @@ use super::ask::Consent;
 use super::preview::Preview;
 use super::unusable;
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, say};
 use crate::repo::{self, Desk};
-use crate::site::Address;
+use crate::site::{Address, shelf};
 
 /// Which rollout, of which site, and whose keys.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,12 @@ pub(crate) struct Place {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Agreement {
     /// How many devices to reckon with when saying what it does
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000,
+        allow_negative_numbers = true
+    )]
     pub(crate) devices: u64,
     /// Do it without being asked
     #[arg(long)]
@@ -51,6 +56,7 @@ pub(crate) struct Work {
     /// `latest.json`.
     pub(crate) file: String,
     pub(crate) package: PackageName,
+    pub(crate) consent: Consent,
     pub(crate) now: Timestamp,
 }
 
@@ -60,9 +66,14 @@ impl Place {
         format!("{}.json", self.channel)
     }
 
-    /// Looks at the site.
-    pub(crate) async fn open(&self) -> Result<Work, Failure> {
-        let mut desk = Desk::open(self.site.open()?, self.keys.as_deref()).await?;
+    /// Looks at the site. Where nobody is asked, other publishers wait from here on: an order that looked
+    /// before it had its turn would be refused for what came in between.
+    pub(crate) async fn open(&self, consent: Consent) -> Result<Work, Failure> {
+        let (site, keys) = (self.site.open()?, self.keys.as_deref());
+        let mut desk = match consent {
+            Consent::Given => Desk::hold(site, keys).await?,
+            Consent::Asked | Consent::Nobody => Desk::open(site, keys).await?,
+        };
         let file = self.file();
         let bytes = desk.manifest(&file).await?;
         let place = desk.site().store().place(&file);
@@ -92,8 +103,16 @@ impl Place {
             document,
             file,
             package,
+            consent,
             now: runtime_store::now(),
         })
+    }
+}
+
+impl Agreement {
+    /// How consent to the change is given.
+    pub(crate) fn consent(&self, json: bool) -> Consent {
+        Consent::of(self.yes, json)
     }
 }
 
@@ -132,19 +151,75 @@ impl Work {
         if self.desk.published(&self.package, version).await? {
             return Ok(());
         }
-        let described = if self.desk.signed() {
-            " and described by its repository"
+        let (packument, _) = shelf::load(self.desk.site(), &self.package).await?;
+        let package = &self.package;
+        Err(if packument.has(version) {
+            Failure::new(
+                "not-published",
+                format_args!(
+                    "{package}@{version} is published, but the repository does not describe it: no device \
+                     that trusts the repository could get it"
+                ),
+                "Publish the same tarball again: `refit publish SITE TGZ --keys DIR`.",
+            )
         } else {
-            ""
+            Failure::new(
+                "not-published",
+                format_args!("{package}@{version} is not published on this site"),
+                "Publish it first: `refit publish SITE TGZ`.",
+            )
+        })
+    }
+
+    /// That devices can get what a signed manifest names. What stops something is not held up by that:
+    /// the words say it.
+    async fn check_named(&self, change: &Change, stops: bool) -> Result<Option<String>, Failure> {
+        let manifest = change.after.manifest();
+        let named = [Some(&manifest.version), manifest.usable_stable()];
+        for version in named.into_iter().flatten().filter(|_| self.desk.signed()) {
+            match self.must_be_published(version).await {
+                Err(failure) if !stops => return Err(failure),
+                Err(failure) => return Ok(Some(format!("{}.", failure.message))),
+                Ok(()) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing is changed, because it is so already or cannot be. A change that was stopped before its
+    /// last write is finished all the same: the plain file is put right.
+    async fn answer(self, error: RampError) -> Result<Answer, Failure> {
+        let mended = match self.consent {
+            Consent::Nobody => Vec::new(),
+            Consent::Given | Consent::Asked => self.desk.mend(self.now).await?,
         };
-        Err(Failure::new(
-            "not-published",
-            format_args!(
-                "{}@{version} is not published{described} on this site",
-                self.package
-            ),
-            "Publish it first: `refit publish SITE TGZ`.",
-        ))
+        let so_already = error.is_nothing_to_do() || error == RampError::NotHalted;
+        let nothing = error.is_nothing_to_do();
+        let failure = Failure::from(error);
+        let put_right = format!(
+            "Put {} right: what is signed was ahead of it.",
+            mended.join(", ")
+        );
+        if mended.is_empty() {
+            if !nothing {
+                return Err(failure);
+            }
+            let json =
+                json!({ "outcome": "nothing", "package": self.package, "reason": failure.message });
+            return Ok(Answer::nothing_to_do(json, failure.message));
+        }
+        if !so_already {
+            say(&put_right);
+            return Err(failure);
+        }
+        let json = json!({
+            "outcome": "mended",
+            "package": self.package,
+            "file": self.file,
+            "mended": mended,
+            "reason": failure.message,
+        });
+        Ok(Answer::done(json).words(format!("{}.\n{put_right}", failure.message)))
     }
 
     /// Shows a change, asks, and makes it. `verb` is its code, `done` what is said when it is made,
@@ -155,13 +230,10 @@ impl Work {
         told: Told<'_>,
     ) -> Result<Answer, Failure> {
         let change = match change {
-            Err(error) if error.is_nothing_to_do() => {
-                let failure = Failure::from(error);
-                let json = json!({ "outcome": "nothing", "package": self.package, "reason": failure.message });
-                return Ok(Answer::nothing_to_do(json, failure.message));
-            }
-            change => change?,
+            Err(error) => return self.answer(error).await,
+            Ok(change) => change,
         };
+        let unnamed = self.check_named(&change, told.stops).await?;
         // What follows the registry alone gets what is everyone's; other channels have no say in it.
         let mut latest = None;
         if let Some(version) = change.everyones().filter(|_| self.file == "latest.json")
@@ -170,6 +242,7 @@ impl Work {
             latest = Some(version.clone());
         }
         let mut also = told.also;
+        also.extend(unnamed);
         if let Some(version) = &latest
             && self.desk.latest(&self.package).await?.as_ref() != Some(version)
         {
@@ -183,8 +256,11 @@ impl Work {
             also,
         };
         let words = format!("{}:\n{}", told.title, preview.words());
-        let consent = Consent::of(told.agreement.yes, told.json);
-        if !consent.get((!told.json).then_some(&words), "Do this?")? {
+        self.desk.check_clock(self.now)?;
+        if !self
+            .consent
+            .get((!told.json).then_some(&words), "Do this?")?
+        {
             let json = json!({ "outcome": "declined", "package": self.package });
             return Ok(Answer::nothing_to_do(json, "Nothing was changed."));
         }
@@ -223,6 +299,8 @@ pub(crate) struct Told<'a> {
     pub(crate) done: String,
     /// What else it does, in sentences.
     pub(crate) also: Vec<String>,
+    /// Whether it stops something, so that nothing about other versions may stand in its way.
+    pub(crate) stops: bool,
     /// How it is agreed to.
     pub(crate) agreement: &'a Agreement,
     /// Whether a program reads.

@@ -244,6 +244,19 @@ fn switches_are_named() {
     let off = told("REFIT_NO_AUTO_UPDATE");
     assert_eq!(gate(&off, "updates")["verdict"], "closed");
     assert_eq!(gate(&off, "updates")["source"], "REFIT_NO_AUTO_UPDATE");
+    // Its turn has come, and nothing happens all the same.
+    let output = refit()
+        .args(["explain", "--json", "--at", "2026-06-13T09:00:00Z"])
+        .args(device.globals())
+        .env("REFIT_NO_AUTO_UPDATE", "1")
+        .output()
+        .unwrap();
+    let off: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&off["decision"], &off["reason"]),
+        (&json!("hold"), &json!("updates-off")),
+        "{off}"
+    );
 }
 
 #[test]
@@ -301,6 +314,23 @@ fn what_waits_is_judged_and_what_failed_is_named() {
     // Another device never had it.
     let (_, told) = device.ask(&["explain", "--manifest", &file, "--device", "device-a"]);
     assert_eq!(told["decision"], "stage");
+}
+
+#[test]
+fn a_file_that_does_not_end_is_not_read_to_its_end() {
+    let room = Room::new();
+    let file = room.at("large.json");
+    fs::write(&file, vec![b' '; (1 << 20) + 1]).unwrap();
+    let mut files = vec![file.as_str()];
+    if cfg!(unix) {
+        files.push("/dev/zero");
+    }
+    for file in files {
+        let (code, told) = json_of(&["explain", "--manifest", file]);
+        assert_eq!((code, &told["error"]["kind"]), (1, &json!("file")));
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains("larger than"), "{message}");
+    }
 }
 
 #[test]

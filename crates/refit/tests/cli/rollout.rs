@@ -121,7 +121,7 @@ fn a_halt_puts_back_and_a_resume_goes_on() {
     let halted = manifest(&room);
     assert_eq!(halted["halted"]["version"], "1.1.0");
     let (code, told) = tell(&room, &["halt", "--yes"]);
-    assert_eq!((code, &told["error"]["kind"]), (1, &json!("halted")));
+    assert_eq!((code, &told["outcome"]), (3, &json!("nothing")));
     assert_eq!(tell(&room, &["promote", "--all", "--yes"]).0, 1);
 
     change(&room, &["resume"]);
@@ -190,15 +190,89 @@ fn nothing_is_changed_before_somebody_agrees() {
         told["error"]["hint"].as_str().unwrap().contains("--yes"),
         "{told}"
     );
+    assert_eq!(manifest(&room), before);
+    // All of them would change something.
+    change(&room, &["start", "1.1.0", "--plan", PLAN]);
+    let before = manifest(&room);
     for order in [
         &["halt"][..],
         &["promote", "--all"],
         &["recall", "1.1.0", "--to", "1.0.0"],
+        &["start", "1.2.0", "--plan", PLAN],
     ] {
         let (code, told) = tell(&room, order);
-        assert_ne!(code, 0, "{told}");
+        assert_eq!(
+            (code, &told["error"]["kind"]),
+            (2, &json!("usage")),
+            "{told}"
+        );
     }
     assert_eq!(manifest(&room), before);
+}
+
+/// What a person at a terminal sees who gives this answer, and how it ends.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(args: &[&str], answer: &str) -> (Option<i32>, String) {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Command, Stdio};
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let mut ours = fs::File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let child = Command::new(crate::support::REFIT)
+        .args(args)
+        .stdin(Stdio::from(theirs.try_clone().unwrap()))
+        .stderr(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .spawn();
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut answered = false;
+    // The terminal ends with the last who has it open.
+    while let Ok(read) = ours.read(&mut buffer) {
+        seen.extend(&buffer[..read]);
+        if read == 0 {
+            break;
+        }
+        if !answered && String::from_utf8_lossy(&seen).contains("[y/N]") {
+            ours.write_all(answer.as_bytes()).unwrap();
+            answered = true;
+        }
+    }
+    let code = child.unwrap().wait().unwrap().code();
+    (code, String::from_utf8(seen).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_at_a_terminal_is_asked() {
+    let room = site();
+    let site = room.at("site");
+    let start = args(&site, &["start", "1.1.0", "--plan", PLAN]);
+    let before = manifest(&room);
+    for no in ["n\n", "\n", "\u{4}"] {
+        let (code, seen) = at_a_terminal(&start, no);
+        assert_eq!(code, Some(3), "{no:?}: {seen}");
+        assert!(seen.contains("300 may have 1.1.0 now"), "{seen}");
+        assert!(seen.contains("Nothing was changed."), "{seen}");
+        assert_eq!(manifest(&room), before, "{no:?}");
+    }
+    let (code, seen) = at_a_terminal(&start, "y\n");
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("Started demo@1.1.0"), "{seen}");
+    assert_eq!(manifest(&room)["version"], "1.1.0");
+    // With --yes nobody is.
+    let (code, seen) = at_a_terminal(&[&args(&site, &["halt"])[..], &["--yes"]].concat(), "n\n");
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(!seen.contains("[y/N]"), "{seen}");
 }
 
 #[test]
@@ -266,6 +340,7 @@ fn a_plan_that_cannot_be_meant_is_wrong_usage() {
         ("30%,30%@12h,40%@12h", "not later than"),
         ("0.001%", "finer than 0.01%"),
         ("30", "not a percentage"),
+        ("-5%", "not a percentage"),
     ] {
         refit()
             .args(args(&site, &["start", "1.1.0", "--yes", "--plan", plan]))
@@ -276,6 +351,9 @@ fn a_plan_that_cannot_be_meant_is_wrong_usage() {
     }
     for order in [
         &["promote", "--to", "0%"][..],
+        &["promote", "--to", "-5%"],
+        &["status", "--devices", "-5"],
+        &["halt", "--devices", "-5"],
         &["promote", "--to", "60%", "--all"],
         &["promote"],
         &["recall", "1.1.0"],
@@ -286,6 +364,76 @@ fn a_plan_that_cannot_be_meant_is_wrong_usage() {
     ] {
         refit().args(args(&site, order)).assert().code(2).stdout("");
     }
+}
+
+#[test]
+fn nobody_is_told_to_halt() {
+    let room = site();
+    refit()
+        .args(args(&room.at("site"), &["promote", "--to", "0%"]))
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("refit rollout halt"));
+}
+
+#[test]
+fn what_is_so_already_is_nothing_to_do() {
+    let room = site();
+    let start = ["start", "1.1.0", "--plan", PLAN, "--notes", "Faster."];
+    change(&room, &start);
+    let before = manifest(&room);
+    let (code, told) = tell(&room, &[&start[..], &["--yes"]].concat());
+    assert_eq!((code, &told["outcome"]), (3, &json!("nothing")), "{told}");
+    let other = ["start", "1.1.0", "--plan", "1%", "--yes"];
+    let (code, told) = tell(&room, &other);
+    assert_eq!((code, &told["error"]["kind"]), (1, &json!("started")));
+    assert_eq!(manifest(&room), before);
+}
+
+#[test]
+fn devices_are_sent_to_what_was_everyones_only() {
+    let room = site();
+    room.publish(&[Package::new("demo", "1.3.0")]);
+    change(&room, &["start", "1.2.0", "--plan", "1%,99%@24h"]);
+    change(&room, &["halt"]);
+    change(&room, &["start", "1.3.0", "--plan", "1%,99%@24h"]);
+    // 1.2.0 was halted, and 1.1.0 never started.
+    for to in ["1.2.0", "1.1.0", "1.3.0"] {
+        let order = ["recall", "1.0.0", "--to", to, "--yes"];
+        let (code, told) = tell(&room, &order);
+        assert_eq!(
+            (code, &told["error"]["kind"]),
+            (1, &json!("not-out")),
+            "{told}"
+        );
+    }
+    change(&room, &["promote", "--all"]);
+    let (_, told) = tell(&room, &["recall", "1.3.0", "--to", "1.2.0", "--yes"]);
+    assert_eq!(told["error"]["kind"], "not-out", "{told}");
+    change(&room, &["recall", "1.3.0", "--to", "1.0.0"]);
+    assert_eq!(latest(&room), "1.0.0");
+
+    let (code, told) = tell(&room, &["halt", "--yes"]);
+    assert_eq!(
+        (code, &told["error"]["kind"]),
+        (1, &json!("the-only-one")),
+        "who ran 1.3.0 would be left with what is bundled: {told}"
+    );
+    assert_eq!(manifest(&room)["version"], "1.0.0");
+}
+
+#[test]
+fn the_first_rollout_is_not_older_than_what_everyone_has() {
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0"), Package::new("demo", "1.4.0")]);
+    assert_eq!(latest(&room), "1.4.0");
+    let (code, told) = tell(&room, &["start", "1.0.0", "--plan", "100%", "--yes"]);
+    assert_eq!(
+        (code, &told["error"]["kind"]),
+        (1, &json!("not-newer")),
+        "{told}"
+    );
+    assert_eq!(latest(&room), "1.4.0");
 }
 
 #[test]
@@ -446,10 +594,12 @@ fn several_packages_need_a_name_and_channels_have_files_of_their_own() {
         (1, &json!("manifest")),
         "{told}"
     );
+    let hint = told["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("--channel"), "{hint}");
 }
 
-#[test]
-fn a_signed_site_needs_its_keys() {
+/// A signed site on which three versions are published and nothing is started, and its keys.
+fn signed() -> (Room, String) {
     let room = Room::new();
     let (site, keys) = (room.at("site"), room.at("keys"));
     refit().args(["keys", "new", &keys]).assert().success();
@@ -457,11 +607,212 @@ fn a_signed_site_needs_its_keys() {
         .args(["repo", "init", &site, "--keys", &keys])
         .assert()
         .success();
-    for version in ["1.0.0", "1.1.0"] {
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
         let tgz = Package::new("demo", version).tgz(&room.path());
         let publish = ["publish", &site, "--keys", &keys];
         refit().args(publish).arg(tgz).assert().success();
     }
+    (room, keys)
+}
+
+#[test]
+fn a_change_stopped_before_its_last_write_is_finished_by_its_repetition() {
+    let (room, keys) = signed();
+    let file = room.site().join("latest.json");
+    let with_keys = ["--keys", keys.as_str()];
+    for order in [
+        &["start", "1.0.0", "--plan", "100%"][..],
+        &["start", "1.1.0", "--plan", PLAN],
+        &["promote", "--to", "60%"],
+        &["halt"],
+        &["resume"],
+        &["recall", "1.1.0", "--to", "1.0.0"],
+        &["recall", "1.1.0", "--undo"],
+    ] {
+        let before = fs::read(&file).ok();
+        let order = [order, &with_keys].concat();
+        change(&room, &order);
+        let signed = fs::read(&file).unwrap();
+        match &before {
+            Some(before) => fs::write(&file, before).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        // Nobody agreed to anything: nothing is written.
+        assert_ne!(tell(&room, &order).0, 0, "{order:?}");
+        assert_eq!(fs::read(&file).ok(), before, "{order:?}");
+        let told = change(&room, &order);
+        assert_eq!(told["outcome"], "mended", "{told}");
+        assert_eq!(told["mended"], json!(["latest.json"]));
+        assert_eq!(fs::read(&file).unwrap(), signed, "{order:?}");
+        assert_ne!(tell(&room, &[&order[..], &["--yes"]].concat()).0, 0);
+    }
+}
+
+#[test]
+fn what_is_wanted_at_once_waits_for_its_turn_and_is_done() {
+    let (room, keys) = signed();
+    let with_keys = ["--keys", keys.as_str()];
+    change(
+        &room,
+        &[&["start", "1.0.0", "--plan", "100%"][..], &with_keys].concat(),
+    );
+    change(
+        &room,
+        &[&["start", "1.1.0", "--plan", PLAN][..], &with_keys].concat(),
+    );
+    let site = room.at("site");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..6 {
+                    let refresh = ["repo", "refresh", &site, "--keys", &keys];
+                    refit().args(refresh).assert().success();
+                }
+            });
+        }
+        for _ in 0..3 {
+            change(&room, &[&["halt"][..], &with_keys].concat());
+            change(&room, &[&["resume"][..], &with_keys].concat());
+        }
+    });
+}
+
+#[test]
+fn only_what_the_repository_describes_is_named_by_what_is_signed() {
+    let room = Room::new();
+    let (site, keys) = (room.at("site"), room.at("keys"));
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    refit().args(["keys", "new", &keys]).assert().success();
+    refit()
+        .args(["repo", "init", &site, "--keys", &keys])
+        .assert()
+        .success();
+    let publish = |version: &str| {
+        let tgz = Package::new("demo", version).tgz(&room.path());
+        refit()
+            .args(["publish", &site, "--keys", &keys])
+            .arg(tgz)
+            .assert()
+            .success();
+    };
+    publish("1.1.0");
+    let start = |version: &str| {
+        tell(
+            &room,
+            &["start", version, "--plan", "10%", "--yes", "--keys", &keys],
+        )
+    };
+    // 1.0.0 is what the tag says that the others have.
+    for version in ["1.0.0", "1.1.0"] {
+        let (code, told) = start(version);
+        let error = &told["error"];
+        assert_eq!(
+            (code, &error["kind"]),
+            (1, &json!("not-published")),
+            "{told}"
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("demo@1.0.0 is published, but the repository does not describe it"),
+            "{message}"
+        );
+        assert!(error["hint"].as_str().unwrap().contains("--keys"));
+    }
+    let (code, told) = tell(&room, &["status"]);
+    assert_eq!((code, &told["version"]), (3, &Value::Null));
+    refit()
+        .args(args(&site, &["status"]))
+        .assert()
+        .code(3)
+        .stderr(predicate::str::contains(
+            "get nothing until `refit rollout start`",
+        ));
+    publish("1.0.0");
+    assert_eq!(start("1.1.0").0, 0);
+}
+
+#[test]
+fn a_status_says_what_its_signatures_are_worth() {
+    let (room, keys) = signed();
+    let site = room.at("site");
+    let start = ["start", "1.0.0", "--plan", "100%", "--keys", &keys];
+    change(
+        &room,
+        &[&start[..], &["--notes", "a\u{1b}]52;c;eA==\u{7}b\rc"]].concat(),
+    );
+    let status = |more: &[&str]| {
+        let output = refit()
+            .args(args(&site, &["status"]))
+            .args(more)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, table, words) = status(&[]);
+    assert_eq!(code, Some(0));
+    assert!(table.contains("Signed until"), "{table}");
+    assert!(table.contains(r"a\u{1b}]52;c;eA==\u{7}b\u{d}c"), "{table}");
+    assert!(!table.contains('\u{1b}') && !table.contains('\r'));
+    assert!(words.contains("Not verified"), "{words}");
+    let (_, table, words) = status(&["--keys", &keys]);
+    assert!(table.contains("then its timestamp expires"), "{table}");
+    assert_eq!(words, "");
+    assert_eq!(tell(&room, &["status"]).1["expired"], false);
+
+    for (file, role) in [("timestamp.json", "timestamp"), ("1.root.json", "root")] {
+        let file = room.site().join("repo/metadata").join(file);
+        let whole = fs::read(&file).unwrap();
+        let mut value: Value = serde_json::from_slice(&whole).unwrap();
+        value["signed"]["expires"] = "2020-06-12T08:00:00Z".into();
+        fs::write(&file, value.to_string()).unwrap();
+        let (_, _, words) = status(&[]);
+        let wanted = format!("{role} expired at 2020-06-12T08:00:00Z");
+        assert!(words.contains(&wanted), "{words}");
+        let (_, told) = tell(&room, &["status"]);
+        assert_eq!(told["expires"][role], "2020-06-12T08:00:00Z", "{told}");
+        assert_eq!(told["expired"], true);
+        fs::write(&file, whole).unwrap();
+    }
+    // A plain site has no signatures.
+    let plain = crate::rollout::site();
+    let (_, told) = tell(&plain, &["status"]);
+    assert_eq!(
+        (&told["expires"], &told["expired"]),
+        (&json!({}), &json!(false))
+    );
+}
+
+#[test]
+fn the_first_version_published_is_the_first_that_is_rolled_out() {
+    for plan in ["100%", "100%@1h"] {
+        let room = Room::new();
+        let (site, keys) = (room.at("site"), room.at("keys"));
+        refit().args(["keys", "new", &keys]).assert().success();
+        refit()
+            .args(["repo", "init", &site, "--keys", &keys])
+            .assert()
+            .success();
+        let tgz = Package::new("demo", "1.1.0").tgz(&room.path());
+        refit()
+            .args(["publish", &site, "--keys", &keys])
+            .arg(tgz)
+            .assert()
+            .success();
+        assert_eq!(latest(&room), "1.1.0", "npm needs a `latest`");
+        change(&room, &["start", "1.1.0", "--plan", plan, "--keys", &keys]);
+        assert_eq!(manifest(&room)["version"], "1.1.0");
+        assert_eq!(manifest(&room).get("stable"), None, "{plan}");
+    }
+}
+
+#[test]
+fn a_signed_site_needs_its_keys() {
+    let (room, keys) = signed();
     let start = ["start", "1.0.0", "--plan", "100%", "--yes"];
     let (code, told) = tell(&room, &start);
     assert_eq!(

@@ -86,9 +86,31 @@ fn a_picture_is_drawn_and_the_size_is_the_tarballs() {
 }
 
 #[test]
+fn a_folder_is_no_tarball() {
+    let room = Room::new();
+    refit()
+        .args(["simulate", "--plan", "100%", "--tarball", &room.at("site")])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(predicate::str::contains("is not a file"));
+}
+
+#[test]
+fn one_device_is_one() {
+    refit()
+        .args(["simulate", "--plan", "100%", "--devices", "1"])
+        .assert()
+        .success()
+        .stderr(predicate::str::starts_with("1 device, each"));
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     for (args, why) in [
         (&["--plan", "30%,70%"][..], "needs a delay"),
+        (&["--plan", "-5%"], "not a percentage"),
+        (&["--plan", "100%", "--devices", "-5"], "-5"),
         (&["--plan", "100%", "--polls", "1s"], "from 1m to 24h"),
         (&["--plan", "100%", "--size", "big"], "a size is"),
         (&["--plan", "100%", "--hours", "0"], "1..=240"),

@@ -180,11 +180,9 @@ pub fn start(
         });
     }
     let Some(document) = document else {
-        // Everyone has it, or something newer: no batch of them waits for it.
-        let at_once = wish.critical || wish.plan.admitted(0) == Share::ALL;
+        // That it has what is started already is no reason: the first version published is the tag's.
         if let Some(present) = wish.known.as_ref()
-            && !wish.version.is_newer_than(present)
-            && !(at_once && wish.version == *present)
+            && present.is_newer_than(&wish.version)
         {
             return Err(RampError::NotNewer {
                 version: wish.version.clone().into(),

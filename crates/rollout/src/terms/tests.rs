@@ -18,7 +18,23 @@ fn terms(change: impl FnOnce(&mut serde_json::Value)) -> Terms {
     .unwrap()
 }
 
-fn judge(terms: &Terms, version: &str, gated: bool, now: &str, past: bool) -> Result<(), Blocked> {
+fn judge(
+    terms: &Terms,
+    version: &str,
+    gated: bool,
+    now: &str,
+    by_person: bool,
+) -> Result<(), Blocked> {
+    judge_by(terms, version, gated, now, (by_person, false))
+}
+
+fn judge_by(
+    terms: &Terms,
+    version: &str,
+    gated: bool,
+    now: &str,
+    (by_person, experimental): (bool, bool),
+) -> Result<(), Blocked> {
     let version = version.parse().unwrap();
     let waiting = Waiting {
         version: &version,
@@ -28,7 +44,8 @@ fn judge(terms: &Terms, version: &str, gated: bool, now: &str, past: bool) -> Re
     let by = Launcher {
         device: Some("device-a"),
         now: at(now),
-        past_the_gate: past,
+        by_person,
+        experimental,
     };
     terms.judge(&waiting, &by)
 }
@@ -51,6 +68,17 @@ fn what_a_person_staged_or_starts_is_not_gated() {
     let terms = terms(|_| {});
     assert_eq!(judge(&terms, "1.0.1", false, BEFORE, false), Ok(()));
     assert_eq!(judge(&terms, "1.0.1", true, BEFORE, true), Ok(()));
+}
+
+#[test]
+fn a_device_that_waits_for_no_turn_does_not_start_what_was_halted() {
+    let terms = terms(|_| {});
+    let experimental = |version| judge_by(&terms, version, true, BEFORE, (false, true));
+    assert_eq!(experimental("1.0.1"), Ok(()));
+    assert_eq!(experimental("1.0.2"), Err(Blocked::Withdrawn));
+    // A person who names it has the last word.
+    let by_person = judge_by(&terms, "1.0.2", true, BEFORE, (true, true));
+    assert_eq!(by_person, Ok(()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::args::Globals;
 use crate::failure::Failure;
+use crate::rollouts::notes::read_at_most;
 use crate::rollouts::unusable;
 
 const NO_STORE: &str = "another device's store is not looked at";
@@ -198,7 +199,7 @@ impl Scene {
 
     /// With this manifest in place of what was heard.
     pub(super) fn read_manifest(&mut self, file: &Path) -> Result<(), Failure> {
-        let bytes = std::fs::read(file).map_err(|error| Failure::file("read", file, &error))?;
+        let bytes = read_at_most(file)?;
         let shown = file.display().to_string();
         let manifest = Manifest::parse(&bytes, &self.package_of(&bytes)?)
             .map_err(|error| unusable(&shown, &error.into()))?;

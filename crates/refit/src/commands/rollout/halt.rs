@@ -9,7 +9,7 @@ use crate::rollouts::work::{Agreement, Place, Told};
 /// Stop letting devices have the version
 ///
 /// What was everyone's before is the newest again. Who runs the version keeps it (`recall` takes it
-/// back); who has it staged and has never run it does not run it.
+/// back); who has it staged and has never run it does not run it, unless a person asked for it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Halt {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Resume {
 
 impl Halt {
     pub(super) async fn run(self, json: bool) -> Result<Answer, Failure> {
-        let work = self.place.open().await?;
+        let work = self.place.open(self.agreement.consent(json)).await?;
         let document = work.document()?;
         let change = ramp::halt(document, work.now);
         let outlook = Outlook::of(document.manifest(), work.now);
@@ -48,6 +48,7 @@ impl Halt {
             title: format!("Halting {}@{version} at {}", work.package, outlook.now),
             done: format!("Halted {}@{version} at {}", work.package, outlook.now),
             also,
+            stops: true,
             agreement: &self.agreement,
             json,
         };
@@ -57,7 +58,7 @@ impl Halt {
 
 impl Resume {
     pub(super) async fn run(self, json: bool) -> Result<Answer, Failure> {
-        let work = self.place.open().await?;
+        let work = self.place.open(self.agreement.consent(json)).await?;
         let document = work.document()?;
         let change = ramp::resume(document, work.now);
         let halted = document.halted().map(|halted| &halted.version);
@@ -70,6 +71,7 @@ impl Resume {
             title: format!("Resuming {}@{version}", work.package),
             done: format!("Resumed {}@{version}", work.package),
             also: Vec::new(),
+            stops: false,
             agreement: &self.agreement,
             json,
         };

@@ -1,7 +1,7 @@
 //! `refit rollout promote`: more devices at once.
 
 use rollout::Share;
-use rollout::ramp;
+use rollout::ramp::{self, PlanError};
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -15,7 +15,7 @@ pub(crate) struct Promote {
     #[command(flatten)]
     place: Place,
     /// How many devices in all, such as 60%
-    #[arg(long, value_name = "SHARE", value_parser = share, required_unless_present = "all")]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true, required_unless_present = "all")]
     to: Option<Share>,
     /// Every device
     #[arg(long, conflicts_with = "to")]
@@ -26,7 +26,7 @@ pub(crate) struct Promote {
 
 impl Promote {
     pub(super) async fn run(self, json: bool) -> Result<Answer, Failure> {
-        let work = self.place.open().await?;
+        let work = self.place.open(self.agreement.consent(json)).await?;
         let document = work.document()?;
         let to = self.to.unwrap_or(Share::ALL);
         let change = ramp::promote(document, to, work.now);
@@ -36,6 +36,7 @@ impl Promote {
             title: format!("Promoting {}@{version} to {to}", work.package),
             done: format!("Promoted {}@{version} to {to}", work.package),
             also: Vec::new(),
+            stops: false,
             agreement: &self.agreement,
             json,
         };
@@ -44,5 +45,11 @@ impl Promote {
 }
 
 fn share(text: &str) -> Result<Share, String> {
-    ramp::parse_share(text).map_err(|error| error.to_string())
+    ramp::parse_share(text).map_err(|error| match error {
+        PlanError::Nobody(text) => {
+            format!("`{text}` is nobody; `refit rollout halt` stops letting devices in")
+        }
+        PlanError::Empty => "a percentage like `60%` is needed".to_owned(),
+        error => error.to_string(),
+    })
 }

@@ -1,11 +1,12 @@
 //! `refit rollout recall`: a version must no longer run.
 
-use rollout::Version;
-use rollout::ramp;
+use rollout::ramp::{self, Change, Document, Outlook};
+use rollout::{Share, Version};
 
 use crate::failure::Failure;
 use crate::output::Answer;
-use crate::rollouts::work::{Agreement, Place, Told};
+use crate::rollouts::words;
+use crate::rollouts::work::{Agreement, Place, Told, Work};
 
 /// Take a version back from the devices that run it
 ///
@@ -31,7 +32,7 @@ pub(crate) struct Recall {
 
 impl Recall {
     pub(super) async fn run(self, json: bool) -> Result<Answer, Failure> {
-        let work = self.place.open().await?;
+        let work = self.place.open(self.agreement.consent(json)).await?;
         let document = work.document()?;
         let (package, version) = (&work.package, &self.version);
         let Some(to) = &self.to else {
@@ -40,9 +41,8 @@ impl Recall {
                 outcome: "recall-undone",
                 title: format!("Taking back the recall of {package}@{version}"),
                 done: format!("{package}@{version} is no longer recalled"),
-                also: vec![format!(
-                    "Devices that still have {version} may run it again."
-                )],
+                also: vec![undone(&work, version)],
+                stops: true,
                 agreement: &self.agreement,
                 json,
             };
@@ -50,10 +50,10 @@ impl Recall {
         };
         work.must_be_published(to).await?;
         let change = ramp::recall(document, version, to, work.now);
-        let mut also = vec![format!(
-            "Every device that runs {version} goes to {to}, or to its bundled version, at its next launch \
-             after it heard of this."
-        )];
+        let mut also = Vec::new();
+        if let Ok(change) = &change {
+            also.push(moves(document, change, version, self.agreement.devices));
+        }
         if !work.desk.published(package, version).await? {
             also.push(format!(
                 "{version} is not published on this site; is it the version that you mean?"
@@ -70,11 +70,49 @@ impl Recall {
         let told = Told {
             outcome: "recalled",
             title: format!("Recalling {package}@{version}"),
-            done: format!("Recalled {package}@{version}; devices go to {to}"),
+            done: format!("Recalled {package}@{version}"),
             also,
+            stops: true,
             agreement: &self.agreement,
             json,
         };
         work.make(change, told).await
     }
+}
+
+/// How many devices move, and where to.
+fn moves(before: &Document, change: &Change, version: &Version, devices: u64) -> String {
+    let manifest = before.manifest();
+    let halted = before.halted().filter(|it| it.version == *version);
+    // Whatever is older than the newest may have been everyone's.
+    let share = match halted {
+        Some(halted) => halted.share(),
+        None if manifest.version == *version => Outlook::of(manifest, change.at).now,
+        None => Share::ALL,
+    };
+    let outlook = change.outlook();
+    let newest = &outlook.version;
+    let to = match &outlook.meanwhile {
+        _ if outlook.now == Share::ALL => newest.to_string(),
+        Some(stable) if outlook.now == Share::NONE => stable.to_string(),
+        Some(stable) => format!("{newest} where that is theirs already, else to {stable}"),
+        None => newest.to_string(),
+    };
+    format!(
+        "Of {}, at most {} may run {version}. At the next launch after they heard of this they go to {to}; \
+         to the bundled version until that is there.",
+        words::devices(devices),
+        words::count(words::of(share, devices)),
+    )
+}
+
+fn undone(work: &Work, version: &Version) -> String {
+    let newest = work.document.as_ref().map(|it| &it.manifest().version);
+    let others = match newest {
+        Some(newest) if newest != version => {
+            format!("; the others go on with {newest}, until {version} is started again")
+        }
+        _ => String::new(),
+    };
+    format!("Devices that still have {version} may run it again at their next start{others}.")
 }

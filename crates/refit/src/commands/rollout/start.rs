@@ -7,8 +7,8 @@ use rollout::{Plan, Share, Version};
 
 use crate::failure::Failure;
 use crate::output::Answer;
-use crate::rollouts::plan_arg;
 use crate::rollouts::work::{Agreement, Place, Told, Work};
+use crate::rollouts::{plan_arg, read_notes};
 
 /// Let a published version out, batch by batch
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Start {
     #[arg(value_name = "VERSION")]
     version: Version,
     /// Who waits how long; 100% is everyone at once
-    #[arg(long, value_parser = plan_arg)]
+    #[arg(long, value_parser = plan_arg, allow_hyphen_values = true)]
     plan: Plan,
     /// What is new, for the people who use the app
     #[arg(long, value_name = "TEXT", conflicts_with = "notes_file")]
@@ -46,15 +46,8 @@ pub(crate) struct Start {
 
 impl Start {
     pub(super) async fn run(self, json: bool) -> Result<Answer, Failure> {
-        let notes = match &self.notes_file {
-            None => self.notes,
-            Some(file) => Some(
-                std::fs::read_to_string(file)
-                    .map_err(|error| Failure::file("read", file, &error))?,
-            ),
-        };
-        let notes = notes.map(|text| text.trim_end().to_owned());
-        let work = self.place.open().await?;
+        let notes = read_notes(self.notes, self.notes_file.as_deref())?;
+        let work = self.place.open(self.agreement.consent(json)).await?;
         work.must_be_published(&self.version).await?;
         if let Some(stable) = &self.stable {
             work.must_be_published(stable).await?;
@@ -67,7 +60,7 @@ impl Start {
             package: work.package.clone(),
             version: self.version.clone(),
             plan: self.plan.clone(),
-            notes: notes.filter(|text| !text.is_empty()),
+            notes,
             critical: self.critical,
             stable: self.stable.clone(),
             known,
@@ -86,6 +79,7 @@ impl Start {
             title: format!("Starting {package}@{version} by {}", plan_text(&self.plan)),
             done: format!("Started {package}@{version}"),
             also,
+            stops: false,
             agreement: &self.agreement,
             json,
         };

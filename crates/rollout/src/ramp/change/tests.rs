@@ -144,23 +144,22 @@ fn what_the_others_may_have_can_be_decided() {
 
 #[test]
 fn before_there_is_a_document_nothing_starts_below_what_everyone_has() {
-    let first = |version: &str, plan: &str, critical| {
+    let first = |version: &str, plan: &str| {
         let wish = Start {
             known: Some(v("1.4.0")),
             plan: parse_plan(plan).unwrap(),
-            critical,
             ..wish(version)
         };
         start(None, &wish, at("12T08:00:00"))
     };
-    for (version, plan) in [("1.2.0", "100%"), ("1.2.0", "10%"), ("1.4.0", "10%")] {
-        let error = first(version, plan, false).unwrap_err();
+    for (version, plan) in [("1.2.0", "100%"), ("1.2.0", "10%")] {
+        let error = first(version, plan).unwrap_err();
         assert_eq!(error.kind(), "not-newer", "{version} {plan}");
     }
-    // That it is everyone's is so already, and is what a site begins with.
-    assert!(first("1.4.0", "100%", false).is_ok());
-    assert!(first("1.4.0", "10%", true).is_ok());
-    assert!(first("1.5.0", "10%", false).is_ok());
+    // The first version published is named by the tag, and is what a site begins with.
+    assert!(first("1.4.0", "100%").is_ok());
+    assert!(first("1.4.0", "10%").is_ok());
+    assert!(first("1.5.0", "10%").is_ok());
 }
 
 #[test]
