@@ -363,8 +363,11 @@ fn pointer_passes(facts: &Facts<'_>, stored: &Stored) -> Result<Choice, WhyNot> 
         return Ok(choice);
     }
     // Before its attempts: that it may not run now is no verdict on it.
-    let past_the_gate = facts.asked == Asked::ByPerson || facts.shell.experimental;
-    facts.ruling.judge(pointer, trial, past_the_gate)?;
+    let by_person = facts.asked == Asked::ByPerson;
+    let experimental = facts.shell.experimental;
+    facts
+        .ruling
+        .judge(pointer, trial, by_person, experimental)?;
     if stored.elsewhere {
         return Err(WhyNot::OnTrialElsewhere);
     }

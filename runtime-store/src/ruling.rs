@@ -53,7 +53,8 @@ impl Ruling {
         &self,
         pointer: &Pointer,
         trial: &Trial,
-        past_the_gate: bool,
+        by_person: bool,
+        experimental: bool,
     ) -> Result<(), Blocked> {
         let Some(terms) = &self.terms else {
             return Ok(());
@@ -68,7 +69,8 @@ impl Ruling {
             &Launcher {
                 device: self.device.as_deref(),
                 now: self.now,
-                past_the_gate,
+                by_person,
+                experimental,
             },
         )
     }
@@ -114,7 +116,7 @@ impl Snapshot {
         }
         let trial = pointer.trial.as_ref().filter(|it| it.is_undecided())?;
         Ruling::of(self.terms.clone(), self.device.clone(), shell, now)
-            .judge(pointer, trial, shell.experimental)
+            .judge(pointer, trial, false, shell.experimental)
             .err()
     }
 }
