@@ -66,6 +66,21 @@ impl Inner {
         self.stage_named(&word, candidate, from, older).await
     }
 
+    /// What the repository that is followed signed of `version`.
+    pub(crate) async fn described(&self, version: &Version) -> Result<Integrity, UpdateError> {
+        let package = self.source.package();
+        let Some(site) = self.followed.site() else {
+            return Err(UpdateError::NotSigned {
+                what: format!("version {version} of {package}"),
+                site: "nobody".to_owned(),
+            });
+        };
+        let now = self.corrected(None, self.now());
+        let asking = site.described(package, version, now);
+        let description = self.stager.unless_stopped(asking).await??;
+        Ok(description.integrity)
+    }
+
     async fn stage_named(
         &self,
         word: &Word,

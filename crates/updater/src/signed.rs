@@ -208,6 +208,23 @@ impl Site {
         })
     }
 
+    /// The signed description of `version` without asking anybody, where it is kept, else as the host
+    /// has it now. `now` is what expiry is judged at where the host is asked.
+    pub(crate) async fn described(
+        &self,
+        package: &PackageName,
+        version: &Version,
+        now: Timestamp,
+    ) -> Result<Description, UpdateError> {
+        if let Ok(Some(kept)) = self.trust.kept().await
+            && let Ok(description) = self.describe(&kept, package, version).await
+        {
+            return Ok(description);
+        }
+        let repository = self.trust.refresh(Arc::clone(&self.fetch), now).await?;
+        self.describe(&repository, package, version).await
+    }
+
     pub(crate) fn not_signed(&self, what: String) -> UpdateError {
         UpdateError::NotSigned {
             what,

@@ -285,6 +285,17 @@ impl Updater {
         }
     }
 
+    /// The sha512 that is signed for `version`: as it is kept here, or else as the host has it now.
+    /// For orders by name where what is followed is signed.
+    ///
+    /// # Errors
+    ///
+    /// [`UpdateError::NotSigned`] where the repository does not name it, or none is followed at all;
+    /// [`UpdateError::Trust`] where it is not kept and the host cannot be asked or is not believed.
+    pub async fn described(&self, version: &Version) -> Result<Integrity, UpdateError> {
+        Box::pin(self.0.described(version)).await
+    }
+
     /// The present state and every later one.
     pub fn status(&self) -> watch::Receiver<UpdaterStatus> {
         self.0.status.subscribe()

@@ -7,6 +7,7 @@ use super::*;
 use crate::{By, Mode, Outcome, Wanted};
 
 mod bytes;
+mod stored;
 
 #[path = "../../../trust/tests/support/mod.rs"]
 #[expect(dead_code, reason = "its own stories need all of it")]
