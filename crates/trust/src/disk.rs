@@ -2,9 +2,11 @@
 //! `docs/formats/trust-store.md` describes it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,11 +22,20 @@ const TARGETS: &str = "targets";
 const NEW: &str = "new";
 const SCHEMA: u64 = 1;
 
+/// How long another process may hold the lock. It does for milliseconds, unless it was stopped in
+/// the middle or waits for a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest pause between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The trust store of one app.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     dir: PathBuf,
     durable: Durable,
+    /// How long the lock is waited for.
+    patience: Duration,
 }
 
 /// One generation as it was read.
@@ -53,6 +64,7 @@ impl Disk {
         Self {
             dir,
             durable: Durable::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -64,7 +76,7 @@ impl Disk {
     pub(crate) fn read(&self) -> Result<Option<Stored>, TrustError> {
         let _shared = self.shared()?;
         let Some(generation) = self.generations()?.pop_last() else {
-            return Ok(None);
+            return self.never_held().map(|()| None);
         };
         let folder = self.folder(generation);
         let path = folder.join(CONTENTS);
@@ -190,10 +202,33 @@ impl Disk {
         };
         let mut found = BTreeSet::new();
         for entry in entries {
-            let name = entry.map_err(failed)?.file_name();
-            found.extend(name.to_str().and_then(|name| name.parse::<u64>().ok()));
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.parse::<u64>().ok());
+            // A number that is no generation's own name, or not a folder, is somebody else's.
+            found.extend(number.filter(|number| {
+                name.to_str() == Some(&*number.to_string()) && entry.path().is_dir()
+            }));
         }
         Ok(found)
+    }
+
+    /// Targets are kept only after a generation was: where there are some and it is gone, what this
+    /// device had seen is lost, and to begin anew would believe in older versions again.
+    fn never_held(&self) -> Result<(), TrustError> {
+        let targets = self.dir.join(TARGETS);
+        let mut kept = match fs::read_dir(&targets) {
+            Ok(kept) => kept,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(TrustError::disk("read the folder", &targets, error)),
+        };
+        match kept.next() {
+            None => Ok(()),
+            Some(_) => Err(TrustError::damaged(
+                &self.dir,
+                "it holds targets, and the folder with what was verified is missing",
+            )),
+        }
     }
 
     fn drop_quietly(&self, path: &Path) {
@@ -208,7 +243,7 @@ impl Disk {
         let failed = |error| TrustError::disk("lock", &path, error);
         match File::open(&path) {
             Ok(file) => {
-                file.lock_shared().map_err(failed)?;
+                self.locked(&path, || file.try_lock_shared())?;
                 Ok(Some(file))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -225,13 +260,41 @@ impl Disk {
             }
         }
         let path = self.dir.join(LOCK);
-        OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|error| TrustError::disk("lock", &path, error))
+            .map_err(|error| TrustError::disk("lock", &path, error))?;
+        self.locked(&path, || file.try_lock())?;
+        Ok(file)
+    }
+
+    /// Tries for the lock until it is there or patience ends: whoever was stopped while holding it
+    /// must not keep anybody from checking, or from closing the app.
+    fn locked(
+        &self,
+        path: &Path,
+        attempt: impl Fn() -> Result<(), TryLockError>,
+    ) -> Result<(), TrustError> {
+        // The system has no lock call that gives up, so it is tried again and again.
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match attempt() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => {
+                    return Err(TrustError::disk("lock", path, error));
+                }
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= self.patience => {
+                    return Err(TrustError::Busy {
+                        path: path.to_owned(),
+                    });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(PAUSE);
+        }
     }
 }
 

@@ -122,10 +122,10 @@ pub enum TrustError {
         /// The system's words.
         why: String,
     },
-    /// Other processes kept changing the trust store.
-    #[error("{path} is being changed by another process")]
+    /// Another process holds the trust store's lock, or keeps changing it.
+    #[error("another process keeps {path} to itself")]
     Busy {
-        /// The trust store.
+        /// The lock, or the trust store.
         path: PathBuf,
     },
 }
@@ -220,7 +220,11 @@ impl TrustError {
                 store_of(path).display()
             ),
             Self::Disk { .. } => "Check the data folder's permissions and free space.".into(),
-            Self::Busy { .. } => "Check again once the other check is done.".into(),
+            Self::Busy { path } => format!(
+                "Check again once the other check is done. If this stays, a stopped process holds {}: \
+                 end it, or start the machine again.",
+                path.display()
+            ),
         }
     }
 }

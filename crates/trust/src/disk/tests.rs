@@ -220,3 +220,57 @@ fn writers_wait_for_each_other_and_readers_see_whole_generations() {
         });
     });
 }
+
+#[test]
+fn who_holds_the_lock_and_never_lets_go_is_not_waited_for_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = at(dir.path());
+    disk.patience = Duration::from_millis(5);
+    let named = BTreeSet::new();
+    assert_eq!(disk.commit(0, &files("old"), &named).unwrap(), Some(1));
+    let lock = disk.dir.join(LOCK);
+    let stopped = File::open(&lock).unwrap();
+    stopped.lock().unwrap();
+    let busy = TrustError::Busy { path: lock.clone() };
+    assert_eq!(disk.read().unwrap_err(), busy);
+    assert_eq!(
+        disk.commit(1, &files("new"), &named).unwrap_err(),
+        busy.clone()
+    );
+    assert_eq!(disk.keep("00", b"x").unwrap_err(), busy.clone());
+    assert!(busy.hint().contains(&lock.display().to_string()));
+    assert!(!busy.is_refusal());
+    // Who only reads keeps nobody from reading.
+    stopped.unlock().unwrap();
+    stopped.lock_shared().unwrap();
+    assert_eq!(disk.read().unwrap().unwrap().files, files("old"));
+    assert_eq!(disk.commit(1, &files("new"), &named).unwrap_err(), busy);
+    stopped.unlock().unwrap();
+    assert_eq!(disk.commit(1, &files("new"), &named).unwrap(), Some(2));
+}
+
+#[test]
+fn a_store_that_lost_what_was_verified_is_no_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = at(dir.path());
+    let named = BTreeSet::new();
+    assert_eq!(disk.commit(0, &files("old"), &named).unwrap(), Some(1));
+    disk.keep("00", b"x").unwrap();
+    fs::remove_dir_all(disk.folder(1)).unwrap();
+    let error = disk.read().unwrap_err();
+    assert_eq!(error.kind(), "trust-damaged");
+    assert!(error.hint().contains("remove"), "{}", error.hint());
+}
+
+#[test]
+fn what_only_looks_like_a_generation_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = at(dir.path());
+    let named = BTreeSet::new();
+    assert_eq!(disk.commit(0, &files("old"), &named).unwrap(), Some(1));
+    fs::write(disk.dir.join("99999999999"), b"").unwrap();
+    fs::create_dir(disk.dir.join("007")).unwrap();
+    fs::create_dir(disk.dir.join("+8")).unwrap();
+    assert_eq!(disk.read().unwrap().unwrap().generation, 1);
+    assert_eq!(disk.commit(1, &files("new"), &named).unwrap(), Some(2));
+}
