@@ -317,7 +317,8 @@ fn told(findings: &Findings<'_>, decision: &Decision) -> Explanation {
     let gates = gates::all(findings, version.as_ref());
     let next = gates
         .iter()
-        .filter(|gate| gate.verdict == Verdict::Closed)
+        // Where there is nothing to do, no gate opens onto anything.
+        .filter(|gate| gate.verdict == Verdict::Closed && kind != "none")
         .filter_map(|gate| {
             let at = gate.opens_at.filter(|at| *at > now)?;
             Some(Opening {

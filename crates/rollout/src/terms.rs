@@ -74,6 +74,10 @@ pub enum Blocked {
         /// Since then.
         since: Timestamp,
     },
+    /// Only signed versions are believed, and none that is signed has these bytes, as far as known.
+    NotSigned,
+    /// Only signed versions are believed, and what their publisher last said is not known here.
+    Unheard,
 }
 
 impl Blocked {
@@ -84,6 +88,8 @@ impl Blocked {
             Self::Held { .. } => "held",
             Self::Withdrawn => "withdrawn",
             Self::Expired { .. } => "expired",
+            Self::NotSigned => "not-signed",
+            Self::Unheard => "unheard",
         }
     }
 }
@@ -100,6 +106,12 @@ impl fmt::Display for Blocked {
             Self::Expired { since } => write!(
                 f,
                 "was allowed by a signed manifest that expired at {since}, and no newer one was heard"
+            ),
+            Self::NotSigned => f.write_str(
+                "was staged before this app believed signed versions only, or from elsewhere, and nobody vouches for it",
+            ),
+            Self::Unheard => f.write_str(
+                "waits until its publisher is heard again: what was last said is not kept here",
             ),
         }
     }

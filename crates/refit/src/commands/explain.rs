@@ -31,7 +31,7 @@ pub(crate) struct Explain {
     /// A manifest: latest.json [default: what this device heard last]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// The version that the device runs [default: what the next start of this one would run]
+    /// The version that the device runs [default: what runs here; for another device, what is bundled]
     #[arg(long, value_name = "VERSION")]
     current: Option<Version>,
 }

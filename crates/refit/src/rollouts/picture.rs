@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_long_plan_is_cut_where_it_is_drawn_and_named_in_full() {
         assert_eq!(short("30%,70%@2h"), "30%,70%@2h");
-        let all: Vec<_> = (0..12).map(|n| format!("8%@{}h30m", n)).collect();
+        let all: Vec<_> = (0..12).map(|n| format!("8%@{n}h30m")).collect();
         let cut = short(&all.join(","));
         assert!(cut.len() < HEADING + 20, "{cut}");
         assert!(

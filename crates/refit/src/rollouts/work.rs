@@ -230,7 +230,7 @@ impl Work {
         told: Told<'_>,
     ) -> Result<Answer, Failure> {
         let change = match change {
-            Err(error) => return self.answer(error).await,
+            Err(error) => return Box::pin(self.answer(error)).await,
             Ok(change) => change,
         };
         let unnamed = self.check_named(&change, told.stops).await?;
@@ -283,7 +283,7 @@ impl Work {
             bytes: change.after.bytes(),
             latest: latest.map(|version| (package, version)),
         };
-        self.desk.publish_manifest(written, self.now).await?;
+        Box::pin(self.desk.publish_manifest(written, self.now)).await?;
         Ok(Answer::done(json).words(told.done))
     }
 }

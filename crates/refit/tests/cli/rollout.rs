@@ -423,6 +423,34 @@ fn devices_are_sent_to_what_was_everyones_only() {
 }
 
 #[test]
+fn a_recall_says_who_goes_where() {
+    let room = site();
+    room.publish(&[Package::new("demo", "0.9.0")]);
+    let site = room.at("site");
+    let moves = |version: &str, to: &str| {
+        let order = ["recall", version, "--to", to, "--yes"];
+        let output = refit().args(args(&site, &order)).output().unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{words}");
+        let line = words.lines().find(|line| line.contains("may run"));
+        line.unwrap().to_owned()
+    };
+    change(&room, &["start", "1.1.0", "--plan", PLAN]);
+    assert_eq!(
+        moves("0.9.0", "1.0.0"),
+        "Of 1,000 devices, at most 1,000 may run 0.9.0. At the next launch after they heard of this they \
+         go to 1.1.0 where that is theirs already, else to 1.0.0; to the bundled version until that is there."
+    );
+    assert!(moves("1.1.0", "1.0.0").starts_with("Of 1,000 devices, at most 300 may run 1.1.0."));
+    change(&room, &["start", "1.2.0", "--plan", "100%"]);
+    room.publish(&[Package::new("demo", "0.8.0")]);
+    assert!(
+        moves("0.8.0", "1.0.0").contains("they go to 1.2.0;"),
+        "nobody goes to 1.0.0"
+    );
+}
+
+#[test]
 fn the_first_rollout_is_not_older_than_what_everyone_has() {
     let room = Room::new();
     room.publish(&[Package::new("demo", "1.0.0"), Package::new("demo", "1.4.0")]);

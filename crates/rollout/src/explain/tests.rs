@@ -151,6 +151,15 @@ fn whoever_waits_is_told_until_when_and_why() {
 }
 
 #[test]
+fn who_has_the_newest_already_waits_for_nothing() {
+    let mut scene = Scene::new(&json!({}));
+    scene.running = v("1.0.1");
+    let told = scene.explain();
+    assert_eq!(came_to(&told), ("none", "not-newer"));
+    assert_eq!((verdict(&told, "turn"), told.next), (Verdict::Closed, None));
+}
+
+#[test]
 fn meanwhile_it_may_have_what_is_stable() {
     let mut scene = Scene::new(&json!({}));
     scene.running = v("0.9.0");
