@@ -202,6 +202,17 @@ struct Findings<'a> {
     blocked: Option<Blocked>,
 }
 
+impl<'a> Findings<'a> {
+    /// What runs here, or is staged, and must not run. Where the next start is what counts as running,
+    /// that has been passed over already.
+    fn recalled_here(&self) -> Option<&'a Version> {
+        let manifest = &self.facts.terms?.manifest;
+        let pointed = self.facts.pointer.map(|pointer| pointer.version);
+        let mut here = [self.facts.running, pointed].into_iter().flatten();
+        here.find(|version| manifest.recalls(version))
+    }
+}
+
 /// What every gate says, and what a check that nobody asks for would come to.
 pub fn explain(facts: &ExplainFacts<'_>) -> Explanation {
     let now = match facts.built {

@@ -367,6 +367,21 @@ fn a_plan_that_cannot_be_meant_is_wrong_usage() {
 }
 
 #[test]
+fn what_is_missing_is_named_with_its_alternative() {
+    let room = site();
+    for (order, both) in [
+        (&["promote"][..], "--to <SHARE>|--all"),
+        (&["recall", "1.1.0"], "--to <VERSION>|--undo"),
+    ] {
+        refit()
+            .args(args(&room.at("site"), order))
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains(both));
+    }
+}
+
+#[test]
 fn nobody_is_told_to_halt() {
     let room = site();
     refit()

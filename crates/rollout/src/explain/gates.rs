@@ -116,14 +116,14 @@ fn recall(findings: &Findings<'_>) -> Gate {
     let facts = findings.facts;
     let says = match facts.terms.map(|terms| &terms.manifest) {
         None => (Idle, "no manifest recalls anything".to_owned()),
-        Some(manifest) => recalled(manifest, facts.running, facts.pin),
+        Some(manifest) => recalled(manifest, findings.recalled_here(), facts.pin),
     };
     gate("recall", facts.sources.terms, says)
 }
 
 fn recalled(
     manifest: &Manifest,
-    running: Option<&Version>,
+    here: Option<&Version>,
     pin: Option<&Version>,
 ) -> (Verdict, String) {
     let stable = manifest.usable_stable();
@@ -131,10 +131,9 @@ fn recalled(
     let newest = pin.unwrap_or(&manifest.version);
     if manifest.recalls(newest) {
         (Closed, format!("{newest} was recalled by its publisher"))
-    } else if let Some(running) = running.filter(|running| manifest.recalls(running)) {
-        let why = format!(
-            "{running}, which runs here, was recalled: the next launch goes to {to} or newer"
-        );
+    } else if let Some(here) = here {
+        let why =
+            format!("{here}, which is here, was recalled: the next launch goes to {to} or newer");
         (Open, why)
     } else {
         (Open, format!("{newest} is not recalled"))

@@ -73,17 +73,14 @@ fn expired_or_blocked(findings: &Findings<'_>, decision: &Decision) -> Option<He
     Some(("hold", blocked.reason(), message))
 }
 
-/// Whoever runs what must not run goes to what need not be newer.
+/// Whoever has what must not run goes to what need not be newer.
 fn recalled_here(findings: &Findings<'_>, decision: &Decision) -> Option<Headline> {
-    let facts = findings.facts;
-    let running = facts
-        .running
-        .filter(|running| facts.terms.is_some_and(|it| it.manifest.recalls(running)))?;
+    let here = findings.recalled_here()?;
     let version = decision.version()?;
     let taken = matches!(findings.offer, Offer::Take { .. });
-    (taken && decision.kind() == "stage" && !version.is_newer_than(running)).then(|| {
+    (taken && decision.kind() == "stage" && !version.is_newer_than(here)).then(|| {
         let message =
-            format!("Version {running}, which runs here, was recalled: {version} takes its place");
+            format!("Version {here}, which is here, was recalled: {version} takes its place");
         (decision.kind(), decision.reason(), message)
     })
 }

@@ -252,8 +252,15 @@ fn what_is_recalled_is_named_with_what_comes_instead() {
     assert_eq!(verdict(&told, "newer"), Verdict::Open);
     assert_eq!(
         told.message,
-        "Version 1.0.0, which runs here, was recalled: 0.9.5 takes its place"
+        "Version 1.0.0, which is here, was recalled: 0.9.5 takes its place"
     );
+
+    // The same where what is recalled was passed over, so that it no longer counts as running.
+    scene.pointer = Some((v("1.0.0"), Integrity::from_digest([3; 64]), None));
+    scene.running = v("0.9.0");
+    let told = scene.explain();
+    assert!(told.message.contains("which is here"), "{}", told.message);
+    assert!(gate(&told, "recall").why.contains("goes to 0.9.5"));
 
     scene.pointer = Some((v("1.0.0"), Integrity::from_digest([3; 64]), Some(Gated::No)));
     let told = scene.explain();

@@ -1,5 +1,6 @@
 //! `refit rollout promote`: more devices at once.
 
+use clap::ArgGroup;
 use rollout::Share;
 use rollout::ramp::{self, PlanError};
 
@@ -11,14 +12,15 @@ use crate::rollouts::work::{Agreement, Place, Told};
 ///
 /// The others keep their turns. Nobody who may have it already loses it.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("whom").args(["to", "all"]).required(true))]
 pub(crate) struct Promote {
     #[command(flatten)]
     place: Place,
     /// How many devices in all, such as 60%
-    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true, required_unless_present = "all")]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
     to: Option<Share>,
     /// Every device
-    #[arg(long, conflicts_with = "to")]
+    #[arg(long)]
     all: bool,
     #[command(flatten)]
     agreement: Agreement,

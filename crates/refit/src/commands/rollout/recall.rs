@@ -1,5 +1,6 @@
 //! `refit rollout recall`: a version must no longer run.
 
+use clap::ArgGroup;
 use rollout::ramp::{self, Change, Document, Outlook};
 use rollout::{Share, Version};
 
@@ -10,21 +11,22 @@ use crate::rollouts::work::{Agreement, Place, Told, Work};
 
 /// Take a version back from the devices that run it
 ///
-/// It is not offered to anybody, and who runs it goes to the version behind --to, or to the bundled one, at
-/// the next launch. The recall is over when it is undone; then the version may run again and, to be
-/// offered again, has to be started again.
+/// It is not offered to anybody, and who runs it goes to the newest that is theirs, else to the version behind
+/// --to, or to the bundled one, at the next launch. The recall is over when it is undone; then the version may
+/// run again and, to be offered again, has to be started again.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").args(["to", "undo"]).required(true))]
 pub(crate) struct Recall {
     #[command(flatten)]
     place: Place,
     /// The version
     #[arg(value_name = "VERSION")]
     version: Version,
-    /// What devices go to instead; everyone may have it
-    #[arg(long, value_name = "VERSION", required_unless_present = "undo")]
+    /// What devices go to instead: everyone's, or once everyone's
+    #[arg(long, value_name = "VERSION")]
     to: Option<Version>,
     /// Take the recall back
-    #[arg(long, conflicts_with = "to")]
+    #[arg(long)]
     undo: bool,
     #[command(flatten)]
     agreement: Agreement,
