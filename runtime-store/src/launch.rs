@@ -16,7 +16,7 @@ use crate::lease::{InUse, Lease};
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, VersionId};
 use crate::record::Record;
-use crate::ruling::{self, Ruling};
+use crate::ruling;
 use crate::shell::{Asked, Shell};
 use crate::store::{bundled_after, look};
 use crate::transition::{self, MOST_CRASHES, Soaked};
@@ -116,7 +116,7 @@ impl Store {
             asked,
             named: &named,
             bad: &bad,
-            ruling: &Ruling::load(layout, shell, now),
+            ruling: &self.ruling(shell, now),
             failures,
             cannot_write: None,
         };

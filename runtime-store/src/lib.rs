@@ -40,6 +40,7 @@ mod error;
 mod failure;
 mod files;
 mod fingerprints;
+mod heard;
 mod journal;
 mod launch;
 mod layout;

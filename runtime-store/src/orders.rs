@@ -62,7 +62,7 @@ impl Store {
         let pointer = Pointer::load_for_change(self.layout(), now)?;
         let ruled = Ruled {
             shell,
-            ruling: Ruling::load(self.layout(), shell, now),
+            ruling: self.ruling(shell, now),
         };
         match order {
             RollBack::Person => self.back_to_previous(lock, &ruled, pointer, true, now),

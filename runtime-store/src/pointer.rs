@@ -69,6 +69,10 @@ pub struct Trial {
     /// Whether it was staged without anybody asking for it, so that a rollout's turn counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gated: bool,
+    /// Whether a signed repository vouched for its bytes when it was staged, or later. A shell that
+    /// believes signed versions only launches no other for the first time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     /// What newer shells wrote here; kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -222,6 +226,7 @@ impl Trial {
             crashes: 0,
             soaked_seconds: 0,
             gated: false,
+            signed: false,
             extra: Map::new(),
         }
     }

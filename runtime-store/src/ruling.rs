@@ -15,31 +15,31 @@ use crate::small::RELEASES_SCHEMA;
 use crate::store::Snapshot;
 use crate::{Store, device_id, stored};
 
-/// The terms, and by whom and when they are judged. Without terms everything passes.
+/// The terms, and by whom and when they are judged. Without terms everything passes, unless only
+/// what is signed may.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ruling {
+    /// Those that count for this shell.
     terms: Option<Terms>,
     device: Option<String>,
     /// Corrected.
     now: Timestamp,
+    signed_only: bool,
 }
 
 impl Ruling {
-    /// Reads what is on disk; changes nothing and takes no lock.
-    pub(crate) fn load(layout: &Layout, shell: &Shell, clock: Timestamp) -> Self {
-        Self::of(terms(layout), device_id::known(layout), shell, clock)
-    }
-
     pub(crate) fn of(
         terms: Option<Terms>,
         device: Option<String>,
         shell: &Shell,
         clock: Timestamp,
     ) -> Self {
+        let terms = terms.filter(|terms| shell.counts(terms));
         Self {
             now: Terms::corrected(terms.as_ref(), clock, shell.built_at),
             terms,
             device,
+            signed_only: shell.signed_only,
         }
     }
 
@@ -56,8 +56,15 @@ impl Ruling {
         by_person: bool,
         experimental: bool,
     ) -> Result<(), Blocked> {
+        if self.signed_only && !trial.signed {
+            return Err(Blocked::NotSigned);
+        }
         let Some(terms) = &self.terms else {
-            return Ok(());
+            return if self.signed_only {
+                Err(Blocked::Unheard)
+            } else {
+                Ok(())
+            };
         };
         let waiting = Waiting {
             version: &pointer.version,
@@ -77,10 +84,10 @@ impl Ruling {
 }
 
 impl Store {
-    /// The last verified manifest, as `releases.json` keeps it. Changes nothing: what is not terms
-    /// reads as none, and stays where it is.
-    pub fn terms(&self) -> Option<Terms> {
-        terms(self.layout())
+    /// Reads what is on disk; changes nothing and takes no lock.
+    pub(crate) fn ruling(&self, shell: &Shell, clock: Timestamp) -> Ruling {
+        let device = device_id::known(self.layout());
+        Ruling::of(self.terms_for(shell), device, shell, clock)
     }
 
     /// The pointer to a `previous` that nothing but a recall stands against, to take the place of
@@ -125,12 +132,13 @@ pub(crate) fn recalls(terms: Option<&Terms>, version: &Version) -> bool {
     terms.is_some_and(|terms| terms.manifest.recalls(version))
 }
 
-/// As [`Store::terms`].
-pub(crate) fn terms(layout: &Layout) -> Option<Terms> {
+/// The terms in `releases.json`. They stand for themselves, so they are read also where a newer
+/// shell wrote the rest.
+pub(crate) fn on_disk(layout: &Layout) -> Option<Terms> {
     let path = layout.releases();
     let why = match files::read_schema::<Value>(&path, RELEASES_SCHEMA) {
-        Ok(Found::Missing | Found::Newer(..)) => return None,
-        Ok(Found::Valid(releases)) => {
+        Ok(Found::Missing) => return None,
+        Ok(Found::Valid(releases) | Found::Newer(_, releases)) => {
             let manifest = releases.get("manifest").filter(|it| !it.is_null())?;
             match Terms::deserialize(manifest) {
                 Ok(terms) => return Some(terms),
@@ -140,7 +148,7 @@ pub(crate) fn terms(layout: &Layout) -> Option<Terms> {
         Ok(Found::Invalid(why)) => why,
         Err(error) => error.to_string(),
     };
-    tracing::warn!(path = %path.display(), why, "what the publisher last said cannot be read, and holds nothing back");
+    tracing::warn!(path = %path.display(), why, "what the publisher last said cannot be read");
     None
 }
 

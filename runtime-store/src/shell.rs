@@ -31,6 +31,11 @@ pub struct Shell {
     pub experimental: bool,
     /// When this shell was built: a clock that is behind it is wrong.
     pub built_at: Timestamp,
+    /// Only what a signed repository vouches for is launched for the first time.
+    pub signed_only: bool,
+    /// Whose terms count, by the name under which they are kept ([`rollout::Terms::source`]);
+    /// nobody's where there is none.
+    pub source: Option<String>,
 }
 
 /// Who wants a launch.

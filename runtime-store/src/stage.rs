@@ -42,6 +42,7 @@ use standing::Standing;
 
 use crate::Store;
 use crate::carry::Carried;
+use crate::heard::Heard;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::record::Record;
@@ -66,6 +67,8 @@ pub struct StagePlan {
     pub older: bool,
     /// Nobody asked for it: before its first launch, this device's turn in the rollout counts.
     pub gated: bool,
+    /// A signed repository vouches for these very bytes.
+    pub signed: bool,
 }
 
 /// What staging a candidate comes to.
@@ -129,6 +132,7 @@ pub struct Staged {
 #[derive(Debug, Clone)]
 struct Order {
     layout: Layout,
+    memory: Heard,
     candidate: Candidate,
     shell: Shell,
     plan: StagePlan,
@@ -146,6 +150,7 @@ impl Store {
     ) -> Result<BeginStage, StageError> {
         let order = Box::new(Order {
             layout: self.layout().clone(),
+            memory: self.memory().clone(),
             candidate: candidate.clone(),
             shell: shell.clone(),
             plan: plan.clone(),
@@ -155,7 +160,7 @@ impl Store {
             tracing::warn!(%error, "leftovers of earlier stagings could not be swept");
         }
         let lock = StoreLock::take(&order.layout)?;
-        let standing = Standing::load(&lock, &order.layout, plan.now)?;
+        let standing = Standing::load(&lock, &order)?;
         if let Some(refusal) = standing.refuse(&lock, &order)? {
             return Ok(refusal);
         }
@@ -164,7 +169,7 @@ impl Store {
         // was judged may have changed by then.
         let whole = take_up::find(&order)?;
         let lock = StoreLock::take(&order.layout)?;
-        let standing = Standing::load(&lock, &order.layout, plan.now)?;
+        let standing = Standing::load(&lock, &order)?;
         if let Some(refusal) = standing.refuse(&lock, &order)? {
             return Ok(refusal);
         }

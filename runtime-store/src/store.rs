@@ -9,11 +9,11 @@ use rollout::{BadEntry, Terms};
 use crate::bad::BadList;
 use crate::choose::{self, Choice, Facts, Named, PassedOver, Source, Stored, WhyNot};
 use crate::files::{self, Found, aside_of};
+use crate::heard::Heard;
 use crate::layout::{Layout, names};
 use crate::lease::InUse;
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Trial};
-use crate::ruling::Ruling;
 use crate::shell::{Asked, Shell};
 use crate::{StoreError, stored};
 
@@ -21,6 +21,7 @@ use crate::{StoreError, stored};
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Arc<Layout>,
+    memory: Heard,
 }
 
 /// A reading of what decides on the next launch.
@@ -43,6 +44,7 @@ impl Store {
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             layout: Arc::new(Layout::open(data)?),
+            memory: Heard::default(),
         })
     }
 
@@ -58,6 +60,18 @@ impl Store {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    pub(crate) fn memory(&self) -> &Heard {
+        &self.memory
+    }
+
+    /// As [`Store::snapshot`], with no terms but those of whom `shell` believes.
+    pub fn snapshot_for(&self, shell: &Shell) -> Snapshot {
+        Snapshot {
+            terms: self.terms_for(shell),
+            ..self.snapshot()
+        }
     }
 
     /// A reading of pointer, bad list, terms and device id that changes nothing.
@@ -116,7 +130,7 @@ impl Store {
             asked: Asked::Passively,
             named: &named,
             bad: &bad,
-            ruling: &Ruling::load(&self.layout, shell, now),
+            ruling: &self.ruling(shell, now),
             failures: &[],
             cannot_write: None,
         };

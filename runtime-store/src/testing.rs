@@ -15,6 +15,8 @@ use crate::{
     transition,
 };
 
+/// Whose terms count there.
+pub(crate) const SOURCE: &str = "https://host.example/latest.json";
 pub(crate) const ENTRY: &str = "dist/cli.js";
 
 /// A store in a folder of its own, and a shell with the bundled version 1.0.0.
@@ -47,6 +49,8 @@ impl Bench {
                 launch_trials: true,
                 experimental: false,
                 built_at: Timestamp::UNIX_EPOCH,
+                signed_only: false,
+                source: Some(SOURCE.to_owned()),
             },
             scratch,
         }
@@ -150,7 +154,7 @@ impl Bench {
     /// What the publisher says, as the updater keeps it; `extra` goes beside the manifest.
     pub(crate) fn hear(&self, manifest: &serde_json::Value, extra: &serde_json::Value) {
         let mut terms = serde_json::json!({
-            "manifest": manifest, "source": "https://host.example/latest.json",
+            "manifest": manifest, "source": SOURCE,
             "verifiedAt": "2020-01-01T00:00:00Z",
         });
         for (key, value) in extra.as_object().into_iter().flatten() {

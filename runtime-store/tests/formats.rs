@@ -79,6 +79,8 @@ impl Device {
                 launch_trials: true,
                 experimental: false,
                 built_at: jiff::Timestamp::UNIX_EPOCH,
+                signed_only: false,
+                source: Some("https://updates.example/repo/".to_owned()),
             },
             _scratch: scratch,
         }

@@ -185,9 +185,16 @@ impl Device {
         }
     }
 
+    /// Pointer, bad list, and the terms of whom this device follows.
+    pub(crate) async fn snapshot(&self) -> Result<runtime_store::Snapshot, Problem> {
+        let local = Arc::clone(&self.0.local);
+        self.on_store(move |store| store.snapshot_for(local.shell()))
+            .await
+    }
+
     /// Reads pointer and bad list again and publishes what follows.
     pub(crate) async fn refresh(&self) {
-        if let Ok(snapshot) = self.on_store(Store::snapshot).await {
+        if let Ok(snapshot) = self.snapshot().await {
             self.0.board.update(|facts| facts.snapshot = snapshot);
         }
     }

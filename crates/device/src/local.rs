@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rollout::{Host, Version};
 use runtime_store::{Choice, Shell, Source, Store};
-use updater::LastCheck;
+use updater::{Follow, LastCheck};
 
 use crate::board::{Facts, compose};
 use crate::status::{BundledVersion, Failure, Status};
@@ -144,6 +144,8 @@ impl Local {
             launch_trials: switches.updates == Updates::On,
             experimental: switches.experimental,
             built_at: built_at(),
+            signed_only: config.trust.is_some(),
+            source: source(config),
             bundled: bundled.clone(),
         };
         let bundled = BundledVersion {
@@ -174,7 +176,11 @@ impl Local {
 
     /// The status of a device whose app is not running, from its files alone; changes nothing.
     pub fn at_rest(&self, last_check: Option<LastCheck>) -> Status {
-        let snapshot = self.store.as_ref().map(Store::snapshot).unwrap_or_default();
+        let snapshot = self
+            .store
+            .as_ref()
+            .map(|store| store.snapshot_for(&self.shell))
+            .unwrap_or_default();
         let trial = snapshot
             .pointer
             .as_ref()
@@ -234,6 +240,18 @@ impl Local {
                 passed_over: Vec::new(),
             },
         }
+    }
+}
+
+/// Whose terms count: of whom the configuration says.
+fn source(config: &Config) -> Option<String> {
+    match (&config.trust, &config.manifest) {
+        (Some(trust), _) => {
+            let site = trust.url.join("..").ok()?;
+            Some(Follow::site_source(&site, &config.channel))
+        }
+        (None, Some(manifest)) => Some(Follow::manifest_source(manifest)),
+        (None, None) => None,
     }
 }
 

@@ -190,7 +190,7 @@ impl Device {
 
     /// The version before, if it was recalled: a roll back passes it over.
     async fn recalled_previous(&self) -> Result<Option<Version>, Problem> {
-        let snapshot = self.on_store(Store::snapshot).await?;
+        let snapshot = self.snapshot().await?;
         let previous = snapshot
             .pointer
             .as_ref()

@@ -153,7 +153,7 @@ async fn follow_state(device: Device, mut state: watch::Receiver<State>) {
             changed
         });
         // The pointer first, so that no status shows a new state beside an old pointer.
-        let snapshot = device.on_store(runtime_store::Store::snapshot).await;
+        let snapshot = device.snapshot().await;
         device.0.board.update(|facts| {
             facts.state = now;
             if let Ok(snapshot) = snapshot {

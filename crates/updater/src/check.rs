@@ -83,6 +83,7 @@ impl Inner {
             now: self.now(),
             older: *older,
             gated,
+            signed: matches!(from, Origin::Signed(_)),
         };
         let report = self.stager.run(candidate, from, &plan).await?;
         if report.outcome == Outcome::Staged {

@@ -22,6 +22,8 @@ fn shell() -> Shell {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        signed_only: false,
+        source: None,
     }
 }
 

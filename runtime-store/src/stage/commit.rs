@@ -21,7 +21,7 @@ pub(super) fn commit(
     let mut discarded = Vec::new();
     let staged = {
         let lock = StoreLock::take(&order.layout)?;
-        let standing = Standing::load(&lock, &order.layout, order.plan.now)?;
+        let standing = Standing::load(&lock, order)?;
         // Fetching took a while; what was decided before it may no longer hold.
         if standing.bad_entry(order).is_some() {
             return Err(StageError::BecameBad {
@@ -118,6 +118,7 @@ pub(super) fn point_at(
     }
     if let Some(trial) = &mut next.trial {
         trial.gated = plan.gated;
+        trial.signed = plan.signed;
     }
     next.save(&order.layout)?;
     Ok(Staged {

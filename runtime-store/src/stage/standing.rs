@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
 use rollout::{BadEntry, Terms, Version};
 
 use super::{BeginStage, Order, StageError};
@@ -22,16 +21,13 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn load(
-        _store: &StoreLock,
-        layout: &Layout,
-        now: Timestamp,
-    ) -> Result<Self, StageError> {
+    pub(super) fn load(_store: &StoreLock, order: &Order) -> Result<Self, StageError> {
+        let layout = &order.layout;
         Ok(Self {
-            pointer: Pointer::load_for_change(layout, now)?,
+            pointer: Pointer::load_for_change(layout, order.plan.now)?,
             // Only read here; a list that cannot be read is set aside by the next launch.
             bad: BadList::read(layout)?.0.entries().cloned().collect(),
-            terms: ruling::terms(layout),
+            terms: order.memory.counting(layout, &order.shell),
         })
     }
 

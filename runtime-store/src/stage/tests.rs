@@ -79,6 +79,7 @@ fn plan() -> StagePlan {
         now: Timestamp::from_second(1_800_000_000).unwrap(),
         older: false,
         gated: false,
+        signed: false,
     }
 }
 
@@ -103,6 +104,8 @@ impl Room {
             launch_trials: true,
             experimental: false,
             built_at: jiff::Timestamp::UNIX_EPOCH,
+            signed_only: false,
+            source: Some("https://host.example/latest.json".into()),
         };
         Self {
             _scratch: scratch,

@@ -25,6 +25,8 @@ pub(crate) fn shell(folder: &Path) -> Shell {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        signed_only: false,
+        source: Some("a test".into()),
     }
 }
 

@@ -69,6 +69,8 @@ impl Device {
             launch_trials: true,
             experimental: false,
             built_at: jiff::Timestamp::UNIX_EPOCH,
+            signed_only: false,
+            source: None,
         };
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();

@@ -140,6 +140,8 @@ fn shell() -> Arc<Shell> {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        signed_only: false,
+        source: None,
     })
 }
 

@@ -207,7 +207,7 @@ fn a_pointer_that_cannot_be_written_leaves_a_whole_version_to_be_taken_up() {
     // Nothing can be renamed over a folder that is not empty.
     let pointer = room.layout().pointer();
     let lock = StoreLock::take(room.layout()).unwrap();
-    let standing = Standing::load(&lock, room.layout(), plan().now).unwrap();
+    let standing = Standing::load(&lock, &whole.order).unwrap();
     fs::create_dir_all(pointer.join("in the way")).unwrap();
     let record = whole.record.clone();
     record.save(room.layout()).unwrap();
@@ -228,6 +228,7 @@ fn a_whole_version_that_changed_since_it_was_looked_at_is_not_taken_up() {
     fs::remove_file(room.layout().pointer()).unwrap();
     let order = Order {
         layout: room.layout().clone(),
+        memory: room.store.memory().clone(),
         candidate: offer.candidate.clone(),
         shell: room.shell.clone(),
         plan: plan(),
@@ -241,7 +242,7 @@ fn a_whole_version_that_changed_since_it_was_looked_at_is_not_taken_up() {
         &|| Record::remove(room.layout(), &staged.version).unwrap(),
     ];
     let lock = StoreLock::take(room.layout()).unwrap();
-    let standing = Standing::load(&lock, room.layout(), plan().now).unwrap();
+    let standing = Standing::load(&lock, &order).unwrap();
     for (change, found) in changes.iter().zip([&found, &now, &now]) {
         change();
         let outcome = take_up::take_up(&lock, &order, &standing, found).unwrap();
