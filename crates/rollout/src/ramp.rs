@@ -11,18 +11,21 @@
 //!
 //! * Fields that are not known here stay as they are, in their place.
 //! * Promoting takes nobody out, and resuming lets in who was in when it was halted.
-//! * What is recalled is neither started, resumed nor named as what to go back to.
+//! * What is recalled is neither started, resumed nor named as what to go back to; nor is what never was
+//!   everyone's named as that.
 
 mod change;
 mod document;
+mod error;
 mod outlook;
 mod plan_text;
 mod recall;
 #[cfg(test)]
 mod testing;
 
-pub use change::{Change, RampError, Start, halt, promote, resume, start};
+pub use change::{Change, Start, halt, promote, resume, start};
 pub use document::{Document, DocumentError, Halted};
+pub use error::RampError;
 pub use outlook::{Outlook, Turn, everyone};
 pub use plan_text::{PlanError, parse_plan, parse_share, plan_text};
 pub use recall::{recall, unrecall};
