@@ -9,6 +9,7 @@ mod looking;
 mod publish;
 mod repo;
 mod rollout;
+mod rollout_signed;
 #[cfg(unix)]
 mod run;
 mod serve;
