@@ -9,6 +9,9 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 /// Have the running app restart its runtime into the version that waits
+///
+/// Where none waits and the running version was recalled by its publisher, it is left for what the
+/// next start would run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Apply {}
 

@@ -28,7 +28,7 @@ pub(crate) struct Bundle {
     /// A dependency of it; without a version, the range that the package itself asks for
     #[arg(long, value_name = "DEP@V")]
     with: Vec<Spec>,
-    /// Put a Node for this system into it
+    /// Put a Node for this system into it, from the same registry
     #[arg(long, value_name = "RANGE")]
     node: Option<String>,
     /// The folder to make or replace
@@ -52,7 +52,11 @@ impl Bundle {
             .await?;
         let node = match &self.node {
             None => None,
-            Some(range) => Some(source.find(&own_node()?, Some(range)).await?),
+            Some(range) => {
+                let package = own_node()?;
+                let found = source.find(&package, Some(range)).await;
+                Some(found.map_err(|failure| no_node(failure, &package))?)
+            }
         };
 
         let there = Manifest::of(&self.into).filter(|it| it.is_whole_in(&self.into));
@@ -142,6 +146,22 @@ fn range_in(package_json: &Map<String, Value>, dependency: &str) -> Option<Strin
         .iter()
         .find_map(|field| package_json.get(*field)?.get(dependency)?.as_str())
         .map(str::to_owned)
+}
+
+/// A registry of one's own need not have npm's packages of Node.
+fn no_node(failure: Failure, package: &PackageName) -> Failure {
+    if failure.kind != "not-found" {
+        return failure;
+    }
+    Failure::new(
+        "no-node",
+        format_args!(
+            "The package {package}, which --node takes Node from, is not on this registry: {}",
+            failure.message
+        ),
+        "Name a registry that has it with --registry, or leave --node out and put a Node into the \
+         folder's bin yourself.",
+    )
 }
 
 /// npm's package of the Node for this system.

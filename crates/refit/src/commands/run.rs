@@ -1,6 +1,6 @@
 //! `refit run`: the supervisor without a window, for servers and kiosks.
 
-use device::{Device, Phase, StagedVersion, Status};
+use device::{Device, Phase, RunningSource, StagedVersion, Status};
 use serde_json::json;
 
 use super::serve::stop_signal;
@@ -11,7 +11,8 @@ use crate::output::{Answer, say, tell};
 
 /// Run the app's runtime without a window, and keep it current, until ctrl-c
 ///
-/// Prints where it serves. `refit apply` restarts it into a version that was staged meanwhile.
+/// Prints where it serves. `refit apply` restarts it into a version that was staged meanwhile. A
+/// version that its publisher recalls goes on until the next start, or until `refit apply`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {}
 
@@ -97,7 +98,16 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
     if let Some(recalled) = &now.recalled_running
         && before.and_then(|it| it.recalled_running.as_ref()) != Some(recalled)
     {
-        news.push(recalled.message.clone());
+        let mut words = recalled.message.clone();
+        // Of the bundled version there is nothing to go back to.
+        if now
+            .running
+            .as_ref()
+            .is_some_and(|it| it.source != RunningSource::Bundled)
+        {
+            words.push_str(" `refit apply` leaves it now.");
+        }
+        news.push(words);
     }
     if let Some(staged) = waiting(now)
         && before.and_then(waiting) != Some(staged)

@@ -2,13 +2,15 @@
 
 use std::io::ErrorKind;
 
-use device::{LastCheck, Local, Mode, Request, Rollout, Store, ask};
+use device::{LastCheck, Local, Mode, Request, Rollout, Store, Updates, ask};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{block_on, local, resolve};
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::{Answer, table};
+use crate::rollouts::words::relative;
 
 /// Show what runs, what waits for a restart, and what failed
 #[derive(Debug, clap::Args)]
@@ -28,7 +30,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
                 at_rest(&local, odd)
             }
         };
-        let table = table(rows(&status, next));
+        let table = table(rows(&status, next, runtime_store::now()));
         let words = status.problems.join("\n");
         let answer = Answer::done(status).data(table);
         Ok(if words.is_empty() {
@@ -75,9 +77,13 @@ fn last_check(store: &Store) -> Result<Option<LastCheck>, String> {
 }
 
 /// `next` is what the next start runs, where nothing runs now.
-fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
+fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push([name.to_owned(), value]);
+    if status.updates == Updates::NoAutoUpdate {
+        let words = "REFIT_NO_AUTO_UPDATE: nothing is looked for unless somebody asks";
+        row("Off", words.to_owned());
+    }
     row(
         "Running",
         status.running.as_ref().map_or_else(
@@ -103,7 +109,7 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
         }
     }
     if let Some(recalled) = &status.recalled_running {
-        row("Recalled", recalled.message.clone());
+        row("Runs on", recalled.message.clone());
     }
     if let Some(previous) = &status.previous {
         row("Previous", previous.to_string());
@@ -116,8 +122,11 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
         );
     }
     if let Some(rollout) = &status.rollout {
-        for (name, value) in rollout_rows(rollout) {
-            row(name, value);
+        for (name, value) in rollout_rows(rollout, now) {
+            // A problem is told once, below the table.
+            if name != TROUBLE || !status.problems.contains(&value) {
+                row(name, value);
+            }
         }
     }
     if let Some(check) = &status.last_check {
@@ -129,13 +138,16 @@ fn rows(status: &device::Status, next: Option<String>) -> Vec<[String; 2]> {
     rows
 }
 
+/// Why nothing newer was heard.
+const TROUBLE: &str = "Trouble";
+
 /// What is rolled out and on whose word. Where no manifest is followed there is nothing to tell.
-fn rollout_rows(rollout: &Rollout) -> Vec<(&'static str, String)> {
+fn rollout_rows(rollout: &Rollout, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    let heard = |at: Option<jiff::Timestamp>| {
+    let heard = |at: Option<Timestamp>| {
         at.map_or_else(
             || "nothing heard yet".to_owned(),
-            |at| format!("heard at {at}"),
+            |at| format!("heard at {}", told(at, now)),
         )
     };
     let whose = match rollout.mode {
@@ -143,8 +155,10 @@ fn rollout_rows(rollout: &Rollout) -> Vec<(&'static str, String)> {
         Mode::Manifest => format!("the publisher's manifest, {}", heard(rollout.verified_at)),
         Mode::Tuf => {
             let valid = match (rollout.expires, rollout.expired) {
-                (Some(at), true) => format!("; expired at {at}: nothing new is started"),
-                (Some(at), false) => format!("; valid until {at}"),
+                (Some(at), true) => {
+                    format!("; expired at {}: nothing new is started", told(at, now))
+                }
+                (Some(at), false) => format!("; valid until {}", told(at, now)),
                 (None, _) => String::new(),
             };
             format!("signed, {}{valid}", heard(rollout.verified_at))
@@ -158,19 +172,27 @@ fn rollout_rows(rollout: &Rollout) -> Vec<(&'static str, String)> {
         let turn = match (rollout.experimental, rollout.eligible_at) {
             (true, _) => "at once (REFIT_EXPERIMENTAL)".to_owned(),
             (false, None) => "for everyone".to_owned(),
-            (false, Some(at)) => format!("this device's turn is at {at} ({bucket})"),
+            (false, Some(at)) => {
+                let comes = if at > now { "is" } else { "came" };
+                format!("this device's turn {comes} at {}, {bucket}", told(at, now))
+            }
         };
         rows.push(("Rollout", format!("{version}, {turn}")));
     }
     rows.push(("Updates", whose));
     if let Some(trouble) = &rollout.trouble {
-        rows.push(("Trouble", trouble.clone()));
+        rows.push((TROUBLE, trouble.clone()));
     }
     if !rollout.recalled.is_empty() {
         let recalled: Vec<_> = rollout.recalled.iter().map(ToString::to_string).collect();
         rows.push(("Recalled", recalled.join(", ")));
     }
     rows
+}
+
+/// A time, and how far away that is.
+fn told(at: Timestamp, now: Timestamp) -> String {
+    format!("{at} ({})", relative(at, now))
 }
 
 #[cfg(test)]
@@ -189,7 +211,8 @@ mod tests {
         for (key, value) in news.as_object().unwrap() {
             rollout[key] = value.clone();
         }
-        rollout_rows(&serde_json::from_value(rollout).unwrap())
+        let now = "2026-06-12T09:00:00Z".parse().unwrap();
+        rollout_rows(&serde_json::from_value(rollout).unwrap(), now)
     }
 
     #[test]
@@ -199,16 +222,22 @@ mod tests {
             [
                 (
                     "Rollout",
-                    "1.2.0, this device's turn is at 2026-06-12T20:00:00Z (bucket 65)".to_owned()
+                    "1.2.0, this device's turn is at 2026-06-12T20:00:00Z (in 11 hours), bucket 65"
+                        .to_owned()
                 ),
                 (
                     "Updates",
-                    "signed, heard at 2026-06-12T08:00:00Z; valid until 2026-06-19T08:00:00Z"
+                    "signed, heard at 2026-06-12T08:00:00Z (1 hour ago); valid until \
+                     2026-06-19T08:00:00Z (in 6 days 23 hours)"
                         .to_owned()
                 ),
                 ("Recalled", "1.1.5, 1.1.6".to_owned()),
             ]
         );
+        let past = rows(&json!({ "eligibleAt": "2026-06-12T08:30:00Z" }));
+        let came =
+            "1.2.0, this device's turn came at 2026-06-12T08:30:00Z (30 minutes ago), bucket 65";
+        assert_eq!(past[0].1, came);
         let stale = rows(&json!({ "expired": true, "trouble": "No answer." }));
         assert!(stale[1].1.contains("expired at 2026-06-19"), "{stale:?}");
         assert_eq!(stale[2], ("Trouble", "No answer.".to_owned()));

@@ -227,6 +227,21 @@ fn what_is_not_there_is_named() {
 }
 
 #[test]
+fn a_registry_without_node_is_told_as_one() {
+    let room = Room::new();
+    room.publish(&[board("1.0.0")]);
+    let served = Served::start(&room.site());
+    let (code, told) = bundle(&room, &served, &["board@1.0.0", "--node", "24"]);
+    let error = &told["error"];
+    assert_eq!((code, &error["kind"]), (1, &json!("no-node")), "{told}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("is not on this registry"), "{told}");
+    assert!(message.contains(&served.url), "{told}");
+    assert!(!error["hint"].as_str().unwrap().contains("package's name"));
+    assert!(!room.path().join("runtime").exists());
+}
+
+#[test]
 fn a_placeholder_in_version_control_does_not_stand_in_the_way() {
     let (room, served) = stocked();
     let dir = room.path().join("runtime");

@@ -222,6 +222,28 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
     let history = std::fs::read_to_string(store.join("history.log")).unwrap();
     assert_eq!(history.matches("\"recalled\"").count(), 1, "{history}");
 
+    // Whoever asks need not wait for that start.
+    say(json!({ "version": "1.1.0" }));
+    assert_eq!(device.ask(&["check"]).0, 3, "it is staged still");
+    let words = device.room.path().join("words-apply");
+    let stderr = std::fs::File::create(&words).unwrap();
+    let running = Running::start_with(&device, stderr.into());
+    assert_eq!(running.body(), "1.1.0");
+    say(json!({ "version": "1.1.0", "recalled": ["1.1.0"] }));
+    assert_eq!(device.ask(&["check"]).0, 3);
+    let leave = "`refit apply` leaves it now.";
+    until(|| std::fs::read_to_string(&words).unwrap().contains(leave));
+    let (code, applied) = device.ask(&["apply"]);
+    assert_eq!(
+        (code, &applied["outcome"], &applied["version"]),
+        (0, &json!("applied"), &json!("1.0.0")),
+        "{applied}"
+    );
+    assert_eq!(applied["reason"], recall);
+    assert_eq!(running.body(), "1.0.0");
+    assert_eq!(device.ask(&["apply"]).0, 3, "it was left already");
+    assert_eq!(running.stop(), Some(0));
+
     // Even the bundled version can be recalled; it runs where nothing newer may.
     say(json!({ "version": "1.1.0", "recalled": ["1.1.0", "1.0.0"] }));
     assert_eq!(device.ask(&["check"]).0, 3);
@@ -230,6 +252,7 @@ fn a_recall_acts_at_the_next_start_and_is_told_once() {
     let status = status_with(&device, "recalledRunning");
     let told = status["recalledRunning"]["message"].as_str().unwrap();
     assert!(told.contains("came with the app"), "{status}");
+    assert_eq!(device.ask(&["apply"]).0, 3, "nothing newer may run");
     assert_eq!(running.stop(), Some(0));
 
     // It is over when the list is.

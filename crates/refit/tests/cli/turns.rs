@@ -53,7 +53,25 @@ fn a_person_is_never_held_back_and_hears_where_this_device_stands() {
         .args(device.globals())
         .assert()
         .success()
-        .stdout(predicate::str::contains("Rollout").and(predicate::str::contains("turn is at")));
+        .stdout(predicate::str::contains("turn is at").and(predicate::str::contains("(in ")));
+    refit()
+        .arg("check")
+        .args(device.globals())
+        .assert()
+        .success()
+        .stderr(
+            predicate::str::is_match(
+                r"is newer\. `refit stage` fetches it\.\nIts turn here is at \S+Z \(in [^)]+\); a timer waits",
+            )
+            .unwrap(),
+        );
+    refit()
+        .arg("check")
+        .args(device.globals())
+        .env("REFIT_EXPERIMENTAL", "1")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("Its turn").not());
 
     let (code, staged) = device.ask(&["stage"]);
     assert_eq!(
@@ -111,6 +129,121 @@ fn a_recalled_version_is_nothing_to_stage_and_does_not_start() {
 }
 
 #[test]
+fn who_had_a_recalled_version_hears_what_takes_its_place() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0"), demo("1.2.0")]);
+    says(&device, &json!({ "version": "1.2.0" }));
+    assert_eq!(device.ask(&["stage"]).0, 0);
+    says(
+        &device,
+        &json!({ "version": "1.1.0", "recalled": ["1.2.0"] }),
+    );
+    refit()
+        .arg("check")
+        .args(device.globals())
+        .assert()
+        .success()
+        .stderr(predicate::str::contains(
+            "Version 1.1.0 takes the place of 1.2.0, which was recalled. `refit stage`",
+        ));
+}
+
+#[test]
+fn a_rollback_past_a_recalled_version_says_why() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0"), demo("1.2.0")]);
+    says(&device, &json!({ "version": "1.2.0" }));
+    assert_eq!(device.ask(&["stage", "1.1.0"]).0, 0);
+    let pointer = device.room.path().join("data/runtime-store/current.json");
+    edit(&pointer, |pointer| pointer["trial"] = Value::Null);
+    assert_eq!(device.ask(&["stage", "1.2.0"]).0, 0);
+    assert_eq!(device.ask(&["status"]).1["previous"], "1.1.0");
+    says(
+        &device,
+        &json!({ "version": "1.2.0", "recalled": ["1.1.0"] }),
+    );
+    assert_eq!(device.ask(&["check"]).0, 3);
+
+    let (code, back) = device.ask(&["rollback"]);
+    assert_eq!((code, &back["version"]), (0, &json!("1.0.0")), "{back}");
+    let why = "Version 1.1.0, which was before it, was recalled by its publisher.";
+    assert!(back["reason"].as_str().unwrap().ends_with(why), "{back}");
+}
+
+/// The site of this device, signed, and a device that follows it.
+fn signs(device: &Device) {
+    let room = &device.room;
+    refit()
+        .args(["keys", "new", &room.at("keys")])
+        .assert()
+        .success();
+    refit()
+        .args(["repo", "init", &room.at("site"), "--keys", &room.at("keys")])
+        .args(["--root-out", &room.at("root.json")])
+        .assert()
+        .success();
+    let url = format!("{}repo/", device.served.url);
+    edit(&room.path().join("refit.json"), |config| {
+        config["trust"] = json!({ "root": "root.json", "url": url });
+    });
+}
+
+#[test]
+fn a_signed_site_without_a_rollout_is_told_as_one() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    signs(&device);
+    for channel in ["latest", "beta"] {
+        edit(&device.room.path().join("refit.json"), |config| {
+            config["channel"] = json!(channel);
+        });
+        let (code, told) = device.ask(&["check"]);
+        let error = &told["error"];
+        assert_eq!((code, &error["kind"]), (1, &json!("no-rollout")), "{told}");
+        let named = format!("no rollout on channel `{channel}`");
+        assert!(
+            error["message"].as_str().unwrap().contains(&named),
+            "{told}"
+        );
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("refit rollout start"), "{told}");
+    }
+}
+
+#[test]
+fn a_repository_that_is_away_is_told_once() {
+    let mut device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    signs(&device);
+    device.served.stop();
+    for args in [&["check"][..], &["stage"]] {
+        let told = refit().args(args).args(device.globals()).output().unwrap();
+        let words = String::from_utf8(told.stderr).unwrap();
+        assert_eq!(told.status.code(), Some(1), "{words}");
+        assert!(words.starts_with("Error: http://"), "{words}");
+        assert_eq!(words.matches("http:").count(), 1, "{words}");
+        assert_eq!(words.lines().count(), 2, "{words}");
+    }
+}
+
+#[test]
+fn who_looks_for_nothing_by_itself_says_so() {
+    let device = idle();
+    let off = r"Off +REFIT_NO_AUTO_UPDATE: nothing is looked for unless somebody asks\n";
+    let off = predicate::str::is_match(off).unwrap();
+    let status = || {
+        let mut command = refit();
+        command.arg("status").args(device.globals());
+        command
+    };
+    status()
+        .env("REFIT_NO_AUTO_UPDATE", "1")
+        .assert()
+        .stdout(off.clone());
+    status().assert().stdout(off.not());
+}
+
+#[test]
 fn without_its_trust_root_a_device_has_no_updates() {
     let device = idle();
     device.room.publish(&[demo("1.1.0")]);
@@ -125,10 +258,20 @@ fn without_its_trust_root_a_device_has_no_updates() {
         // It is sought beside the configuration.
         let message = told["error"]["message"].as_str().unwrap();
         assert!(message.contains(&device.room.at("root.json")), "{told}");
+        let hint = told["error"]["hint"].as_str().unwrap();
+        assert!(hint.contains("refit repo init --root-out"), "{told}");
     }
     assert_eq!(device.next(), "bundled 1.0.0");
     let (_, status) = device.ask(&["status"]);
     assert_eq!(status["rollout"]["mode"], "tuf");
     let problems = status["problems"].to_string();
     assert!(problems.contains("root.json"), "{status}");
+    let told = refit()
+        .arg("status")
+        .args(device.globals())
+        .output()
+        .unwrap();
+    let text = [told.stdout, told.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("there are no updates").count(), 1, "{text}");
 }
