@@ -41,7 +41,8 @@ impl Inner {
         self.stager.unless_stopped(self.decide(by)).await?
     }
 
-    /// Question, answer, decision: at most one request where nothing changed.
+    /// Question, answer, decision. Where nothing changed that is one request at most, and two of a
+    /// signed repository: whether there is a newer root, and the timestamp.
     async fn decide(&self, by: By) -> Result<(CheckReport, Option<Picked>), UpdateError> {
         let device = self.device().await;
         let word = self.hear(by).await?;
@@ -127,6 +128,11 @@ impl Inner {
             .as_ref()
             .map_or(&[][..], |terms| &terms.manifest.recalled);
         let pointer = here.snapshot.pointer.as_ref();
+        // What was staged before anything had to be signed may have other bytes than were signed, under
+        // the same version: then it is as if nothing were staged, and what is signed takes its place.
+        let trial = pointer.and_then(|pointer| pointer.trial.as_ref());
+        let unvouched = self.followed.site().is_some()
+            && trial.is_some_and(|trial| trial.is_undecided() && !trial.signed);
         // As a launch that nobody asks for would judge it by what was heard just now.
         let mut snapshot = here.snapshot.clone();
         snapshot.terms.clone_from(&word.terms);
@@ -136,7 +142,9 @@ impl Inner {
             candidate: None,
             bundled: &self.stager.shell.bundled.version,
             running: here.running.as_ref(),
-            staged: pointer.map(|pointer| (&pointer.version, &pointer.integrity)),
+            staged: pointer
+                .filter(|_| !unvouched)
+                .map(|pointer| (&pointer.version, &pointer.integrity)),
             staged_blocked: blocked,
             bad: &here.snapshot.bad,
             recalled,
@@ -156,7 +164,9 @@ impl Inner {
         };
         facts.candidate = asked.as_ref().map(|(candidate, _)| candidate);
         let decision = rollout::decide(&facts);
-        let older = blocked || pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
+        let older = blocked
+            || unvouched
+            || pointer.is_some_and(|pointer| recalled.contains(&pointer.version));
         let picked = asked
             .filter(|_| matches!(decision, Decision::Stage(..)))
             .map(|(candidate, from)| Picked {
@@ -356,7 +366,7 @@ fn in_words(decision: &Decision, word: &Word, here: &Here) -> String {
 /// What is staged and would not be launched is not said to be ready.
 fn admit_blocked(by: By, blocked: Blocked, report: &mut CheckReport) {
     // A person's own check is all that it takes for a turn that has not come.
-    let counts = by == By::Timer || matches!(blocked, Blocked::Recalled | Blocked::Expired { .. });
+    let counts = by == By::Timer || !matches!(blocked, Blocked::Held { .. } | Blocked::Withdrawn);
     if report.reason == "already-staged"
         && counts
         && let Some(version) = &report.version

@@ -40,6 +40,23 @@ pub(crate) struct Word {
     pub(crate) now: Timestamp,
 }
 
+/// Whose terms count: those of just this source, and not of another package.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    source: Option<String>,
+    signed: bool,
+    package: PackageName,
+}
+
+impl Owner {
+    pub(crate) fn owns(&self, terms: &Terms) -> bool {
+        let package = terms.manifest.package.as_ref();
+        terms.signed == self.signed
+            && self.source.as_ref() == Some(&terms.source)
+            && package.is_none_or(|package| *package == self.package)
+    }
+}
+
 impl Followed {
     pub(crate) fn new(follow: Follow, channel: &str, registry: &Registry) -> Self {
         let (http, timeouts) = (registry.http().clone(), *registry.timeouts());
@@ -52,7 +69,7 @@ impl Followed {
                 latest,
             })),
             Follow::Tuf { trust, site } => {
-                Self::Signed(Box::new(Site::new(trust, site, channel, http, timeouts)))
+                Self::Signed(Box::new(Site::new(trust, &site, channel, http, timeouts)))
             }
         }
     }
@@ -72,21 +89,18 @@ impl Followed {
         }
     }
 
-    /// The kept terms, if they are of just this source, and not of another package.
-    pub(crate) fn own(&self, package: &PackageName, kept: Option<Terms>) -> Option<Terms> {
+    /// Whose terms are this device's own.
+    pub(crate) fn owner(&self, package: &PackageName) -> Owner {
         let source = match self {
-            Self::Registry => return None,
-            Self::Manifest(host) => host.source(),
-            Self::Signed(site) => site.source(),
+            Self::Registry => None,
+            Self::Manifest(host) => Some(host.source()),
+            Self::Signed(site) => Some(site.source()),
         };
-        let signed = self.mode() == Mode::Tuf;
-        kept.filter(|kept| kept.signed == signed && kept.source == source)
-            .filter(|kept| {
-                kept.manifest
-                    .package
-                    .as_ref()
-                    .is_none_or(|it| it == package)
-            })
+        Owner {
+            source,
+            signed: self.mode() == Mode::Tuf,
+            package: package.clone(),
+        }
     }
 
     async fn ask(
@@ -133,14 +147,18 @@ impl Followed {
 }
 
 impl Inner {
-    /// The kept terms, if they are of whom this device follows now.
-    pub(crate) fn own(&self, kept: Option<Terms>) -> Option<Terms> {
-        self.followed.own(self.source.package(), kept)
+    /// The terms that were heard last, here or by another process, of whom this device follows now.
+    pub(crate) async fn kept(&self) -> Option<Terms> {
+        let store = self.stager.store.clone();
+        let terms = blocking(move || store.terms()).await.ok().flatten();
+        let owner = self.followed.owner(self.source.package());
+        terms.filter(|terms| owner.owns(terms))
     }
 
     /// Asks whoever is followed, keeps the answer and shows it.
     pub(crate) async fn hear(&self, by: By) -> Result<Word, UpdateError> {
-        let kept = self.own(self.load().await.manifest);
+        let before = self.load().await.manifest;
+        let kept = self.kept().await;
         let clock = self.now();
         // Not by the floor of what was heard before: no repository has ended before it was signed, and
         // one that was signed by a wrong clock must not stand in the way of its successors.
@@ -160,33 +178,41 @@ impl Inner {
                 return Err(error);
             }
         };
-        if let Some(trouble) = &word.trouble {
-            tell_unheard(by, trouble);
-        }
+        let fresh = word.trouble.is_none();
         word.now = self.corrected(word.terms.as_ref(), clock);
-        let answered = word.trouble.is_none() && word.terms.is_some();
-        let heard = word.terms.clone();
-        let since = clock.duration_until(self.now());
-        // Whoever follows nobody clears what an earlier configuration left to be judged by.
-        self.save(move |releases| {
-            // Another process may have heard more since this one asked.
-            let later = |kept: &Terms| {
-                let after = clock.duration_until(kept.verified_at);
-                heard.as_ref().is_some_and(|heard| {
-                    kept.signed
-                        && kept.source == heard.source
-                        && after.is_positive()
-                        && after <= since
-                })
-            };
-            if !releases.manifest.as_ref().is_some_and(later) {
-                releases.manifest = heard;
-            }
-            if answered {
-                releases.checked_at = Some(clock);
-            }
-        })
-        .await;
+        match (&word.trouble, &mut word.terms) {
+            (Some(trouble), _) => tell_unheard(by, trouble),
+            // A clock that is known to be wrong is no time to tell.
+            (None, Some(terms)) => terms.verified_at = word.now,
+            (None, None) => {}
+        }
+        let answered = fresh && word.terms.is_some();
+        let owner = self.followed.owner(&package);
+        let mut heard = word.terms.clone();
+        let counts = self
+            .save(move |releases| {
+                let stored = releases.manifest.as_ref();
+                let stays = stored
+                    .filter(|stored| owner.owns(stored))
+                    .is_some_and(|stored| stays(stored, before.as_ref(), heard.as_ref(), fresh));
+                if stays && (fresh || releases.manifest != before) {
+                    heard.clone_from(&releases.manifest);
+                } else if !stays {
+                    // Whoever follows nobody clears what an earlier configuration left behind.
+                    releases.manifest.clone_from(&heard);
+                }
+                if answered {
+                    releases.checked_at = Some(clock);
+                }
+                heard
+            })
+            .await;
+        if let Some(counts) = counts {
+            word.terms = counts;
+            word.now = self.corrected(word.terms.as_ref(), clock);
+        }
+        // Launches go by it also where it could not be written down.
+        self.stager.store.heard(word.terms.clone());
         let view = view(word.terms.as_ref(), word.trouble.as_ref());
         self.status.send_modify(|status| {
             status.terms = Some(view);
@@ -199,7 +225,7 @@ impl Inner {
 
     /// What was last heard, without asking anybody.
     pub(crate) async fn heard_before(&self) -> Word {
-        let terms = self.own(self.load().await.manifest);
+        let terms = self.kept().await;
         Word {
             now: self.corrected(terms.as_ref(), self.now()),
             terms,
@@ -246,6 +272,23 @@ impl Inner {
             tracing::info!(first_launch = true, "this device was given its id");
         }
     }
+}
+
+/// Whether the `stored` terms of whom this device follows stay, and not what was `heard` takes their
+/// place: `before` is what was stored when the question began, and `fresh` says that it was answered.
+///
+/// What was stored since then is another process's answer. By the clock nothing of that could be told.
+fn stays(stored: &Terms, before: Option<&Terms>, heard: Option<&Terms>, fresh: bool) -> bool {
+    if !fresh {
+        // Nothing new was heard.
+        return true;
+    }
+    let signed_at = |terms: &Terms| terms.manifest.signed_at;
+    let later = heard.is_some_and(|heard| {
+        let both = signed_at(heard).zip(signed_at(stored));
+        both.is_some_and(|(heard, stored)| heard > stored)
+    });
+    before != Some(stored) && !later
 }
 
 /// A person who asks gets the error as the answer; of a timer's, only the log tells.

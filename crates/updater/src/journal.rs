@@ -1,6 +1,5 @@
 //! What is written down of a check: `releases.json`, `rollout.log` and the status.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -17,8 +16,8 @@ use crate::updater::{Inner, lock};
 impl Inner {
     /// What an earlier run, or another process, left for the status to show: the later check counts.
     pub(crate) async fn remember(&self) {
-        let mut releases = self.load().await;
-        let terms = self.own(releases.manifest.take());
+        let releases = self.load().await;
+        let terms = self.kept().await;
         self.status.send_if_modified(|status| {
             let known = status.last_check.as_ref().map(|check| check.at);
             let later = releases
@@ -98,41 +97,35 @@ impl Inner {
     }
 
     pub(crate) async fn load(&self) -> Releases {
-        let (store, file) = (self.stager.store.clone(), Arc::clone(&self.file));
-        let loaded = blocking(move || {
-            let _one = lock(&file);
-            store.load_releases::<Releases>()
-        })
-        .await;
-        let loaded = loaded.ok().flatten().unwrap_or_default();
-        if loaded.is_ours() {
-            loaded
-        } else {
-            Releases::default()
-        }
+        let store = self.stager.store.clone();
+        let loaded = blocking(move || store.load_releases::<Releases>()).await;
+        loaded.ok().flatten().unwrap_or_default().ours()
     }
 
-    /// Best effort: a device whose disk is full still checks.
-    pub(crate) async fn save(&self, change: impl FnOnce(&mut Releases) + Send + 'static) {
-        let (store, file) = (self.stager.store.clone(), Arc::clone(&self.file));
+    /// What `change` came to; nothing where it was not asked or could not be written down. Best
+    /// effort: a device whose disk is full still checks.
+    pub(crate) async fn save<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Releases) -> R + Send + 'static,
+    ) -> Option<R> {
+        let store = self.stager.store.clone();
         let saved = blocking(move || {
-            let _one = lock(&file);
-            let mut releases: Releases = store.load_releases().unwrap_or_default();
-            if !releases.is_ours() {
-                return Ok(());
-            }
-            let before = releases.clone();
-            change(&mut releases);
-            if releases == before {
-                return Ok(());
-            }
-            store.save_releases(&releases).map_err(UpdateError::from)
+            let changed = store.update_releases(|releases: &mut Releases| {
+                // Of a newer shell's the manifest counts all the same; nothing of it is written.
+                *releases = std::mem::take(releases).ours();
+                change(releases)
+            });
+            changed.map_err(UpdateError::from)
         })
         .await;
-        if let Err(error) = saved.and_then(|saved| saved)
-            && !self.warned.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(%error, "the last check could not be written down");
+        match saved.and_then(|saved| saved) {
+            Ok(result) => Some(result),
+            Err(error) => {
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "the last check could not be written down");
+                }
+                None
+            }
         }
     }
 }

@@ -50,6 +50,7 @@ mod policy;
 mod rate;
 mod registry;
 mod releases;
+mod restore;
 mod retry;
 mod schedule;
 mod secret;

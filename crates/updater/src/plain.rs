@@ -46,18 +46,9 @@ pub(crate) enum Answer {
 }
 
 impl Host {
-    /// The name under which terms of this host are kept: its address, with a digest in place of a
-    /// query, which may be a password.
+    /// The name under which terms of this host are kept.
     pub(crate) fn source(&self) -> String {
-        let shown = shown(&self.manifest);
-        match self.manifest.query() {
-            None => shown,
-            Some(query) => {
-                let digest = Sha256::digest(query);
-                let tag = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
-                format!("{shown}?{tag:08x}")
-            }
-        }
+        source_of(&self.manifest)
     }
 
     /// What the host says of `package`; `etag` is that of the manifest that is kept.
@@ -141,6 +132,20 @@ impl Host {
                 after: TIME,
             })
         })
+    }
+}
+
+/// The name under which terms of the manifest at `url` are kept: its address, with a digest in place
+/// of a query, which may be a password.
+pub(crate) fn source_of(url: &Url) -> String {
+    let shown = shown(url);
+    match url.query() {
+        None => shown,
+        Some(query) => {
+            let digest = Sha256::digest(query);
+            let tag = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+            format!("{shown}?{tag:08x}")
+        }
     }
 }
 

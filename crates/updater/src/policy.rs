@@ -7,6 +7,8 @@ use rollout::Version;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::{plain, signed};
+
 /// Whom to follow and how. Comes from the app's configuration alone: no page, registry or variable
 /// has a say in it, but for `experimental`.
 #[derive(Debug, Clone)]
@@ -40,6 +42,35 @@ pub enum Follow {
         /// The site's root: manifests, descriptions' tarballs and `repo/` lie below it.
         site: Url,
     },
+}
+
+impl Follow {
+    /// The name under which the terms of whoever is followed are kept ([`rollout::Terms::source`]);
+    /// nobody's where that is the registry. `channel` is the one of [`UpdaterSpec`].
+    ///
+    /// [`UpdaterSpec`]: crate::UpdaterSpec::channel
+    pub fn source(&self, channel: &str) -> Option<String> {
+        match self {
+            Self::Registry => None,
+            Self::Manifest { manifest, .. } => Some(plain::source_of(manifest)),
+            Self::Tuf { site, .. } => Some(signed::source_of(site, channel)),
+        }
+    }
+
+    /// As [`Follow::source`], of an unsigned `manifest`.
+    pub fn manifest_source(manifest: &Url) -> String {
+        plain::source_of(manifest)
+    }
+
+    /// As [`Follow::source`], of a signed `site`.
+    pub fn site_source(site: &Url, channel: &str) -> String {
+        signed::source_of(site, channel)
+    }
+
+    /// Whether only what is signed is ever staged.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Self::Tuf { .. })
+    }
 }
 
 /// [`Follow`] as a page shows it.

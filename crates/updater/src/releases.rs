@@ -102,6 +102,18 @@ impl Releases {
         self.schema <= SCHEMA
     }
 
+    /// Itself, or, of a file that belongs to a newer shell, only what stands for itself: the manifest.
+    /// What must no longer run is no matter of who wrote it down.
+    pub(crate) fn ours(self) -> Self {
+        if self.is_ours() {
+            return self;
+        }
+        Self {
+            manifest: self.manifest,
+            ..Self::default()
+        }
+    }
+
     /// What is cached for exactly this question.
     pub(crate) fn cached(&self, url: &str, channel: &str) -> Option<&CachedPackument> {
         self.registry
@@ -219,6 +231,14 @@ mod tests {
         assert_eq!(serde_json::to_string(&releases).unwrap(), text);
         let newer: Releases = serde_json::from_str(r#"{"schema":2}"#).unwrap();
         assert!(!newer.is_ours());
+        assert_eq!(newer.ours(), Releases::default());
+        let manifest = include_str!("../../rollout/fixtures/terms-1.json");
+        let newer =
+            format!(r#"{{"schema":2,"checkedAt":"2026-06-12T08:00:00Z","manifest":{manifest}}}"#);
+        let newer: Releases = serde_json::from_str(&newer).unwrap();
+        let ours = newer.clone().ours();
+        assert!(ours.manifest.is_some() && ours.is_ours());
+        assert_eq!((ours.manifest, ours.checked_at), (newer.manifest, None));
     }
 
     #[test]

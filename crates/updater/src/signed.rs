@@ -41,29 +41,22 @@ pub(crate) struct Heard {
 impl Site {
     pub(crate) fn new(
         trust: Arc<Trust>,
-        mut root: Url,
+        root: &Url,
         channel: &str,
         http: Http,
         timeouts: Timeouts,
     ) -> Self {
-        root.set_query(None);
-        root.set_fragment(None);
-        if !root.path().ends_with('/') {
-            root.set_path(&format!("{}/", root.path()));
-        }
-        // A device that is pinned follows nobody's channel, and a name with a slash is no target.
-        let named = channel.parse::<Version>().is_err() && !channel.contains(['/', '\\']);
         Self {
             trust,
             fetch: Arc::new(Net { http, timeouts }),
-            root,
-            manifest: format!("{}.json", if named { channel } else { "latest" }),
+            root: folder(root),
+            manifest: manifest_name(channel),
         }
     }
 
     /// The name under which terms of this site are kept.
     pub(crate) fn source(&self) -> String {
-        format!("{}{}", self.shown(), self.manifest)
+        source(&self.root, &self.manifest)
     }
 
     /// The site's root, as it may be printed.
@@ -93,7 +86,8 @@ impl Site {
                 }
                 let verified_at = match (&kept, fresh) {
                     (Some(kept), false) => kept.verified_at,
-                    (None, false) => repository.signed_at().unwrap_or(clock),
+                    // When it was found so is not known any more; not later than it was signed, nor than now.
+                    (None, false) => repository.signed_at().map_or(clock, |at| at.min(clock)),
                     (_, true) => clock,
                 };
                 let terms = self.terms(manifest, kept.as_ref(), &repository, verified_at);
@@ -113,6 +107,20 @@ impl Site {
                 None => Err(trouble.unwrap_or(error)),
             },
         }
+    }
+
+    /// The terms that were verified last, from disk alone; none where none ever were.
+    pub(crate) async fn last(
+        &self,
+        package: &PackageName,
+        clock: Timestamp,
+    ) -> Result<Option<Terms>, UpdateError> {
+        let Some(repository) = self.trust.kept().await? else {
+            return Ok(None);
+        };
+        let manifest = self.read_manifest(&repository, package).await?;
+        let verified_at = repository.signed_at().map_or(clock, |at| at.min(clock));
+        Ok(Some(self.terms(manifest, None, &repository, verified_at)))
     }
 
     /// What was verified last, or `error`, which is why it is needed.
@@ -135,12 +143,10 @@ impl Site {
         verified_at: Timestamp,
     ) -> Terms {
         let expires = repository.expires();
+        // Only the manifest's own time, which the same clock and keys wrote as what it is about: the
+        // timestamp's key lies on a server, and must not open a rollout that was signed elsewhere.
         // What says that it was signed after its own end has a wrong clock behind it.
-        let signed_at = [repository.signed_at(), manifest.signed_at]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at < expires)
-            .max();
+        let signed_at = manifest.signed_at.filter(|at| *at < expires);
         Terms {
             source: self.source(),
             etag: None,
@@ -239,6 +245,33 @@ impl Site {
         let path = description.tarball.as_ref()?.replace('+', "%2B");
         Url::parse(&format!("{}{path}", self.root)).ok()
     }
+}
+
+/// The name under which terms of the site at `root` are kept for `channel`.
+pub(crate) fn source_of(root: &Url, channel: &str) -> String {
+    source(&folder(root), &manifest_name(channel))
+}
+
+fn source(root: &Url, manifest: &str) -> String {
+    format!("{}{manifest}", shown(root))
+}
+
+/// A site's root, with nothing behind its path, which ends with a slash.
+fn folder(root: &Url) -> Url {
+    let mut root = root.clone();
+    root.set_query(None);
+    root.set_fragment(None);
+    if !root.path().ends_with('/') {
+        root.set_path(&format!("{}/", root.path()));
+    }
+    root
+}
+
+/// The target that is the manifest of `channel`.
+fn manifest_name(channel: &str) -> String {
+    // A device that is pinned follows nobody's channel, and a name with a slash is no target.
+    let named = channel.parse::<Version>().is_err() && !channel.contains(['/', '\\']);
+    format!("{}.json", if named { channel } else { "latest" })
 }
 
 /// The network as the trust crate sees it: as nobody, by the same rules as everything else here.

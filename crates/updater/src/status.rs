@@ -179,7 +179,11 @@ pub struct CheckReport {
 impl CheckReport {
     /// Whether a person's check, which waits for no turn, would find more.
     pub(crate) fn is_gated(&self) -> bool {
-        self.from_manifest && !self.bypassed && self.reason == "held"
+        match &*self.reason {
+            "held" => self.from_manifest && !self.bypassed,
+            "withdrawn" | "refused-before" => true,
+            _ => false,
+        }
     }
 
     /// Whether its version waits for a restart without this very check having staged it; `joined`

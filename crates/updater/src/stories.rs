@@ -2,6 +2,7 @@
 
 mod fallbacks;
 mod files;
+mod others;
 mod recalls;
 mod signed;
 mod telling;
@@ -115,7 +116,7 @@ impl Site {
 
 /// A device with 1.0.0 bundled and running, and what it can ask.
 pub(crate) struct Bench {
-    _dir: TempDir,
+    dir: TempDir,
     pub(crate) store: Store,
     pub(crate) shell: Arc<Shell>,
     pub(crate) running: watch::Sender<Option<Version>>,
@@ -149,12 +150,14 @@ impl Bench {
             launch_trials: true,
             experimental: false,
             built_at: Timestamp::UNIX_EPOCH,
+            signed_only: false,
+            source: None,
         };
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let bench = Self {
             store: Store::open(&data).unwrap(),
-            _dir: dir,
+            dir,
             shell: Arc::new(shell),
             running: watch::channel(Some(v("1.0.0"))).0,
             host: Site::new().await,
@@ -253,6 +256,11 @@ impl Bench {
             self.npm.clone(),
             QUICK,
         );
+        let shell = Shell {
+            source: policy.follow.source(channel),
+            signed_only: policy.follow.is_signed(),
+            ..(*self.shell).clone()
+        };
         let spec = UpdaterSpec {
             registry: registry.unwrap(),
             channel: channel.into(),
@@ -270,8 +278,9 @@ impl Bench {
         Updater::start_by(
             clock,
             spec,
-            self.store.clone(),
-            Arc::clone(&self.shell),
+            // As another process has it.
+            Store::open(&self.dir.path().join("data")).unwrap(),
+            Arc::new(shell),
             self.running.subscribe(),
         )
     }

@@ -83,8 +83,6 @@ pub(crate) struct Inner {
     pub(crate) flight: Mutex<Option<Flight>>,
     /// Held by whoever checks or stages.
     pub(crate) work: tokio::sync::Mutex<()>,
-    /// `releases.json` is read, changed and written by one at a time.
-    pub(crate) file: Arc<Mutex<()>>,
     /// Whether it was already said, of this check, that it cannot be written down.
     pub(crate) warned: AtomicBool,
     /// Whether it was already said that this device has no id.
@@ -224,7 +222,6 @@ impl Updater {
             stop,
             flight: Mutex::new(None),
             work: tokio::sync::Mutex::new(()),
-            file: Arc::default(),
             warned: AtomicBool::new(false),
             warned_of_id: AtomicBool::new(false),
             first_launch: AtomicBool::new(false),

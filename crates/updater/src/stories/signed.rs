@@ -8,6 +8,7 @@ use crate::{By, Mode, Outcome, Wanted};
 
 mod bytes;
 mod stored;
+mod time;
 
 #[path = "../../../trust/tests/support/mod.rs"]
 #[expect(dead_code, reason = "its own stories need all of it")]
@@ -394,46 +395,6 @@ async fn staging_from_what_was_kept_says_that_nothing_new_was_heard() {
     // What is not kept cannot be described now, and that is why.
     let error = signed.updater().stage(named("1.2.0"), false).await;
     assert_eq!(error.unwrap_err().kind(), "trust-unreachable");
-}
-
-#[tokio::test]
-async fn the_timestamps_own_time_corrects_a_clock_that_is_behind() {
-    let mut signed = Signed::saying(|_| {}).await;
-    let stamp = |text: &str| json!(text);
-    let extra = &mut signed.publisher.timestamp._extra;
-    extra.insert("x-signedAt".into(), stamp("2026-06-12T09:00:00Z"));
-    signed.publish();
-    signed.bench.move_clock(Timestamp::UNIX_EPOCH);
-    let report = signed.updater().look(By::Timer).await.unwrap();
-    assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
-    // A time after its own end is a slip, and no reason to believe it for ever.
-    let extra = &mut signed.publisher.timestamp._extra;
-    extra.insert("x-signedAt".into(), stamp("2999-01-01T00:00:00Z"));
-    signed.publish();
-    let report = signed.updater().look(By::Timer).await.unwrap();
-    assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
-    let floor = |bench: &Bench| bench.releases().manifest.unwrap().floor;
-    assert_eq!(floor(&signed.bench), Some(at("2026-06-12T09:00:00Z")));
-}
-
-#[tokio::test]
-async fn a_publisher_whose_clock_was_ahead_once_locks_nobody_out() {
-    let mut signed = Signed::saying(|_| {}).await;
-    let extra = &mut signed.publisher.timestamp._extra;
-    extra.insert("x-signedAt".into(), json!("2026-07-02T09:00:00Z"));
-    signed.publish();
-    signed.updater().look(By::Timer).await.unwrap();
-    let floor = |bench: &Bench| bench.releases().manifest.unwrap().floor;
-    assert_eq!(floor(&signed.bench), Some(at("2026-07-02T09:00:00Z")));
-    // Mended: everything is signed again, by a clock that is right.
-    let extra = &mut signed.publisher.timestamp._extra;
-    extra.insert("x-signedAt".into(), json!("2026-06-12T09:00:00Z"));
-    signed.publisher.timestamp.expires -= days(20);
-    signed.publish();
-    let report = signed.updater().look(By::Timer).await.unwrap();
-    assert_eq!(said(&report), ("stage", "eligible", Some("1.1.0")));
-    assert!(report.trouble.is_none());
-    assert_eq!(floor(&signed.bench), Some(at("2026-06-12T09:00:00Z")));
 }
 
 #[tokio::test]
