@@ -67,6 +67,15 @@ test('what runs or waits is no longer a question of turns', () => {
   expect(standing({}, { staged })).toContain('waits for a restart')
 })
 
+test('a recall is said before a switch and of the pin that it is about', () => {
+  const recalled = ['1.2.0']
+  expect(standing({ recalled, experimental: true })).toBe('Version 1.2.0 is recalled.')
+  expect(standing({ recalled, pinned: '1.2.0' })).toBe(
+    'Version 1.2.0, which this app is to have, is recalled.',
+  )
+  expect(standing({ recalled, pinned: '1.1.0' })).toBe('This app is to have version 1.1.0.')
+})
+
 test('switches and pins are said before everything', () => {
   expect(standing({ experimental: true })).toBe(
     'This app takes the newest at once (REFIT_EXPERIMENTAL).',

@@ -31,13 +31,21 @@ export function turn(time: string, now: Date): string {
 export function standingWords(status: Status, now: Date): string | null {
   const { rollout, running, staged } = status
   if (rollout === null) return null
-  if (rollout.pinned !== null) return `This app is to have version ${rollout.pinned}.`
-  if (rollout.experimental) return 'This app takes the newest at once (REFIT_EXPERIMENTAL).'
+  const { pinned } = rollout
+  if (pinned !== null) {
+    return rollout.recalled.includes(pinned)
+      ? `Version ${pinned}, which this app is to have, is recalled.`
+      : `This app is to have version ${pinned}.`
+  }
   const { version } = rollout
+  const recalled = version !== null && rollout.recalled.includes(version)
+  if (rollout.experimental && !recalled) {
+    return 'This app takes the newest at once (REFIT_EXPERIMENTAL).'
+  }
   if (version === null) {
     return rollout.mode === 'registry' ? null : 'Nothing has been heard of a newest version yet.'
   }
-  if (rollout.recalled.includes(version)) {
+  if (recalled) {
     const instead = rollout.stable === null ? '' : ` This app is to have ${rollout.stable}.`
     return `Version ${version} is recalled.${instead}`
   }

@@ -52,7 +52,11 @@ fn at_rest(local: &Local, odd: Vec<String>) -> (device::Status, Option<String>) 
     let mut status = local.at_rest(last_check);
     let more = odd.into_iter().filter(|it| !status.problems.contains(it));
     status.problems = more.chain(status.problems.clone()).chain(unread).collect();
-    let next = format!("{} ({})", choice.version, resolve::reason(&choice));
+    let mut next = format!("{} ({})", choice.version, resolve::reason(&choice));
+    let recalled = status.rollout.as_ref().map(|it| &it.recalled[..]);
+    if recalled.is_some_and(|it| it.contains(&choice.version)) {
+        next.push_str("; it was recalled, and nothing else may run yet");
+    }
     (status, Some(next))
 }
 
@@ -66,6 +70,11 @@ fn last_check(store: &Store) -> Result<Option<LastCheck>, String> {
     }
     let path = store.root().join("releases.json");
     let unusable = |why: String| format!("`{}` cannot be used: {why}", path.display());
+    // What is no file may never end: a status hangs on nothing.
+    match path.metadata() {
+        Ok(it) if !it.is_file() => return Err(unusable("it is not a file".to_owned())),
+        Ok(_) | Err(_) => {}
+    }
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -170,6 +179,10 @@ fn rollout_rows(rollout: &Rollout, now: Timestamp) -> Vec<(&'static str, String)
             |bucket| format!("bucket {bucket}"),
         );
         let turn = match (rollout.experimental, rollout.eligible_at) {
+            _ if rollout.recalled.contains(version) => match &rollout.stable {
+                Some(stable) => format!("recalled; {stable} takes its place"),
+                None => "recalled".to_owned(),
+            },
             (true, _) => "at once (REFIT_EXPERIMENTAL)".to_owned(),
             (false, None) => "for everyone".to_owned(),
             (false, Some(at)) => {
@@ -243,6 +256,10 @@ mod tests {
         assert_eq!(stale[2], ("Trouble", "No answer.".to_owned()));
         let newest = rows(&json!({ "experimental": true }));
         assert!(newest[0].1.contains("REFIT_EXPERIMENTAL"), "{newest:?}");
+        let gone = rows(&json!({ "recalled": ["1.2.0"], "experimental": true }));
+        assert_eq!(gone[0].1, "1.2.0, recalled");
+        let instead = rows(&json!({ "recalled": ["1.2.0"], "stable": "1.1.4" }));
+        assert_eq!(instead[0].1, "1.2.0, recalled; 1.1.4 takes its place");
         let unknown = rows(&json!({ "bucket": null }));
         assert!(unknown[0].1.contains("slowest batch"), "{unknown:?}");
     }

@@ -105,6 +105,30 @@ fn the_last_check_is_read_past_a_mark_and_missed_in_words() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_status_hangs_on_nothing() {
+    let device = idle();
+    device.room.publish(&[demo("1.1.0")]);
+    assert_eq!(device.ask(&["check"]).0, 0);
+    let releases = device.room.path().join("data/runtime-store/releases.json");
+    fs::remove_file(&releases).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&releases).status();
+    assert!(made.unwrap().success());
+    let mut globals = device.globals();
+    globals.extend(["status".to_owned(), "--json".to_owned()]);
+    let output = refit()
+        .args(globals)
+        .timeout(std::time::Duration::from_secs(20))
+        .output()
+        .unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        told["problems"].to_string().contains("is not a file"),
+        "{told}"
+    );
+}
+
 #[test]
 fn data_is_on_stdout_and_words_are_on_stderr() {
     let device = idle();

@@ -126,6 +126,20 @@ fn a_recalled_version_is_nothing_to_stage_and_does_not_start() {
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("is not started"), "{table}");
     assert!(!table.contains("waits for a start"), "{table}");
+
+    says(
+        &device,
+        &json!({ "version": "1.1.0", "recalled": ["1.1.0", "1.0.0"] }),
+    );
+    assert_eq!(device.ask(&["check"]).0, 3);
+    refit()
+        .arg("status")
+        .args(device.globals())
+        .assert()
+        .success()
+        .stdout(predicate::str::contains(
+            "it was recalled, and nothing else may run yet",
+        ));
 }
 
 #[test]
