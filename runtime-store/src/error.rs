@@ -100,6 +100,15 @@ pub enum StoreError {
         /// What was asked for.
         version: Box<Version>,
     },
+    /// Only signed versions are believed, and nobody vouches for what is stored of one.
+    #[error(
+        "version {version} is stored with bytes that no signed repository is known to vouch for. \
+         Choose another version"
+    )]
+    NotSigned {
+        /// What was asked for.
+        version: Box<Version>,
+    },
     /// A version asked for by name would not run here.
     #[error("version {version} cannot run here: {why}. {next}")]
     CannotRun {

@@ -1,7 +1,7 @@
 //! What a person or a fleet orders: rolling back, and forgiving.
 
 use jiff::Timestamp;
-use rollout::{BadEntry, BadReason, Version};
+use rollout::{BadEntry, BadReason, Integrity, Version};
 
 use crate::bad::BadList;
 use crate::choose::{Choice, Facts, Named, Source, WhyNot, stored_passes};
@@ -21,6 +21,9 @@ pub enum RollBack {
     Person,
     /// A person: to this version, stored or bundled. What they leave is listed.
     PersonTo(Version),
+    /// As [`RollBack::PersonTo`], to these very bytes, which a signed repository vouches for. Where
+    /// only signed versions are believed there is no other way to a stored version by name.
+    PersonToSigned(VersionId),
     /// A fleet or a recall: as [`RollBack::Person`], and lists nothing.
     Fleet,
 }
@@ -67,7 +70,12 @@ impl Store {
         match order {
             RollBack::Person => self.back_to_previous(lock, &ruled, pointer, true, now),
             RollBack::Fleet => self.back_to_previous(lock, &ruled, pointer, false, now),
-            RollBack::PersonTo(version) => self.back_to(lock, &ruled, pointer, version, now),
+            RollBack::PersonTo(version) => {
+                self.back_to(lock, &ruled, pointer, (version, None), now)
+            }
+            RollBack::PersonToSigned(VersionId { version, integrity }) => {
+                self.back_to(lock, &ruled, pointer, (version, Some(integrity)), now)
+            }
         }
     }
 
@@ -167,7 +175,7 @@ impl Store {
         lock: StoreLock,
         ruled: &Ruled<'_>,
         pointer: Option<Pointer>,
-        version: Version,
+        (version, signed): (Version, Option<Integrity>),
         now: Timestamp,
     ) -> Result<RolledBack, StoreError> {
         let bundled = &ruled.shell.bundled.version;
@@ -202,6 +210,12 @@ impl Store {
             version: record.version,
             integrity: record.integrity,
         };
+        let vouched_for = signed.as_ref() == Some(&id.integrity);
+        if (ruled.shell.signed_only || signed.is_some()) && !vouched_for {
+            return Err(StoreError::NotSigned {
+                version: Box::new(version),
+            });
+        }
         let choice = match self.passes(ruled, &id, Source::Pointer)? {
             Ok(choice) => choice,
             Err(WhyNot::MissingEntry) => return Ok(RolledBack::NotStored(version)),
@@ -211,7 +225,10 @@ impl Store {
             Some(pointer) => self.left_for(&lock, ruled, &version, pointer)?,
             None => Vec::new(),
         };
-        let next = self.ordered_pointer(ruled.shell, pointer.as_ref(), &id, &choice, &left)?;
+        let mut next = self.ordered_pointer(ruled.shell, pointer.as_ref(), &id, &choice, &left)?;
+        if vouched_for {
+            next = transition::vouched_for(next);
+        }
         match &pointer {
             Some(pointer) => self.leave(lock, pointer, &left, Some(&next), true, now)?,
             None => next.save(self.layout())?,
@@ -275,14 +292,14 @@ impl Store {
             .collect())
     }
 
-    /// Whether the pointer's version is recalled and runs nowhere: nobody can leave it.
+    /// Whether the pointer's version is recalled, or not signed, and runs nowhere: nobody can leave it.
     fn is_passed_over(
         &self,
         lock: &StoreLock,
         ruled: &Ruled<'_>,
         pointer: &Pointer,
     ) -> Result<bool, StoreError> {
-        Ok(ruled.ruling.recalls(&pointer.version)
+        Ok(ruled.ruling.passes_over(pointer)
             && !InUse::look(lock, self.layout())?.runs(&pointer.id()))
     }
 

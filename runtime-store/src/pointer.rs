@@ -122,9 +122,11 @@ impl Pointer {
         self.version == *version && self.integrity == *integrity
     }
 
-    /// Whether its version was staged without anybody asking for it.
-    pub(crate) fn is_gated(&self) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.gated)
+    /// Whether its version waits for its first launch and no signed repository vouches for it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.trial
+            .as_ref()
+            .is_some_and(|trial| trial.is_undecided() && !trial.signed)
     }
 
     /// Reads and checks the pointer. An error means that the file could not even be read.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::testing::{Bench, failure, now, v};
+use crate::transition;
 use crate::{AfterCrash, Failure, How, Launch, RollBack, Soak, Source, TakenAttempt};
 
 const VERSIONS: [&str; 5] = ["1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0"];
@@ -40,6 +41,10 @@ enum Step {
     Hear(u8, usize),
     /// As `Stage`, by a timer.
     StageGated(usize),
+    /// The configuration names a trust root, or no longer.
+    Trust(bool),
+    /// A signed repository turns out to vouch for what waits.
+    VouchFor,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -66,6 +71,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => version.clone().prop_map(Step::LoseEntry),
         2 => (any::<u8>(), version.clone()).prop_map(|(recalled, newest)| Step::Hear(recalled, newest)),
         2 => version.prop_map(Step::StageGated),
+        2 => any::<bool>().prop_map(Step::Trust),
+        2 => Just(Step::VouchFor),
         1 => Just(Step::GarblePointer),
         1 => Just(Step::GarbleBadList),
         2 => Just(Step::Gc),
@@ -135,6 +142,12 @@ impl World {
             Step::GarbleBadList => std::fs::write(bench.path("bad-versions.json"), "").unwrap(),
             Step::Gc => drop(bench.store.gc().unwrap()),
             Step::Hear(recalled, newest) => hear(bench, *recalled, *newest),
+            Step::Trust(on) => bench.shell.signed_only = *on,
+            Step::VouchFor => {
+                if bench.store.snapshot().pointer.is_some() {
+                    bench.amend(|pointer| *pointer = transition::vouched_for(pointer.clone()));
+                }
+            }
             Step::StageGated(index) => {
                 let before = bench.store.snapshot().pointer;
                 stage(bench, VERSIONS[*index]);
@@ -176,9 +189,16 @@ impl World {
                     .any(|bad| bad.is_about(&choice.version, integrity))
             );
         }
-        let snapshot = store.snapshot();
+        let snapshot = store.snapshot_for(shell);
         if choice.source != Source::Bundled {
             prop_assert!(!snapshot.recalls(&choice.version), "{choice:?} is recalled");
+        }
+        if shell.signed_only && choice.source == Source::Pointer {
+            let trial = choice.trial.as_ref();
+            prop_assert!(
+                trial.is_none_or(|it| it.signed || !it.is_undecided()),
+                "nobody vouches for {choice:?}"
+            );
         }
         if let Some(blocked) = snapshot.blocked(shell, now()) {
             prop_assert!(choice.source != Source::Pointer, "{blocked:?}: {choice:?}");
@@ -197,7 +217,7 @@ fn hear(bench: &Bench, recalled: u8, newest: usize) {
         .collect();
     let manifest = json!({ "version": VERSIONS[newest], "recalled": recalled,
         "publishedAt": now() + SignedDuration::from_hours(1) });
-    bench.hear(&manifest, &json!({}));
+    bench.hear(&manifest, &json!({ "signed": bench.shell.signed_only }));
 }
 
 fn gate(bench: &Bench) {
@@ -321,6 +341,43 @@ proptest! {
             hear(bench, 0, 0);
             prop_assert_eq!((bench.store.snapshot().pointer, bench.bad()), was);
             prop_assert_eq!(bench.store.resolve(&bench.shell, now()), promised);
+        }
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_never_chosen_and_loses_nothing_until_somebody_does(
+        steps in prop::collection::vec(step(), 1..30)
+    ) {
+        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        for step in &steps {
+            world.take(step);
+        }
+        world.bench.shell.signed_only = false;
+        hear(&world.bench, 0, 0);
+        settled(&mut world);
+        let bench = &mut world.bench;
+        prop_assume!(bench.store.snapshot().pointer.is_some());
+        bench.amend(|pointer| if let Some(trial) = &mut pointer.trial { trial.signed = false });
+        let promised = bench.store.resolve(&bench.shell, now());
+        bench.shell.signed_only = true;
+        hear(bench, 0, 0);
+        let was = (bench.store.snapshot().pointer, bench.bad());
+        let launch = bench.begin();
+        if launch.choice.source == Source::Pointer {
+            // It was ready once, or is confirmed: it goes on running.
+            prop_assert_eq!(launch.choice, promised);
+        } else {
+            prop_assert!(launch.taken.is_none() && launch.failures.is_empty());
+            bench.ready(&launch, &[]).unwrap();
+            drop(launch);
+            bench.store.gc().unwrap();
+            prop_assert_eq!((bench.store.snapshot().pointer, bench.bad()), was);
+            bench.amend(|pointer| *pointer = transition::vouched_for(pointer.clone()));
+            let mut chosen = bench.store.resolve(&bench.shell, now());
+            if let (Some(trial), Some(_)) = (&mut chosen.trial, &promised.trial) {
+                trial.signed = false;
+            }
+            prop_assert_eq!(chosen, promised);
         }
     }
 

@@ -48,6 +48,11 @@ impl Ruling {
         recalls(self.terms.as_ref(), version)
     }
 
+    /// Whether no launch at all starts what `pointer` names: it is recalled, or not signed.
+    pub(crate) fn passes_over(&self, pointer: &Pointer) -> bool {
+        self.recalls(&pointer.version) || self.signed_only && pointer.is_unsigned()
+    }
+
     /// Whether the version that `pointer` has on trial may be launched for the first time.
     pub(crate) fn judge(
         &self,

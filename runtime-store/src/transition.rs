@@ -91,6 +91,14 @@ pub(crate) fn asked_for(mut pointer: Pointer) -> Pointer {
     pointer
 }
 
+/// A signed repository vouches for what waits.
+pub(crate) fn vouched_for(mut pointer: Pointer) -> Pointer {
+    if let Some(trial) = &mut pointer.trial {
+        trial.signed = true;
+    }
+    pointer
+}
+
 /// The trial that counts on when another version is staged: the pointer's if it was ready once,
 /// else the one that the pointer itself had replaced.
 fn still_on_trial(old: &Pointer) -> Option<Replaced> {

@@ -171,6 +171,29 @@ fn a_trial_of_a_timer_says_so_and_one_from_before_rollouts_is_not_gated() {
 }
 
 #[test]
+fn a_signed_trial_says_so_and_one_from_before_is_not_launched_by_who_believes_signed_ones_only() {
+    let signed = |sample: &str| {
+        let mut device = Device::with_pointer(sample);
+        device.shell.signed_only = true;
+        let text = fs::read_to_string(fixtures("schema-1").join("releases-with-terms.json"));
+        fs::write(device.store.root().join("releases.json"), text.unwrap()).unwrap();
+        let now = "2026-06-12T20:00:00Z".parse().unwrap();
+        let launch = device
+            .store
+            .begin_launch(&device.shell, Asked::Passively, &[], now);
+        let written = fs::read_to_string(device.pointer()).unwrap();
+        let trial = device.store.snapshot().pointer.unwrap().trial.unwrap();
+        assert_eq!(written.contains("\"signed\": true"), trial.signed);
+        assert_eq!(written.contains("signed"), trial.signed, "{written}");
+        (trial.signed, launch.choice.version.to_string())
+    };
+    assert_eq!(signed("current-signed.json"), (true, "0.1.70".to_owned()));
+    for sample in ["current-gated.json", "current.json"] {
+        assert_eq!(signed(sample), (false, "0.1.69".to_owned()), "{sample}");
+    }
+}
+
+#[test]
 fn terms_of_schema_1_are_read_with_everything_in_them_and_judge() {
     let device = Device::with_pointer("current-gated.json");
     let releases = device.store.root().join("releases.json");

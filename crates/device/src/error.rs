@@ -59,7 +59,11 @@ impl From<&StoreError> for Problem {
             StoreError::OlderThanBundled { .. } => "Choose the bundled version or a newer one.",
             _ => "",
         };
-        Self::from_error("store", error, hint)
+        let kind = match error {
+            StoreError::NotSigned { .. } => "not-signed",
+            _ => "store",
+        };
+        Self::from_error(kind, error, hint)
     }
 }
 

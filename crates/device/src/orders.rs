@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollout::Version;
-use runtime_store::{Asked, HistoryEvent, RollBack, RolledBack, Store};
+use runtime_store::{Asked, HistoryEvent, RollBack, RolledBack, Store, VersionId};
 use updater::{Outcome as StageOutcome, Wanted};
 
 use crate::device::{Device, DeviceEvent};
@@ -137,6 +137,7 @@ impl Device {
         if let Some(missing) = self.missing_for(&order).await? {
             self.fetch_older(missing).await?;
         }
+        let order = self.vouched_for(order).await?;
         let _order = self.0.orders.lock().await;
         let recalled = match order {
             RollBack::Person => self.recalled_previous().await?,
@@ -211,6 +212,22 @@ impl Device {
         let stored = stored.map_err(|error| Problem::from(&error))?;
         let is_here = wanted == bundled || stored.iter().any(|it| it.version == wanted);
         Ok((!is_here).then_some(wanted))
+    }
+
+    /// The order with the bytes that are signed, where only those are believed: what is stored under
+    /// the version's name may have been staged on somebody else's word.
+    async fn vouched_for(&self, order: RollBack) -> Result<RollBack, Problem> {
+        let shell = self.0.local.shell();
+        match order {
+            RollBack::PersonTo(version)
+                if shell.signed_only && version != shell.bundled.version =>
+            {
+                let signed = self.updater(false)?.described(&version).await;
+                let integrity = signed.map_err(|error| Problem::from(&error))?;
+                Ok(RollBack::PersonToSigned(VersionId { version, integrity }))
+            }
+            order => Ok(order),
+        }
     }
 
     /// Fetches a version that may be older than what runs. The restart is another order's, so

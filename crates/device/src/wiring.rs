@@ -21,6 +21,9 @@ use crate::{Updates, passed_over};
 /// same, so that nothing outlives it by more than 5 s.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// A launch waits for no longer than this for what was last verified.
+const RESTORING: Duration = Duration::from_secs(2);
+
 /// How often the status is made anew from what is known, in case the time alone changed it.
 const TICK: Duration = Duration::from_mins(1);
 
@@ -59,6 +62,8 @@ fn spec(local: &Local) -> Spec {
 pub(crate) async fn start(device: &Device) {
     let local = Arc::clone(&device.0.local);
     carry_afresh(device).await;
+    let passive = local.switches.updates == Updates::On;
+    let news = restore_terms(device, passive).await;
     let shell = Arc::new(local.shell().clone());
     let supervisor = Supervisor::start(
         local.store().cloned(),
@@ -75,13 +80,11 @@ pub(crate) async fn start(device: &Device) {
         tokio::spawn(follow_launches(device.clone(), heard)),
         tokio::spawn(follow_time(device.clone())),
     ];
-    let passive = local.switches.updates == Updates::On;
     match device.updater(passive) {
         Ok(updater) => {
-            tasks.push(tokio::spawn(follow_updater(
-                device.clone(),
-                updater.clone(),
-            )));
+            let events = news.unwrap_or_else(|| updater.events());
+            let following = follow_updater(device.clone(), updater.clone(), events);
+            tasks.push(tokio::spawn(following));
         }
         Err(problem) if passive => {
             let text = format!("{}. {}", problem.message, problem.hint);
@@ -127,6 +130,33 @@ async fn carry_afresh(device: &Device) {
         tracing::error!(%problem, "shared dependencies are not carried afresh");
     }
     device.refresh().await;
+}
+
+/// Where only what is signed is believed and nothing of what was last said is kept, the repository
+/// as it was last verified says it again, before anything is launched. Asks nobody. Gives what the
+/// updater tells from then on, where it had to be made for that.
+async fn restore_terms(
+    device: &Device,
+    passive: bool,
+) -> Option<tokio::sync::broadcast::Receiver<UpdateEvent>> {
+    let local = Arc::clone(&device.0.local);
+    if !local.shell().signed_only {
+        return None;
+    }
+    let kept = device.on_store(move |store| store.terms_for(local.shell()));
+    if !matches!(kept.await, Ok(None)) {
+        return None;
+    }
+    let updater = device.updater(passive).ok()?;
+    let events = updater.events();
+    if tokio::time::timeout(RESTORING, updater.restore())
+        .await
+        .is_err()
+    {
+        tracing::warn!("what the publisher last said could not be read again in time");
+    }
+    device.refresh().await;
+    Some(events)
 }
 
 /// What an earlier run left is removed once the launch is decided: nothing stands in its way.
@@ -270,9 +300,12 @@ async fn collect(device: &Device) {
     }
 }
 
-async fn follow_updater(device: Device, updater: Updater) {
+async fn follow_updater(
+    device: Device,
+    updater: Updater,
+    mut events: tokio::sync::broadcast::Receiver<UpdateEvent>,
+) {
     let mut status = updater.status();
-    let mut events = updater.events();
     loop {
         let now = status.borrow_and_update().clone();
         device.0.board.update(|facts| facts.updater = now);

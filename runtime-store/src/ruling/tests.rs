@@ -79,8 +79,6 @@ fn what_is_not_terms_reads_as_none_and_stays_where_it_is() {
         "[]".to_owned(),
         json!({ "manifest": good }).to_string(),
         json!({ "schema": 0, "manifest": good }).to_string(),
-        // A newer shell's, whatever it may mean there.
-        json!({ "schema": 2, "manifest": good }).to_string(),
         json!({ "schema": 1 }).to_string(),
         json!({ "schema": 1, "manifest": null }).to_string(),
         json!({ "schema": 1, "manifest": "1.3.0" }).to_string(),
@@ -428,4 +426,93 @@ fn what_never_was_ready_is_not_gone_back_to() {
     bench.stage_gated("1.3.0");
     bench.hear(&in_an_hour(), &json!({}));
     assert_eq!(chosen(&bench.begin()), is("1.1.0", Source::Previous));
+}
+
+#[test]
+fn terms_count_also_where_a_newer_shell_wrote_the_rest_of_the_file() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    let terms = json!({ "manifest": { "version": "2.0.0", "recalled": ["1.1.0"] },
+        "source": crate::testing::SOURCE, "verifiedAt": "2020-01-01T00:00:00Z" });
+    let text = json!({ "schema": 2, "manifest": terms, "registry": "later" }).to_string();
+    fs::write(bench.path("releases.json"), &text).unwrap();
+    let launch = bench.begin();
+    assert_eq!(chosen(&launch), is("1.0.0", Source::Bundled));
+    assert_eq!(whys(&launch), [WhyNot::Recalled]);
+    assert_eq!(bench.file("releases.json"), text.as_bytes());
+}
+
+/// 1.2.0 waits over the confirmed 1.1.0, and nobody vouches for it; then signed versions only.
+fn unsigned() -> Bench {
+    let mut bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.stage("1.2.0");
+    bench.shell.signed_only = true;
+    bench.hear(&json!({ "version": "1.2.0" }), &json!({ "signed": true }));
+    bench
+}
+
+#[test]
+fn what_nobody_vouches_for_is_passed_over_whoever_asks_and_stays_as_it_is() {
+    let bench = unsigned();
+    let before = bench.file("current.json");
+    for asked in [Asked::Passively, Asked::ByPerson] {
+        let launch = bench.store.begin_launch(&bench.shell, asked, &[], now());
+        assert_eq!(chosen(&launch), is("1.1.0", Source::Previous));
+        assert_eq!(whys(&launch), [WhyNot::Blocked(Blocked::NotSigned)]);
+        assert!(taken(&launch).is_empty() && launch.failures.is_empty());
+        bench.ready(&launch, &[]).unwrap();
+    }
+    assert_eq!(bench.file("current.json"), before);
+    assert_eq!(bench.blocked(now()), Some(Blocked::NotSigned));
+    bench.amend(|pointer| *pointer = crate::transition::vouched_for(pointer.clone()));
+    assert_eq!(chosen(&bench.begin()), is("1.2.0", Source::Pointer));
+}
+
+#[test]
+fn what_was_ready_before_goes_on_when_trust_is_turned_on() {
+    let bench = unsigned();
+    bench.amend(|pointer| pointer.trial.as_mut().unwrap().ready_at = Some(now()));
+    assert_eq!(chosen(&bench.begin()), is("1.2.0", Source::Pointer));
+    bench.amend(|pointer| pointer.trial = None);
+    assert_eq!(chosen(&bench.begin()), is("1.2.0", Source::Pointer));
+}
+
+#[test]
+fn what_is_stored_under_a_name_is_gone_back_to_only_if_it_is_what_is_signed() {
+    let bench = unsigned();
+    let roll = |order| bench.store.roll_back(&bench.shell, order, now());
+    let not_signed = |result| matches!(result, Err(crate::StoreError::NotSigned { .. }));
+    let before = bench.file("current.json");
+    for version in ["1.1.0", "1.2.0"] {
+        assert!(
+            not_signed(roll(RollBack::PersonTo(v(version)))),
+            "{version}"
+        );
+        let mut other = id(version);
+        other.integrity = id("9.9.9").integrity;
+        assert!(
+            not_signed(roll(RollBack::PersonToSigned(other))),
+            "{version}"
+        );
+    }
+    assert_eq!(bench.file("current.json"), before);
+    roll(RollBack::PersonToSigned(id("1.2.0"))).unwrap();
+    assert!(bench.pointer().trial.unwrap().signed);
+    assert_eq!(chosen(&bench.begin()), is("1.2.0", Source::Pointer));
+    // Bundled came with the app.
+    roll(RollBack::PersonTo(v("1.0.0"))).unwrap();
+    assert_eq!(chosen(&bench.begin()), is("1.0.0", Source::Bundled));
+}
+
+#[test]
+fn going_back_leaves_what_runs_and_not_what_nobody_vouches_for() {
+    let bench = unsigned();
+    let order = RollBack::Person;
+    let back = bench.store.roll_back(&bench.shell, order, now()).unwrap();
+    let crate::RolledBack::To { from, to, .. } = back else {
+        panic!("{back:?}");
+    };
+    assert_eq!((from, to), (Some(v("1.1.0")), v("1.0.0")));
+    assert!(bench.bad().iter().all(|(version, _)| version != "1.2.0"));
 }

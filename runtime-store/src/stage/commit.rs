@@ -5,12 +5,13 @@ use rollout::Version;
 use super::claim::Claim;
 use super::standing::Standing;
 use super::{Order, StageError, Staged};
+use crate::choose::Entry;
 use crate::durable::{self, Discarded};
 use crate::lease::InUse;
 use crate::lock::StoreLock;
-use crate::pointer::VersionId;
+use crate::pointer::{Pointer, VersionId};
 use crate::record::Record;
-use crate::transition;
+use crate::{stored, transition};
 
 pub(super) fn commit(
     mut claim: Claim,
@@ -60,8 +61,10 @@ fn make_way(
     }
     let serving = standing
         .serving()
-        .is_some_and(|pointer| pointer.version == *version);
-    if serving || InUse::look(store, &order.layout)?.holds(version) {
+        .filter(|pointer| pointer.version == *version);
+    if serving.is_some_and(|pointer| !standing.passes_over(pointer))
+        || InUse::look(store, &order.layout)?.holds(version)
+    {
         return Err(StageError::InUse {
             version: version.clone(),
         });
@@ -73,12 +76,34 @@ fn make_way(
             Record::load_for_change(&order.layout, &spelled)?;
         }
     }
+    if let Some(pointer) = serving {
+        step_back(order, standing, pointer)?;
+    }
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         discarded.extend(durable::discard(&order.layout, &folder)?);
         if let Ok(spelled) = name.parse() {
             Record::remove(&order.layout, &spelled)?;
         }
+    }
+    Ok(())
+}
+
+/// Points at what launches go to anyway, before the folder behind the pointer is another's: wherever
+/// the power is cut, there is a pointer to something whole, or none.
+fn step_back(order: &Order, standing: &Standing, pointer: &Pointer) -> Result<(), StageError> {
+    let layout = &order.layout;
+    let previous = standing.in_its_place(layout).cloned();
+    let whole = previous.and_then(|it| match stored::look(layout, &it.id()) {
+        Entry::Whole { entry, .. } => Some((it.id(), entry)),
+        Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => None,
+    });
+    match whole {
+        Some((id, entry)) => {
+            transition::confirmed(&id, &entry, pointer.staged_at, None, Some(pointer))
+                .save(layout)?;
+        }
+        None => Pointer::remove(layout)?,
     }
     Ok(())
 }

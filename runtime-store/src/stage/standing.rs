@@ -18,6 +18,7 @@ pub(super) struct Standing {
     pub(super) pointer: Option<Pointer>,
     bad: Vec<BadEntry>,
     terms: Option<Terms>,
+    signed_only: bool,
 }
 
 impl Standing {
@@ -28,10 +29,12 @@ impl Standing {
             // Only read here; a list that cannot be read is set aside by the next launch.
             bad: BadList::read(layout)?.0.entries().cloned().collect(),
             terms: order.memory.counting(layout, &order.shell),
+            signed_only: order.shell.signed_only,
         })
     }
 
-    /// Why the candidate is not staged, if it is not. What waits already is asked for by this.
+    /// Why the candidate is not staged, if it is not. What waits already is asked for by this, and
+    /// vouched for.
     pub(super) fn refuse(
         &self,
         store: &StoreLock,
@@ -56,7 +59,8 @@ impl Standing {
         Ok(())
     }
 
-    /// Where the candidate waits already and somebody asks for it, its turn counts no more.
+    /// Where the candidate waits already and somebody asks for it, its turn counts no more; and
+    /// where it is signed, it is known to be.
     pub(super) fn ask_for(&self, _store: &StoreLock, order: &Order) -> Result<(), StageError> {
         let Order {
             candidate, plan, ..
@@ -65,13 +69,25 @@ impl Standing {
             .pointer
             .as_ref()
             .filter(|it| it.names(&candidate.version, &candidate.integrity));
-        if let Some(pointer) = waits
-            && !plan.gated
-            && pointer.is_gated()
-        {
-            transition::asked_for(pointer.clone()).save(&order.layout)?;
+        let Some(pointer) = waits else {
+            return Ok(());
+        };
+        let mut next = pointer.clone();
+        if !plan.gated {
+            next = transition::asked_for(next);
+        }
+        if plan.signed {
+            next = transition::vouched_for(next);
+        }
+        if next != *pointer {
+            next.save(&order.layout)?;
         }
         Ok(())
+    }
+
+    /// Whether no launch starts what `pointer` names, so that it is in nobody's way.
+    pub(super) fn passes_over(&self, pointer: &Pointer) -> bool {
+        self.recalls(&pointer.version) || self.signed_only && pointer.is_unsigned()
     }
 
     pub(super) fn recalls(&self, version: &Version) -> bool {
@@ -119,10 +135,10 @@ impl Standing {
     }
 
     /// The version that the pointer names, where the candidate does not come after it. A recalled
-    /// one is in nobody's way; what runs in its place is.
+    /// one, or one that is not signed, is in nobody's way; what runs in its place is.
     pub(super) fn in_the_way(&self, order: &Order) -> Option<Version> {
         let pointer = self.serving()?;
-        let stands = if self.recalls(&pointer.version) {
+        let stands = if self.passes_over(pointer) {
             &self.in_its_place(&order.layout)?.version
         } else {
             &pointer.version
@@ -135,9 +151,9 @@ impl Standing {
         (!newer && !ordered).then(|| stands.clone())
     }
 
-    /// What launches go to while the version that the pointer names is recalled.
-    fn in_its_place(&self, layout: &Layout) -> Option<&Previous> {
-        let pointer = self.serving().filter(|it| self.recalls(&it.version))?;
+    /// What launches go to while they pass over the version that the pointer names.
+    pub(super) fn in_its_place(&self, layout: &Layout) -> Option<&Previous> {
+        let pointer = self.serving().filter(|it| self.passes_over(it))?;
         pointer.previous.as_ref().filter(|previous| {
             let id = previous.id();
             !self.recalls(&id.version)

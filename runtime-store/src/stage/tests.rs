@@ -18,6 +18,7 @@ use crate::unpack::samples::{Archive, integrity};
 mod carrying;
 mod committing;
 mod recalling;
+mod signing;
 mod verifying;
 
 const ENTRY: &str = "dist/cli.js";
