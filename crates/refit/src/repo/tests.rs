@@ -9,7 +9,7 @@ use object_store::Attribute;
 use self::devices::Devices;
 use self::story::{Publisher, STEPS, Step};
 use crate::keys::Role;
-use crate::site::testing::Recording;
+use crate::site::testing::{Disk, Fragile, Recording};
 
 /// Runs a future that does no waiting of its own.
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -44,43 +44,97 @@ fn after_every_single_write_each_device_finds_something_whole() {
     });
 }
 
-#[test]
-fn stopped_after_any_write_it_is_whole_and_doing_it_again_finishes_it() {
-    run(async {
-        let mut bucket = Recording::new();
-        let publisher = Publisher::new();
-        for step in STEPS {
-            let mut writes = 0;
-            loop {
-                let fork = bucket.fork(writes);
-                let copy = publisher.copy();
-                let stopped = copy.take(step, &fork.site()).await.is_err();
-                let devices = Devices::with_root_of(&copy);
-                devices
-                    .look(&fork.site(), &format!("{step:?} stopped after {writes}"))
-                    .await;
-                fork.mend();
-                if stopped {
-                    copy.take(step, &fork.site()).await.unwrap();
-                }
-                // `init` gives the shell its root only once it is done.
-                let after = Devices::with_root_of(&copy)
-                    .look(&fork.site(), &format!("{step:?} again after {writes}"))
-                    .await;
-                if !stopped {
-                    assert_eq!(story::expected(step), after.plain_and_signed());
-                    publisher.become_of(copy);
-                    bucket = fork;
-                    break;
-                }
-                assert_eq!(
-                    story::expected(step),
-                    after.plain_and_signed(),
-                    "{step:?} {writes}"
-                );
-                writes += 1;
+/// Takes steps, each stopped after every number of writes and then taken again. After each stop devices
+/// find something whole, and after each step what `expected` says.
+async fn stop_everywhere<T: Fragile>(
+    mut place: T,
+    steps: &[Step],
+    expected: fn(Step) -> (Option<String>, Option<String>),
+) {
+    let publisher = Publisher::new();
+    for step in steps.iter().copied() {
+        for writes in 0..100 {
+            let fork = place.fork(writes);
+            let copy = publisher.copy();
+            let stopped = copy.take(step, &fork.site()).await.is_err();
+            let devices = Devices::with_root_of(&copy);
+            devices
+                .look(&fork.site(), &format!("{step:?} stopped after {writes}"))
+                .await;
+            fork.mend();
+            if stopped {
+                let again = copy.take(step, &fork.site()).await;
+                again.unwrap_or_else(|failure| panic!("{step:?} {writes}: {failure}"));
+            }
+            // `init` gives the shell its root only once it is done.
+            let after = Devices::with_root_of(&copy)
+                .look(&fork.site(), &format!("{step:?} again after {writes}"))
+                .await;
+            let found = after.plain_and_signed();
+            assert_eq!(expected(step), found, "{step:?} {writes}");
+            if !stopped {
+                publisher.become_of(copy);
+                place = fork;
+                break;
             }
         }
+    }
+}
+
+#[test]
+fn stopped_after_any_write_it_is_whole_and_doing_it_again_finishes_it() {
+    run(stop_everywhere(Recording::new(), &STEPS, story::expected));
+}
+
+#[test]
+fn so_it_is_in_a_folder() {
+    run(stop_everywhere(Disk::new(), &STEPS, story::expected));
+}
+
+#[test]
+fn a_rollout_that_was_stopped_is_finished_by_ordering_it_again() {
+    run(async {
+        stop_everywhere(Recording::new(), &story::ROLLOUT, story::rolled_out).await;
+        stop_everywhere(Disk::new(), &story::ROLLOUT, story::rolled_out).await;
+    });
+}
+
+#[test]
+fn a_refresh_finishes_what_was_stopped_also_where_there_never_was_a_plain_manifest() {
+    run(async {
+        let bucket = Recording::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Describe] {
+            publisher.take(step, &bucket.site()).await.unwrap();
+        }
+        let mut started = None;
+        for left in 0..30 {
+            let fork = bucket.fork(left);
+            let result = publisher.copy().take(Step::Begin, &fork.site()).await;
+            if result.is_err_and(|failure| failure.message.contains("is live")) {
+                started = Some(fork);
+            }
+        }
+        let started = started.unwrap();
+        started.mend();
+        assert!(
+            started
+                .site()
+                .get("latest.json")
+                .await
+                .unwrap()
+                .bytes
+                .is_none()
+        );
+        let done = publisher
+            .refresh(&started.site(), story::now())
+            .await
+            .unwrap();
+        assert_eq!(done.mended, ["latest.json"]);
+        let seen = Devices::with_root_of(&publisher)
+            .look(&started.site(), "refreshed")
+            .await;
+        assert_eq!(seen.plain.as_deref(), Some("1.0.0"));
     });
 }
 
@@ -385,5 +439,137 @@ fn only_what_is_due_is_signed_again_and_only_its_keys_are_needed() {
         assert!(done.root_is_due);
         let expires: Timestamp = done.root;
         assert_eq!(expires, story::whole(days(365)));
+    });
+}
+
+#[test]
+fn of_two_publishers_of_one_version_in_a_folder_the_later_one_changes_nothing() {
+    run(async {
+        let disk = Disk::new();
+        let publisher = Publisher::new();
+        publisher.take(Step::First, &disk.site()).await.unwrap();
+        // Looks first, and asks a person.
+        let slow = super::Desk::open(disk.site(), None).await.unwrap();
+        let draft = publisher.shelved(&slow, "1.1.0", b"other").await.unwrap();
+        publisher.add(&disk.site(), "1.1.0", b"").await.unwrap();
+        let failure = slow.write(draft, story::now()).await.unwrap_err();
+        assert_eq!(failure.kind, "meanwhile");
+        Devices::with_root_of(&publisher)
+            .look(&disk.site(), "both")
+            .await;
+    });
+}
+
+#[test]
+fn a_tarball_that_is_lost_or_another_is_put_back_by_publishing_it_again() {
+    run(async {
+        let disk = Disk::new();
+        let publisher = Publisher::new();
+        publisher.take(Step::First, &disk.site()).await.unwrap();
+        let path = disk.path().join("@acme/demo/-/demo-1.0.0.tgz");
+        for spoil in [
+            |path: &std::path::Path| std::fs::remove_file(path).unwrap(),
+            |path: &std::path::Path| std::fs::write(path, "other").unwrap(),
+        ] {
+            spoil(&path);
+            publisher.take(Step::First, &disk.site()).await.unwrap();
+            Devices::with_root_of(&publisher)
+                .look(&disk.site(), "put back")
+                .await;
+        }
+    });
+}
+
+#[test]
+fn targets_that_the_host_lost_are_made_again_or_told() {
+    run(async {
+        let disk = Disk::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Describe, Step::Start] {
+            publisher.take(step, &disk.site()).await.unwrap();
+        }
+        let spoil = |end: &str, content: Option<&str>| {
+            for entry in std::fs::read_dir(disk.path().join("repo/targets")).unwrap() {
+                let path = entry.unwrap().path();
+                if path.to_str().unwrap().ends_with(end) {
+                    match content {
+                        Some(content) => std::fs::write(path, content).unwrap(),
+                        None => std::fs::remove_file(path).unwrap(),
+                    }
+                }
+            }
+        };
+        for content in [None, Some(r#"{"version":"9.9.9"}"#)] {
+            // Out of the plain manifest; and the publisher is not locked out meanwhile.
+            spoil(".latest.json", content);
+            let mut desk = publisher.desk(&disk.site()).await;
+            assert!(desk.manifest("latest.json").await.unwrap().is_some());
+            let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+            assert_eq!(done.mended.len(), 1, "{done:?}");
+            assert!(done.lost.is_empty());
+            // By the same tarball.
+            spoil("demo-1.0.0.json", content);
+            let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+            assert_eq!(done.lost, ["@acme+demo-1.0.0.json"]);
+            publisher.take(Step::Describe, &disk.site()).await.unwrap();
+            Devices::with_root_of(&publisher)
+                .look(&disk.site(), "made again")
+                .await;
+        }
+        // What the host made up is never copied to where devices without a root read it.
+        spoil(".latest.json", Some(r#"{"version":"9.9.9"}"#));
+        let plain = disk.path().join("latest.json");
+        std::fs::write(&plain, r#"{"version":"8.8.8"}"#).unwrap();
+        let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+        assert_eq!(done.lost, ["latest.json"]);
+        let there = std::fs::read_to_string(&plain).unwrap();
+        assert!(there.contains("8.8.8"), "{there}");
+    });
+}
+
+#[test]
+fn a_clock_that_is_behind_signs_nothing_unless_it_is_said_to_be_right() {
+    run(async {
+        let bucket = Recording::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Start] {
+            publisher.take(step, &bucket.site()).await.unwrap();
+        }
+        let before = bucket.writes().len();
+        let early = story::now() - SignedDuration::from_hours(24 * 365);
+        let failure = publisher.refresh(&bucket.site(), early).await.unwrap_err();
+        assert_eq!(failure.kind, "clock");
+        let desk = publisher.desk(&bucket.site()).await;
+        assert_eq!(desk.check_clock(early).unwrap_err().kind, "clock");
+        let change = story::manifest("1.0.0", "early");
+        let failure = desk.publish_manifest(change, early).await.unwrap_err();
+        assert_eq!(failure.kind, "clock");
+        assert_eq!(bucket.writes().len(), before);
+        publisher
+            .refresh_anyway(&bucket.site(), early)
+            .await
+            .unwrap();
+        publisher.refresh(&bucket.site(), early).await.unwrap();
+    });
+}
+
+#[test]
+fn whoever_holds_the_desk_is_not_overtaken_and_takes_no_second_lock() {
+    run(async {
+        let disk = Disk::new();
+        let publisher = Publisher::new();
+        for step in [Step::First, Step::Init, Step::Describe] {
+            publisher.take(step, &disk.site()).await.unwrap();
+        }
+        let keys = publisher.keys_path();
+        let desk = super::Desk::hold(disk.site(), Some(&keys)).await.unwrap();
+        let lock = std::fs::File::open(disk.path().join(".refit-publish.lock")).unwrap();
+        assert!(lock.try_lock().is_err(), "it is held from the first look");
+        desk.publish_manifest(story::manifest("1.0.0", "held"), story::now())
+            .await
+            .unwrap();
+        assert!(lock.try_lock().is_err(), "and to the last write");
+        drop(desk);
+        lock.try_lock().unwrap();
     });
 }

@@ -19,6 +19,9 @@ pub(super) const LOCK: &str = ".refit-publish.lock";
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// So many more writes go well.
+    #[cfg(test)]
+    left: Option<std::sync::Arc<std::sync::atomic::AtomicUsize>>,
 }
 
 impl Folder {
@@ -33,7 +36,11 @@ impl Folder {
                 "Name the folder that `refit publish` fills.",
             ));
         }
-        Ok(Self { root })
+        Ok(Self {
+            root,
+            #[cfg(test)]
+            left: None,
+        })
     }
 
     /// A folder that is made where it is missing.
@@ -50,6 +57,32 @@ impl Folder {
     /// Where a file of the site lies.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// The same folder, whose writes fail once `left` is spent.
+    #[cfg(test)]
+    pub(super) fn failing(self, left: std::sync::Arc<std::sync::atomic::AtomicUsize>) -> Self {
+        Self {
+            left: Some(left),
+            ..self
+        }
+    }
+
+    #[cfg(test)]
+    fn spend(&self, path: &Path) -> Result<(), Failure> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let spent = self.left.as_ref().is_some_and(|left| {
+            left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+                .is_err()
+        });
+        if spent {
+            return Err(Failure::file(
+                "write",
+                path,
+                &io::ErrorKind::StorageFull.into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Reads a small file.
@@ -83,6 +116,8 @@ impl Folder {
         if self.check(name, &body, expect)? == Found::Done {
             return Ok(());
         }
+        #[cfg(test)]
+        self.spend(&path)?;
         durable::make_dirs(path.parent().unwrap_or(&self.root))?;
         match body {
             Body::File(file) => durable::finish(file, &path),

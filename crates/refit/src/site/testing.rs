@@ -1,4 +1,4 @@
-//! A bucket in memory that keeps every state it was in, and can be made to fail.
+//! Sites that can be made to fail: a bucket in memory that keeps every state it was in, and a folder.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::{Bucket, Site, Store};
+use super::{Bucket, Folder, Site, Store};
 
 /// One write, and the bucket right after it.
 #[derive(Debug, Clone)]
@@ -156,5 +156,79 @@ impl ObjectStore for Recording {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.store.copy_opts(from, to, options).await
+    }
+}
+
+/// A site of either kind, whose writes fail after some.
+pub(crate) trait Fragile: Sized {
+    /// The same content in a site of its own, whose writes fail after `left` of them.
+    fn fork(&self, left: usize) -> Self;
+    /// No write fails from now on.
+    fn mend(&self);
+    fn site(&self) -> Site;
+}
+
+impl Fragile for Arc<Recording> {
+    fn fork(&self, left: usize) -> Self {
+        Recording::fork(self, left)
+    }
+
+    fn mend(&self) {
+        Recording::mend(self);
+    }
+
+    fn site(&self) -> Site {
+        Recording::site(self)
+    }
+}
+
+/// A folder.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    dir: tempfile::TempDir,
+    left: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            left: Arc::new(AtomicUsize::new(usize::MAX)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+}
+
+impl Fragile for Disk {
+    fn fork(&self, left: usize) -> Self {
+        let fork = Self::new();
+        copy(self.path(), fork.path());
+        fork.left.store(left, Ordering::SeqCst);
+        fork
+    }
+
+    fn mend(&self) {
+        self.left.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    fn site(&self) -> Site {
+        let folder = Folder::open(self.path()).unwrap();
+        Site::new(Store::Folder(folder.failing(self.left.clone())))
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }

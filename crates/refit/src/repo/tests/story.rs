@@ -5,12 +5,14 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rollout::ramp::{self, Document};
+use rollout::{PackageName, Version};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::failure::Failure;
 use crate::keys::{KeyDir, Role};
-use crate::repo::{Change, Desk, Init, Lifetimes, Refresh, Rotation, init, refresh, rotate};
+use crate::repo::{Change, Desk, Draft, Init, Lifetimes, Refresh, Rotation, init, refresh, rotate};
 use crate::site::shelf::{self, Latest, Tagging, Wishes};
 use crate::site::{Site, intake};
 
@@ -32,6 +34,37 @@ pub(super) enum Step {
     Rotate(Role),
     /// A new key without the old one.
     Lost(Role),
+    /// The very first rollout, of 1.0.0.
+    Begin,
+    /// The rollout of 1.1.0.
+    Next,
+    Halt,
+    Resume,
+    /// 1.1.0 is taken back, to 1.0.0.
+    Recall,
+}
+
+/// A site that never had a plain manifest before its repository, and orders as a person gives them.
+pub(super) const ROLLOUT: [Step; 9] = [
+    Step::First,
+    Step::Init,
+    Step::Describe,
+    Step::Begin,
+    Step::Second,
+    Step::Next,
+    Step::Halt,
+    Step::Resume,
+    Step::Recall,
+];
+
+/// What both manifests name once such an order is done.
+pub(super) fn rolled_out(step: Step) -> (Option<String>, Option<String>) {
+    let version = match step {
+        Step::Begin | Step::Second | Step::Halt | Step::Recall => Some("1.0.0".to_owned()),
+        Step::Next | Step::Resume => Some("1.1.0".to_owned()),
+        _ => None,
+    };
+    (version.clone(), version)
 }
 
 pub(super) const STEPS: [Step; 13] = [
@@ -72,7 +105,7 @@ pub(super) fn manifest(version: &str, notes: &str) -> Change {
     }
 }
 
-fn tarball(version: &str) -> Vec<u8> {
+fn tarball(version: &str, more: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let text = json!({ "name": "@acme/demo", "version": version, "engines": { "node": ">=22" } });
     let text = text.to_string();
@@ -82,6 +115,10 @@ fn tarball(version: &str) -> Vec<u8> {
     header.set_mode(0o644);
     tar.append_data(&mut header, "package/package.json", text.as_bytes())
         .unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(more.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "package/more", more).unwrap();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&tar.into_inner().unwrap()).unwrap();
     gzip.finish().unwrap()
@@ -92,7 +129,8 @@ impl Publisher {
         let dir = tempfile::tempdir().unwrap();
         KeyDir::make(&dir.path().join("keys")).unwrap();
         for version in ["1.0.0", "1.1.0"] {
-            std::fs::write(dir.path().join(format!("{version}.tgz")), tarball(version)).unwrap();
+            let path = dir.path().join(format!("{version}.tgz"));
+            std::fs::write(path, tarball(version, b"")).unwrap();
         }
         Self {
             dir: RefCell::new(dir),
@@ -166,6 +204,90 @@ impl Publisher {
         refresh(site, &self.keys(), &Refresh::default(), now).await
     }
 
+    /// The same, by a clock that is said to be right.
+    pub(super) async fn refresh_anyway(
+        &self,
+        site: &Site,
+        now: Timestamp,
+    ) -> Result<crate::repo::refresh::Refreshed, Failure> {
+        let wishes = Refresh {
+            clock_is_right: true,
+            ..Refresh::default()
+        };
+        refresh(site, &self.keys(), &wishes, now).await
+    }
+
+    /// A draft with a version on a plain site, whose tarball has something more in it.
+    pub(super) async fn shelved(
+        &self,
+        desk: &Desk,
+        version: &str,
+        more: &[u8],
+    ) -> Result<Draft, Failure> {
+        let path = self.dir.borrow().path().join("more.tgz");
+        std::fs::write(&path, tarball(version, more)).unwrap();
+        let prepared = intake::prepare(&desk.site().store().scratch(), &path)?;
+        let mut draft = desk.draft();
+        let tagging = Tagging {
+            latest: Latest::Moves,
+            package: None,
+        };
+        let wishes = Wishes::default();
+        shelf::shelve(desk, &mut draft, vec![prepared], &wishes, &tagging, now()).await?;
+        Ok(draft)
+    }
+
+    /// Publishes it.
+    pub(super) async fn add(&self, site: &Site, version: &str, more: &[u8]) -> Result<(), Failure> {
+        let desk = Desk::hold(site.clone(), None).await?;
+        let draft = self.shelved(&desk, version, more).await?;
+        desk.write(draft, now()).await.map(drop)
+    }
+
+    /// An order of a rollout, as `refit rollout` gives it.
+    async fn order(&self, step: Step, site: &Site) -> Result<(), Failure> {
+        let mut desk = Desk::hold(site.clone(), Some(&self.keys_path())).await?;
+        let package: PackageName = "@acme/demo".parse().unwrap();
+        let (first, second): (Version, Version) =
+            ("1.0.0".parse().unwrap(), "1.1.0".parse().unwrap());
+        let bytes = desk.manifest("latest.json").await?;
+        let document = bytes.map(|bytes| Document::parse(&bytes, Some(&package)).unwrap());
+        let start = |version: &Version, plan: &str, known| {
+            let wish = ramp::Start {
+                package: package.clone(),
+                version: version.clone(),
+                plan: ramp::parse_plan(plan).unwrap(),
+                notes: None,
+                critical: false,
+                stable: None,
+                known,
+                again: false,
+            };
+            ramp::start(document.as_ref(), &wish, now())
+        };
+        let change = match (step, &document) {
+            (Step::Begin, _) => start(&first, "100%", None),
+            (Step::Next, _) => start(&second, "30%,70%@12h", None),
+            (Step::Halt, Some(document)) => ramp::halt(document, now()),
+            (Step::Resume, Some(document)) => ramp::resume(document, now()),
+            (_, Some(document)) => ramp::recall(document, &second, &first, now()),
+            (_, None) => panic!("{step:?}"),
+        };
+        match change {
+            Ok(change) => {
+                let latest = change.everyones().cloned();
+                let change = Change {
+                    file: "latest.json".to_owned(),
+                    bytes: change.after.bytes(),
+                    latest: latest.map(|version| (package.clone(), version)),
+                };
+                desk.publish_manifest(change, now()).await
+            }
+            // So already; all that may be missing is the plain file.
+            Err(_) => desk.mend(now()).await.map(drop),
+        }
+    }
+
     async fn publish(&self, site: &Site, version: &str, signed: bool) -> Result<(), Failure> {
         let keys = self.keys_path();
         let tarball = self.dir.borrow().path().join(format!("{version}.tgz"));
@@ -217,6 +339,9 @@ impl Publisher {
                     ..manifest("1.1.0", "ramp")
                 };
                 desk.publish_manifest(change, now()).await
+            }
+            Step::Begin | Step::Next | Step::Halt | Step::Resume | Step::Recall => {
+                self.order(step, site).await
             }
             Step::Refresh => self.refresh(site, now()).await.map(drop),
             Step::Rotate(role) | Step::Lost(role) => {
