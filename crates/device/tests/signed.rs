@@ -1,0 +1,169 @@
+//! A device on which trust is turned on: what was staged before on anybody's word is not started, and
+//! what is signed takes its place.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "other stories need all of it")]
+mod host;
+#[path = "../../trust/tests/support/mod.rs"]
+#[expect(dead_code, reason = "its own stories need all of it")]
+mod publisher;
+
+use std::path::Path;
+
+use device::{AppliedOutcome, Device, Integrity, Local, StageOutcome};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+
+use host::{Host, open, options, pack};
+use publisher::Publisher;
+
+const GOOD: &str = "// what is signed";
+
+/// A repository that signs 1.1.0 with good bytes, whose site has them.
+struct Site {
+    host: Host,
+    publisher: Publisher,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let mut publisher = Publisher::new();
+        let expires = Timestamp::now() + SignedDuration::from_hours(24);
+        publisher.root.expires = expires;
+        publisher.timestamp.expires = expires;
+        publisher.snapshot.expires = expires;
+        publisher.targets.expires = expires;
+        let keys = publisher.keys["root"].clone();
+        publisher.put_root(&keys);
+        let tarball = pack("1.1.0", GOOD);
+        let described = json!({
+            "schema": 1, "package": "demo", "version": "1.1.0", "integrity": good().to_string(),
+            "packedSize": tarball.len(), "unpackedSize": 10_000,
+            "tarball": "demo/-/demo-1.1.0.tgz",
+        });
+        publisher.add("demo-1.1.0.json", described.to_string().as_bytes());
+        publisher.add("latest.json", br#"{"version":"1.1.0"}"#);
+        publisher.publish();
+        let host = Host::start().await;
+        host.put("/demo/-/demo-1.1.0.tgz", tarball);
+        Self { host, publisher }
+    }
+
+    fn serve(&self) {
+        for (path, bytes) in &self.publisher.files {
+            self.host.put(&format!("/repo/{path}"), bytes.clone());
+        }
+    }
+
+    fn local(&self, dir: &Path, registry: &Host) -> Local {
+        let trust = json!({ "root": "root.json", "url": format!("{}repo/", self.host.url) });
+        let mut options = options(dir, registry, &json!({ "trust": trust }), &[]);
+        options.trust_root = Some(self.publisher.first_root());
+        Local::open(options)
+    }
+}
+
+fn good() -> Integrity {
+    Integrity::from_digest(Sha512::digest(pack("1.1.0", GOOD)).into())
+}
+
+/// Has 1.1.0 staged as the registry has it, by a device without trust.
+async fn stage_unsigned(dir: &Path, registry: &Host) {
+    registry.publish(&["1.1.0"]);
+    let device = open(dir, registry, &json!({}), &[]);
+    let report = device.check().await.unwrap();
+    assert_eq!(report.staged.unwrap().outcome, StageOutcome::Staged);
+    assert_eq!(device.local().resolve().version.as_str(), "1.1.0");
+    device.stop().await;
+}
+
+fn pointer(local: &Local) -> Value {
+    let path = local.store().unwrap().root().join("current.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn runs(local: &Local) -> String {
+    local.resolve().version.to_string()
+}
+
+fn blocked(local: &Local) -> Option<String> {
+    Some(local.at_rest(None).staged?.blocked?.reason)
+}
+
+#[tokio::test]
+async fn what_was_staged_before_trust_is_not_started_and_what_is_signed_takes_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    stage_unsigned(dir.path(), &registry).await;
+
+    let site = Site::start().await;
+    let device = Device::open(site.local(dir.path(), &registry));
+    let local = device.local();
+    let before = pointer(local);
+    assert_eq!(runs(local), "1.0.0");
+    assert_eq!(blocked(local).as_deref(), Some("not-signed"));
+    let back = || device.roll_back(Some("1.1.0".parse().unwrap()));
+    // Nobody can be asked, so nobody vouches for it.
+    assert_eq!(back().await.unwrap_err().kind, "trust-missing");
+    site.serve();
+    assert_eq!(back().await.unwrap_err().kind, "not-signed");
+    assert_eq!((runs(local), pointer(local)), ("1.0.0".to_owned(), before));
+
+    let report = device.check().await.unwrap();
+    assert_eq!(report.staged.unwrap().outcome, StageOutcome::Staged);
+    let choice = local.resolve();
+    assert_eq!(choice.version.as_str(), "1.1.0");
+    assert_eq!(choice.integrity, Some(good()));
+    assert_eq!(std::fs::read_to_string(choice.entry).unwrap(), GOOD);
+    assert_eq!(pointer(local)["trial"]["signed"], true);
+    // By name it is gone back to now, as what is signed.
+    device
+        .roll_back(Some("1.0.0".parse().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(runs(local), "1.0.0");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_stored_and_signed_is_gone_back_to_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    let site = Site::start().await;
+    site.serve();
+    let device = Device::open(site.local(dir.path(), &registry));
+    device.check().await.unwrap();
+    let applied = device.roll_back(Some("1.1.0".parse().unwrap())).await;
+    assert_eq!(applied.unwrap().outcome, AppliedOutcome::RolledBack);
+    assert_eq!(runs(device.local()), "1.1.0");
+    assert_eq!(pointer(device.local())["trial"]["signed"], true);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_lost_what_it_heard_hears_it_again_from_disk_before_it_starts_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    let site = Site::start().await;
+    site.serve();
+    let device = Device::open(site.local(dir.path(), &registry));
+    device.check().await.unwrap();
+    assert_eq!(runs(device.local()), "1.1.0");
+    device.stop().await;
+
+    let releases = device.local().store().unwrap().root().join("releases.json");
+    for content in ["", "{", r#"{"schema":1}"#] {
+        std::fs::write(&releases, content).unwrap();
+        let device = Device::open(site.local(dir.path(), &registry));
+        assert_eq!(runs(device.local()), "1.0.0", "{content}");
+        assert_eq!(blocked(device.local()).as_deref(), Some("unheard"));
+        let asked = site.host.asked_for("");
+        device.start().await;
+        assert_eq!(runs(device.local()), "1.1.0", "{content}");
+        assert_eq!(site.host.asked_for(""), asked, "it asked somebody");
+        device.stop().await;
+        let kept: Value = serde_json::from_slice(&std::fs::read(&releases).unwrap()).unwrap();
+        assert_eq!(kept["manifest"]["signed"], true, "{content}");
+    }
+}
