@@ -445,17 +445,17 @@ fn only_what_is_due_is_signed_again_and_only_its_keys_are_needed() {
 #[test]
 fn of_two_publishers_of_one_version_in_a_folder_the_later_one_changes_nothing() {
     run(async {
-        let disk = Disk::new();
+        let folder = Disk::new();
         let publisher = Publisher::new();
-        publisher.take(Step::First, &disk.site()).await.unwrap();
+        publisher.take(Step::First, &folder.site()).await.unwrap();
         // Looks first, and asks a person.
-        let slow = super::Desk::open(disk.site(), None).await.unwrap();
+        let slow = super::Desk::open(folder.site(), None).await.unwrap();
         let draft = publisher.shelved(&slow, "1.1.0", b"other").await.unwrap();
-        publisher.add(&disk.site(), "1.1.0", b"").await.unwrap();
+        publisher.add(&folder.site(), "1.1.0", b"").await.unwrap();
         let failure = slow.write(draft, story::now()).await.unwrap_err();
         assert_eq!(failure.kind, "meanwhile");
         Devices::with_root_of(&publisher)
-            .look(&disk.site(), "both")
+            .look(&folder.site(), "both")
             .await;
     });
 }
@@ -463,18 +463,18 @@ fn of_two_publishers_of_one_version_in_a_folder_the_later_one_changes_nothing() 
 #[test]
 fn a_tarball_that_is_lost_or_another_is_put_back_by_publishing_it_again() {
     run(async {
-        let disk = Disk::new();
+        let folder = Disk::new();
         let publisher = Publisher::new();
-        publisher.take(Step::First, &disk.site()).await.unwrap();
-        let path = disk.path().join("@acme/demo/-/demo-1.0.0.tgz");
+        publisher.take(Step::First, &folder.site()).await.unwrap();
+        let path = folder.path().join("@acme/demo/-/demo-1.0.0.tgz");
         for spoil in [
             |path: &std::path::Path| std::fs::remove_file(path).unwrap(),
             |path: &std::path::Path| std::fs::write(path, "other").unwrap(),
         ] {
             spoil(&path);
-            publisher.take(Step::First, &disk.site()).await.unwrap();
+            publisher.take(Step::First, &folder.site()).await.unwrap();
             Devices::with_root_of(&publisher)
-                .look(&disk.site(), "put back")
+                .look(&folder.site(), "put back")
                 .await;
         }
     });
@@ -483,13 +483,13 @@ fn a_tarball_that_is_lost_or_another_is_put_back_by_publishing_it_again() {
 #[test]
 fn targets_that_the_host_lost_are_made_again_or_told() {
     run(async {
-        let disk = Disk::new();
+        let folder = Disk::new();
         let publisher = Publisher::new();
         for step in [Step::First, Step::Init, Step::Describe, Step::Start] {
-            publisher.take(step, &disk.site()).await.unwrap();
+            publisher.take(step, &folder.site()).await.unwrap();
         }
         let spoil = |end: &str, content: Option<&str>| {
-            for entry in std::fs::read_dir(disk.path().join("repo/targets")).unwrap() {
+            for entry in std::fs::read_dir(folder.path().join("repo/targets")).unwrap() {
                 let path = entry.unwrap().path();
                 if path.to_str().unwrap().ends_with(end) {
                     match content {
@@ -502,25 +502,37 @@ fn targets_that_the_host_lost_are_made_again_or_told() {
         for content in [None, Some(r#"{"version":"9.9.9"}"#)] {
             // Out of the plain manifest; and the publisher is not locked out meanwhile.
             spoil(".latest.json", content);
-            let mut desk = publisher.desk(&disk.site()).await;
+            let mut desk = publisher.desk(&folder.site()).await;
             assert!(desk.manifest("latest.json").await.unwrap().is_some());
-            let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+            let done = publisher
+                .refresh(&folder.site(), story::now())
+                .await
+                .unwrap();
             assert_eq!(done.mended.len(), 1, "{done:?}");
             assert!(done.lost.is_empty());
             // By the same tarball.
             spoil("demo-1.0.0.json", content);
-            let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+            let done = publisher
+                .refresh(&folder.site(), story::now())
+                .await
+                .unwrap();
             assert_eq!(done.lost, ["@acme+demo-1.0.0.json"]);
-            publisher.take(Step::Describe, &disk.site()).await.unwrap();
+            publisher
+                .take(Step::Describe, &folder.site())
+                .await
+                .unwrap();
             Devices::with_root_of(&publisher)
-                .look(&disk.site(), "made again")
+                .look(&folder.site(), "made again")
                 .await;
         }
         // What the host made up is never copied to where devices without a root read it.
         spoil(".latest.json", Some(r#"{"version":"9.9.9"}"#));
-        let plain = disk.path().join("latest.json");
+        let plain = folder.path().join("latest.json");
         std::fs::write(&plain, r#"{"version":"8.8.8"}"#).unwrap();
-        let done = publisher.refresh(&disk.site(), story::now()).await.unwrap();
+        let done = publisher
+            .refresh(&folder.site(), story::now())
+            .await
+            .unwrap();
         assert_eq!(done.lost, ["latest.json"]);
         let there = std::fs::read_to_string(&plain).unwrap();
         assert!(there.contains("8.8.8"), "{there}");
@@ -556,14 +568,14 @@ fn a_clock_that_is_behind_signs_nothing_unless_it_is_said_to_be_right() {
 #[test]
 fn whoever_holds_the_desk_is_not_overtaken_and_takes_no_second_lock() {
     run(async {
-        let disk = Disk::new();
+        let folder = Disk::new();
         let publisher = Publisher::new();
         for step in [Step::First, Step::Init, Step::Describe] {
-            publisher.take(step, &disk.site()).await.unwrap();
+            publisher.take(step, &folder.site()).await.unwrap();
         }
         let keys = publisher.keys_path();
-        let desk = super::Desk::hold(disk.site(), Some(&keys)).await.unwrap();
-        let lock = std::fs::File::open(disk.path().join(".refit-publish.lock")).unwrap();
+        let desk = super::Desk::hold(folder.site(), Some(&keys)).await.unwrap();
+        let lock = std::fs::File::open(folder.path().join(".refit-publish.lock")).unwrap();
         assert!(lock.try_lock().is_err(), "it is held from the first look");
         desk.publish_manifest(story::manifest("1.0.0", "held"), story::now())
             .await

@@ -143,10 +143,7 @@ async fn is_innocent(folder: &Folder, name: &str) -> bool {
     let Ok(inside) = real.strip_prefix(folder.root()) else {
         return false;
     };
-    inside
-        .to_str()
-        .is_some_and(|inside| has_public_name(inside))
-        && !holds_key(&real).await
+    inside.to_str().is_some_and(has_public_name) && !holds_key(&real).await
 }
 
 /// Whether a file begins as keys do.

@@ -59,7 +59,7 @@ pub(crate) fn prepare(beside: &Path, tarball: &Path) -> Result<Prepared, Failure
 /// Refuses a package whose folder on a site would be the repository's, or where a manifest is to be.
 fn has_a_place(package: &PackageName, tarball: &Path) -> Result<(), Failure> {
     let name = package.to_string().to_ascii_lowercase();
-    if name != "repo" && (name.contains('/') || !name.ends_with(".json")) {
+    if name != "repo" && (name.contains('/') || name.strip_suffix(".json").is_none()) {
         return Ok(());
     }
     Err(Failure::new(

@@ -191,9 +191,9 @@ fn is_true(value: &str) -> bool {
 fn is_plain(name: &str, value: &str) -> Result<bool, Failure> {
     let url = Url::parse(value);
     let holds_login = match &url {
-        Ok(url) => !url.username().is_empty() || url.password().is_some(),
-        // Whoever finds out that it is no URL might show it whole.
-        Err(_) => value.contains('@'),
+        Ok(url) if url.has_host() => !url.username().is_empty() || url.password().is_some(),
+        // Whoever finds out that it names no host might show it whole. `user:word@host` is such a one.
+        _ => value.contains('@'),
     };
     if holds_login {
         return Err(Failure::new(
