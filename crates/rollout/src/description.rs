@@ -72,6 +72,10 @@ impl Description {
             schema: u32,
         }
         let malformed = |error: serde_json::Error| DescriptionError::Malformed(error.to_string());
+        // A list of the right length would be read as the fields in their order.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(DescriptionError::Malformed("it is a list".to_owned()));
+        }
         let Schema { schema } = serde_json::from_slice(bytes).map_err(malformed)?;
         if schema > Self::SCHEMA {
             return Err(DescriptionError::NewerSchema(schema));
@@ -142,6 +146,24 @@ mod tests {
             Description::target_name(&found.package, &found.version),
             "@acme+board-1.1.0.json"
         );
+    }
+
+    #[test]
+    fn a_list_describes_nothing() {
+        let described: serde_json::Map<_, _> = serde_json::from_slice(&text(|_| {})).unwrap();
+        let fields = [
+            "schema",
+            "package",
+            "version",
+            "integrity",
+            "packedSize",
+            "unpackedSize",
+            "engines",
+            "tarball",
+        ];
+        let list: Vec<_> = fields.map(|field| &described[field]).into();
+        let list = serde_json::to_vec(&list).unwrap();
+        assert!(matches!(parse(&list), Err(DescriptionError::Malformed(_))));
     }
 
     #[test]

@@ -73,6 +73,10 @@ impl Manifest {
         if text.trim_ascii_start().starts_with(b"<") {
             return Err(ManifestError::Html);
         }
+        // A list of the right length would be read as the fields in their order.
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(ManifestError::Malformed("it is a list".to_owned()));
+        }
         let manifest: Self = serde_json::from_slice(text)
             .map_err(|error| ManifestError::Malformed(error.to_string()))?;
         // A plan counts from `publishedAt`: without it, a slip of the pen would reach everyone.
@@ -157,6 +161,20 @@ mod tests {
             Manifest::parse(&long, &demo()),
             Err(ManifestError::TooLarge)
         );
+    }
+
+    #[test]
+    fn a_list_is_never_read_as_fields_in_their_order() {
+        let list = r#"[null,"1.2.0",null,[],null,[],false,null,null]"#;
+        for text in [list, &format!(" \n{list}"), &format!("\u{feff}{list}")] {
+            assert!(
+                matches!(parse(text), Err(ManifestError::Malformed(_))),
+                "{text}"
+            );
+        }
+        let batch =
+            r#"{"version":"1.2.0","publishedAt":"2026-06-12T08:00:00Z","rollout":[[100,0]]}"#;
+        assert!(matches!(parse(batch), Err(ManifestError::Malformed(_))));
     }
 
     #[test]

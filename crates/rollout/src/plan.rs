@@ -1,19 +1,43 @@
 //! A plan: which part of the fleet waits how long.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Position, Share};
 
 /// Some of the devices, and how long they wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
     /// How many: a percentage, with at most two decimals.
     #[serde(rename = "percent")]
     pub share: Share,
     /// From `publishedAt` until they may have it. What is above [`Plan::MOST_DELAY`] counts as that.
-    #[serde(default)]
     pub delay_seconds: u64,
+}
+
+impl<'de> Deserialize<'de> for Batch {
+    /// From an object only: a derived one would also read a list as the fields in their order.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields {
+            percent: Share,
+            #[serde(default)]
+            delay_seconds: u64,
+        }
+        let object = Map::<String, Value>::deserialize(deserializer)?;
+        let fields = serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)?;
+        let Fields {
+            percent,
+            delay_seconds,
+        } = fields;
+        Ok(Self {
+            share: percent,
+            delay_seconds,
+        })
+    }
 }
 
 /// Batches in order: each takes the positions that follow those of the batch before it. No batch
