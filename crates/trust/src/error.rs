@@ -89,6 +89,8 @@ pub enum TrustError {
         url: String,
         /// The whole chain of causes.
         why: String,
+        /// How long the host wants to be left alone, where it said so.
+        retry_after: Option<Duration>,
     },
     /// Silence, or a trickle.
     #[error("{url} took longer than {} s", after.as_secs())]
@@ -163,6 +165,14 @@ impl TrustError {
                 | Self::TooLarge { .. }
                 | Self::TooMany { .. }
         )
+    }
+
+    /// How long the host wants to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     /// A short name for machines.

@@ -35,6 +35,14 @@ pub enum FetchError {
     /// The host says that there is no such file.
     #[error("it does not exist")]
     NotFound,
+    /// The host wants to be left alone.
+    #[error("{why}")]
+    Busy {
+        /// Its answer in words.
+        why: String,
+        /// For how long.
+        retry_after: Duration,
+    },
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -71,6 +79,10 @@ impl Wire {
         let failed = |error: FetchError| TrustError::Unreachable {
             url: shown(url),
             why: scrubbed(&error.to_string(), url),
+            retry_after: match error {
+                FetchError::Busy { retry_after, .. } => Some(retry_after),
+                FetchError::NotFound | FetchError::Other(_) => None,
+            },
         };
         let mut parts = match self.timed(url, self.fetch.fetch(url.clone())).await? {
             Ok(parts) => parts,

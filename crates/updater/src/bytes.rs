@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use rollout::Candidate;
 use runtime_store::StageError;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::http::shown;
+use crate::rate::time_for;
 use crate::source::Source;
 
 /// Where the bytes come from.
@@ -31,6 +33,23 @@ pub(crate) struct Signed {
     pub(crate) copy: Option<Url>,
     /// How many they are.
     pub(crate) packed_size: u64,
+    /// Until when the registry is waited for, once that has begun.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Origin {
+    /// The same, with the time that others have who have `bytes` bytes counted from now: a registry
+    /// that hardly moves must not keep this device from what the site has itself, nor from what its
+    /// publisher says meanwhile.
+    pub(crate) fn begun(&self, source: &dyn Source, bytes: u64) -> Self {
+        let mut begun = self.clone();
+        if let Self::Signed(signed) = &mut begun
+            && signed.copy.is_some()
+        {
+            signed.until = Some(Instant::now() + time_for(bytes, source.patience()));
+        }
+        begun
+    }
 }
 
 impl Signed {
@@ -41,7 +60,22 @@ impl Signed {
         candidate: &Candidate,
         limit: u64,
     ) -> Result<Download, RegistryError> {
-        let error = match self.open_registrys(source, candidate, limit).await {
+        let opening = self.open_registrys(source, candidate, limit);
+        let opened = match self.until {
+            None => opening.await,
+            Some(until) => {
+                let begun = Instant::now();
+                match timeout_at(until, opening).await {
+                    Ok(opened) => opened.map(|download| download.until(until)),
+                    Err(_) => Err(RegistryError::TooSlow {
+                        url: source.address().await.unwrap_or_default(),
+                        came: 0,
+                        after: begun.elapsed(),
+                    }),
+                }
+            }
+        };
+        let error = match opened {
             Ok(download) => return Ok(download),
             Err(error) => error,
         };
@@ -49,7 +83,7 @@ impl Signed {
             return Err(error);
         };
         tracing::info!(%error, copy = shown(copy), "the site's own copy is taken");
-        source.copy(copy, limit).await
+        open_copy(source, copy, limit).await
     }
 
     async fn open_registrys(
@@ -94,4 +128,14 @@ impl Signed {
         };
         elsewhere.then(|| copy.clone())
     }
+}
+
+/// Opens the site's own copy, of at most `limit` bytes: that too has to move.
+pub(crate) async fn open_copy(
+    source: &dyn Source,
+    copy: &Url,
+    limit: u64,
+) -> Result<Download, RegistryError> {
+    let until = Instant::now() + time_for(limit, source.patience());
+    Ok(source.copy(copy, limit).await?.until(until))
 }

@@ -198,6 +198,7 @@ impl Inner {
                 let signed = Signed {
                     copy,
                     packed_size: description.packed_size,
+                    until: None,
                 };
                 Ok((description.candidate(address), Origin::Signed(signed)))
             }

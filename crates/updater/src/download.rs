@@ -10,6 +10,7 @@ use reqwest::header::CONTENT_TYPE;
 use rollout::{Candidate, Integrity};
 use sha2::{Digest, Sha512};
 use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::RegistryError;
@@ -28,6 +29,9 @@ pub struct Download {
     total: Option<u64>,
     got: u64,
     rate: Rate,
+    begun: Instant,
+    /// When all of it has to have come, where that is limited.
+    until: Option<Instant>,
     limit: u64,
     /// What was read ahead to see what it is.
     head: Option<Bytes>,
@@ -65,9 +69,17 @@ impl Download {
             url,
             total,
             got: 0,
+            begun: Instant::now(),
+            until: None,
             limit,
             head: None,
         })
+    }
+
+    /// The same, that has to be over by `until`.
+    pub(crate) fn until(mut self, until: Instant) -> Self {
+        self.until = Some(until);
+        self
     }
 
     /// The address that was asked, as it may be printed.
@@ -114,8 +126,17 @@ impl Download {
     async fn read(&mut self) -> Result<Option<Bytes>, RegistryError> {
         let piece = self
             .http
-            .piece(&mut self.response, &self.url, self.got, &mut self.rate)
-            .await?;
+            .piece(&mut self.response, &self.url, self.got, &mut self.rate);
+        let piece = match self.until {
+            None => piece.await?,
+            Some(until) => timeout_at(until, piece).await.unwrap_or_else(|_| {
+                Err(RegistryError::TooSlow {
+                    url: shown(&self.url),
+                    came: self.got,
+                    after: self.begun.elapsed(),
+                })
+            })?,
+        };
         if let Some(piece) = piece {
             self.got += piece.len() as u64;
             if self.got > self.limit {

@@ -196,6 +196,7 @@ impl UpdateError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Registry(error) | Self::Host(error) => error.retry_after(),
+            Self::Trust(error) => error.retry_after(),
             _ => None,
         }
     }

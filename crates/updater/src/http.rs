@@ -183,7 +183,7 @@ impl Http {
             return Err(RegistryError::TooSlow {
                 url: shown(url),
                 came,
-                after: self.idle * PATIENCE,
+                after: self.patience(),
             });
         }
         Ok(piece)
@@ -192,7 +192,12 @@ impl Http {
     /// Judges the pace of an answer that begins now: in four times as long as it may be silent, it has
     /// to bring something worth the wait.
     pub(crate) fn rate(&self) -> Rate {
-        Rate::new(self.idle * PATIENCE, Instant::now())
+        Rate::new(self.patience(), Instant::now())
+    }
+
+    /// Four times as long as an answer may be silent.
+    pub(crate) fn patience(&self) -> Duration {
+        self.idle * PATIENCE
     }
 
     fn broken(&self, url: &Url, got: u64, error: reqwest::Error) -> RegistryError {

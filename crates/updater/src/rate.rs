@@ -8,6 +8,14 @@ use tokio::time::Instant;
 /// which an app could be used at all.
 const LEAST: u64 = 4 << 10;
 
+/// Where the same bytes can be had elsewhere, the slowest line that is waited for, in bytes a second.
+const WORTH: u64 = 16 << 10;
+
+/// How long `bytes` may take where they can be had elsewhere, or nowhere else: at least `least`.
+pub(crate) fn time_for(bytes: u64, least: Duration) -> Duration {
+    least.max(Duration::from_secs(bytes / WORTH))
+}
+
 /// Counts what comes in windows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
@@ -42,6 +50,15 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_things_have_some_time_and_large_ones_as_much_as_a_slow_line_needs() {
+        let least = Duration::from_mins(2);
+        assert_eq!(time_for(0, least), least);
+        assert_eq!(time_for(WORTH * 120, least), least);
+        assert_eq!(time_for(WORTH * 600, least), Duration::from_mins(10));
+        assert!(time_for(u64::MAX, least) > least);
+    }
 
     #[test]
     fn each_window_counts_for_itself() {

@@ -325,6 +325,13 @@ fn missing(error: &RegistryError) -> FetchError {
         RegistryError::NotFound { .. } | RegistryError::Unauthorized { status: 403, .. } => {
             FetchError::NotFound
         }
+        RegistryError::Busy {
+            retry_after: Some(retry_after),
+            ..
+        } => FetchError::Busy {
+            why: without_url(error),
+            retry_after: *retry_after,
+        },
         error => FetchError::Other(without_url(error)),
     }
 }

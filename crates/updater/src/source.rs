@@ -1,6 +1,7 @@
 //! What the updater asks for versions: a registry, or in tests a stand-in.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -28,6 +29,10 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, RegistryError>>;
 pub(crate) trait Source: fmt::Debug + Send + Sync {
     fn package(&self) -> &PackageName;
     fn address(&self) -> Answer<'_, String>;
+    /// The least time that anything may take which can be had elsewhere.
+    fn patience(&self) -> Duration {
+        Duration::from_mins(2)
+    }
     /// What `channel` names now: a dist-tag, or an exact version, which no tag can look like.
     fn latest<'a>(
         &'a self,
@@ -47,6 +52,10 @@ impl Source for Registry {
 
     fn address(&self) -> Answer<'_, String> {
         Registry::address(self).boxed()
+    }
+
+    fn patience(&self) -> Duration {
+        self.http().patience()
     }
 
     fn latest<'a>(

@@ -16,7 +16,7 @@ use runtime_store::{BeginStage, Partial, Shell, StageError, StagePlan, Staged, S
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::bytes::Origin;
+use crate::bytes::{Origin, open_copy};
 use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::feed::{Feed, Piece, Pieces};
@@ -58,8 +58,9 @@ impl Stager {
         from: &Origin,
         plan: &StagePlan,
     ) -> Result<StageReport, UpdateError> {
-        let mut result = self.tries(candidate, from, plan).await;
-        if let (Origin::Signed(signed), Err(error)) = (from, &result)
+        let from = from.begun(&*self.source, plan.limits.packed_bytes);
+        let mut result = self.tries(candidate, &from, plan).await;
+        if let (Origin::Signed(signed), Err(error)) = (&from, &result)
             && let Some(copy) = signed.instead(error)
         {
             tracing::warn!(%error, copy = shown(&copy), "the site's own copy is taken");
@@ -141,7 +142,7 @@ impl Stager {
     ) -> Result<Download, RegistryError> {
         match from {
             Origin::Signed(signed) => signed.open(&*self.source, candidate, limit).await,
-            Origin::Copy(url) => self.source.copy(url, limit).await,
+            Origin::Copy(url) => open_copy(&*self.source, url, limit).await,
             Origin::Source | Origin::File(_) => self.source.open(candidate, limit).await,
         }
     }

@@ -233,6 +233,29 @@ async fn refuses(signed: &Signed, kind: &str) {
 }
 
 #[tokio::test]
+async fn a_host_that_wants_to_be_left_alone_is() {
+    let signed = Signed::saying(|_| {}).await;
+    let busy = Reply::new(429, "").with("retry-after", "7200");
+    let later = start() + jiff::SignedDuration::from_hours(2);
+    // Whether anything was kept that counts, or not.
+    for kept in [false, true] {
+        signed.bench.host.clear();
+        if kept {
+            signed.serve();
+            signed.updater().check(By::Timer).await.unwrap();
+            assert_eq!(signed.bench.releases().not_before, None);
+        }
+        signed
+            .bench
+            .host
+            .answer("/repo/metadata/2.root.json", busy.clone());
+        let checked = signed.updater().check(By::Timer).await;
+        assert_eq!(checked.is_ok(), kept);
+        assert_eq!(signed.bench.releases().not_before, Some(later));
+    }
+}
+
+#[tokio::test]
 async fn a_repository_that_goes_back_is_refused_and_what_was_heard_stays() {
     let mut signed = Signed::saying(|_| {}).await;
     let before = signed.publisher.clone();

@@ -128,6 +128,33 @@ async fn a_person_who_joins_a_gated_check_asks_again() {
 }
 
 #[tokio::test]
+async fn a_person_who_joins_a_check_that_spares_a_timer_the_download_asks_again() {
+    let bench = Bench::new().await;
+    let manifest = r#"{"name":"demo","version":"1.1.0"}"#;
+    let bytes = crate::testing::tarball(&[("package.json", manifest)]);
+    let listed = packument("demo", &bench.registry.server.origin, &[("1.1.0", &bytes)]);
+    bench.registry.put("/demo", listed.to_string());
+    bench.registry.put("/demo/-/demo-1.1.0.tgz", bytes);
+    let updater = bench.updater(Policy::registry(Timestamp::UNIX_EPOCH));
+    let error = updater.check(By::Timer).await.unwrap_err();
+    assert_eq!(error.kind(), "no-entry");
+    let slow = Reply::json(&listed).dripping(60, Duration::from_millis(40));
+    bench.registry.answer("/demo", slow);
+    let asked = bench.registry.asked();
+    let timer = {
+        let updater = updater.clone();
+        tokio::spawn(async move { updater.check(By::Timer).await })
+    };
+    while bench.registry.asked() == asked {
+        tokio::task::yield_now().await;
+    }
+    let error = updater.check(By::Person).await.unwrap_err();
+    assert_eq!(error.kind(), "no-entry");
+    let spared = timer.await.unwrap().unwrap();
+    assert_eq!(said(&spared), ("hold", "refused-before", Some("1.1.0")));
+}
+
+#[tokio::test]
 async fn experimental_and_critical_wait_for_no_turn_either_and_say_so() {
     for (critical, reason) in [(false, "experimental"), (true, "critical")] {
         let bench = Bench::new().await;

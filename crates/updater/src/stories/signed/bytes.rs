@@ -202,3 +202,51 @@ async fn a_plus_in_a_path_is_written_so_that_no_host_takes_it_for_a_space() {
     let report = signed.updater().check(By::Timer).await.unwrap();
     assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
 }
+
+/// 1.1.0 of 40 KiB that cannot be packed.
+fn large() -> Vec<u8> {
+    let noise: String = (0..)
+        .map(|n: u64| integrity(&n.to_le_bytes()).to_string())
+        .take(500)
+        .collect();
+    let manifest = r#"{"name":"demo","version":"1.1.0"}"#;
+    let files = [
+        ("package.json", manifest),
+        ("cli.js", "// starts"),
+        ("noise", &noise),
+    ];
+    crate::testing::tarball(&files)
+}
+
+#[tokio::test]
+async fn a_registry_that_moves_just_enough_is_not_waited_for_either() {
+    let bytes = large();
+    assert!(bytes.len() > 32 << 10);
+    for copy_drips in [false, true] {
+        let mut signed = Signed::new().await;
+        signed.describe("1.1.0", |it| {
+            it["integrity"] = json!(integrity(&bytes));
+            it["packedSize"] = json!(bytes.len());
+            it["unpackedSize"] = json!(100 << 10);
+        });
+        signed.manifest(everyone);
+        let registry = &signed.bench.registry;
+        registry.put("/demo", packument_of(&registry.server.origin, &bytes));
+        // Twice as fast as what no line may be slower than, and half of what is worth the wait.
+        let slow = Reply::new(200, bytes.clone()).dripping(400, DRIP);
+        registry.answer(TARBALL, slow.clone());
+        if copy_drips {
+            signed.bench.host.answer(TARBALL, slow);
+            let error = signed.updater().check(By::Timer).await.unwrap_err();
+            assert_eq!(error.kind(), "too-slow", "{error}");
+            let words = error.to_string();
+            assert!(words.contains(&signed.bench.host.server.origin), "{words}");
+        } else {
+            signed.bench.host.put(TARBALL, bytes.clone());
+            let report = signed.updater().check(By::Timer).await.unwrap();
+            assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
+            let asked = signed.bench.host.server.lines();
+            assert!(asked.contains(&format!("GET {TARBALL}")));
+        }
+    }
+}
