@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollout::Terms;
+use serde_json::Value;
 
+use crate::files::{self, Found};
 use crate::layout::Layout;
 use crate::shell::Shell;
+use crate::small::RELEASES_SCHEMA;
 use crate::{Store, ruling};
 
 /// The last terms that this process heard. Clones share them.
@@ -50,6 +53,17 @@ impl Store {
     /// nothing: what is not terms reads as none, and stays where it is.
     pub fn terms(&self) -> Option<Terms> {
         self.memory().terms(self.layout(), |_| true)
+    }
+
+    /// Whether what `shell` hears is kept: terms of whom it believes are there, in a file that it may
+    /// write. A newer shell's file says what was heard when that shell last ran.
+    pub fn keeps_terms(&self, shell: &Shell) -> bool {
+        let path = self.layout().releases();
+        let newer = matches!(
+            files::read_schema::<Value>(&path, RELEASES_SCHEMA),
+            Ok(Found::Newer(..))
+        );
+        !newer && self.terms_for(shell).is_some()
     }
 
     /// As [`Store::terms`], if they are of whom `shell` believes.

@@ -143,8 +143,8 @@ async fn restore_terms(
     if !local.shell().signed_only {
         return None;
     }
-    let kept = device.on_store(move |store| store.terms_for(local.shell()));
-    if !matches!(kept.await, Ok(None)) {
+    let kept = device.on_store(move |store| store.keeps_terms(local.shell()));
+    if !matches!(kept.await, Ok(false)) {
         return None;
     }
     let updater = device.updater(passive).ok()?;

@@ -143,17 +143,17 @@ async fn what_is_stored_and_signed_is_gone_back_to_by_name() {
 
 #[tokio::test]
 async fn a_device_that_lost_what_it_heard_hears_it_again_from_disk_before_it_starts_anything() {
-    let dir = tempfile::tempdir().unwrap();
-    let registry = Host::start().await;
-    let site = Site::start().await;
-    site.serve();
-    let device = Device::open(site.local(dir.path(), &registry));
-    device.check().await.unwrap();
-    assert_eq!(runs(device.local()), "1.1.0");
-    device.stop().await;
-
-    let releases = device.local().store().unwrap().root().join("releases.json");
     for content in ["", "{", r#"{"schema":1}"#] {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Host::start().await;
+        let site = Site::start().await;
+        site.serve();
+        let device = Device::open(site.local(dir.path(), &registry));
+        device.check().await.unwrap();
+        assert_eq!(runs(device.local()), "1.1.0");
+        device.stop().await;
+
+        let releases = device.local().store().unwrap().root().join("releases.json");
         std::fs::write(&releases, content).unwrap();
         let device = Device::open(site.local(dir.path(), &registry));
         assert_eq!(runs(device.local()), "1.0.0", "{content}");
@@ -166,4 +166,37 @@ async fn a_device_that_lost_what_it_heard_hears_it_again_from_disk_before_it_sta
         let kept: Value = serde_json::from_slice(&std::fs::read(&releases).unwrap()).unwrap();
         assert_eq!(kept["manifest"]["signed"], true, "{content}");
     }
+}
+
+#[tokio::test]
+async fn an_older_word_in_a_newer_shells_file_does_not_hide_what_was_verified_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    let mut site = Site::start().await;
+    site.serve();
+    let device = Device::open(site.local(dir.path(), &registry));
+    device.check().await.unwrap();
+    let releases = device.local().store().unwrap().root().join("releases.json");
+    let mut file: Value = serde_json::from_slice(&std::fs::read(&releases).unwrap()).unwrap();
+    file["schema"] = json!(2);
+    std::fs::write(&releases, file.to_string()).unwrap();
+    assert_eq!(runs(device.local()), "1.1.0");
+
+    let recall = br#"{"version":"1.1.0","recalled":["1.1.0"]}"#;
+    site.publisher.add("latest.json", recall);
+    site.publisher.publish();
+    site.serve();
+    let report = device.check().await.unwrap();
+    assert_eq!(report.reason, "recalled");
+    assert_eq!(runs(device.local()), "1.0.0");
+    device.stop().await;
+
+    // Another start, which knows the newer shell's file and what it verified itself.
+    let device = Device::open(site.local(dir.path(), &registry));
+    device.start().await;
+    assert_eq!(runs(device.local()), "1.0.0");
+    assert_eq!(blocked(device.local()).as_deref(), Some("recalled"));
+    device.stop().await;
+    let kept: Value = serde_json::from_slice(&std::fs::read(&releases).unwrap()).unwrap();
+    assert_eq!(kept, file, "a newer shell's file was changed");
 }

@@ -21,7 +21,11 @@ impl Inner {
             return;
         };
         let (store, shell) = (self.stager.store.clone(), self.stager.shell.clone());
-        if !matches!(blocking(move || store.terms_for(&shell)).await, Ok(None)) {
+        // One that cannot be told is heard again: that costs no request.
+        if blocking(move || store.keeps_terms(&shell))
+            .await
+            .unwrap_or(false)
+        {
             return;
         }
         let terms = match site.last(self.source.package(), self.now()).await {
