@@ -12,20 +12,30 @@ impl Store {
     /// `releases.json`, read leniently: what is unreadable is set aside and reads as none. Of a newer
     /// shell's, what can be read.
     pub fn load_releases<T: DeserializeOwned>(&self) -> Option<T> {
-        let why = match self.read_releases() {
+        let unread = |error: StoreError| {
+            tracing::warn!(%error, "what is known of releases cannot be read; it is asked for again");
+        };
+        match self.read_releases() {
             Ok(Read::Whole { releases, .. }) => return Some(releases),
             Ok(Read::None { .. }) => return None,
-            Ok(Read::Invalid(why)) => why,
+            Ok(Read::Invalid(_)) => {}
             Err(error) => {
-                tracing::warn!(%error, "what is known of releases cannot be read; it is asked for again");
+                unread(error);
                 return None;
             }
-        };
-        match StoreLock::take(self.layout()) {
-            Ok(lock) => self.set_releases_aside(&lock, &why),
-            Err(error) => not_aside(&error),
         }
-        None
+        let lock = StoreLock::take(self.layout())
+            .map_err(|error| not_aside(&error))
+            .ok()?;
+        // Somebody may have written a good one meanwhile, which must not be moved away.
+        match self.read_releases().map_err(unread).ok()? {
+            Read::Whole { releases, .. } => Some(releases),
+            Read::None { .. } => None,
+            Read::Invalid(why) => {
+                self.set_releases_aside(&lock, &why);
+                None
+            }
+        }
     }
 
     /// Writes `releases.json` durably; a newer shell's is left alone, and so is one that cannot be

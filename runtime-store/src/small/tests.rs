@@ -85,3 +85,21 @@ fn nothing_is_written_over_a_newer_shells_or_where_nothing_changed() {
     assert_eq!(bench.store.load_releases(), Some(vec![7]));
     assert_eq!(bench.store.snapshot().problems.len(), 1);
 }
+
+#[test]
+fn a_good_file_that_took_an_unreadable_ones_place_is_not_set_aside() {
+    let bench = Bench::new();
+    for _ in 0..60 {
+        fs::write(bench.path("releases.json"), "{").unwrap();
+        let (reader, writer) = (bench.other_process(), bench.other_process());
+        std::thread::scope(|scope| {
+            scope.spawn(|| reader.load_releases::<Vec<u32>>());
+            scope.spawn(|| {
+                writer
+                    .update_releases(|list: &mut Vec<u32>| list.push(1))
+                    .unwrap()
+            });
+        });
+        assert_eq!(bench.store.load_releases(), Some(vec![1]));
+    }
+}
