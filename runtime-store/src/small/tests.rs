@@ -97,7 +97,7 @@ fn a_good_file_that_took_an_unreadable_ones_place_is_not_set_aside() {
             scope.spawn(|| {
                 writer
                     .update_releases(|list: &mut Vec<u32>| list.push(1))
-                    .unwrap()
+                    .unwrap();
             });
         });
         assert_eq!(bench.store.load_releases(), Some(vec![1]));
