@@ -111,7 +111,7 @@ impl Scene {
     pub(super) fn of(local: &Local, globals: &Globals) -> Self {
         let snapshot = local
             .store()
-            .map(device::Store::snapshot)
+            .map(|store| store.snapshot_for(local.shell()))
             .unwrap_or_default();
         let config = local.config();
         let shell = local.shell();
