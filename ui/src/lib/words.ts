@@ -88,7 +88,7 @@ export function historyWords(entry: HistoryEntry): string {
 }
 
 /** Reasons for which a publisher, and no person and no failure, leaves a version behind. */
-const BLOCKED = new Set(['recalled', 'withdrawn', 'held', 'expired'])
+const BLOCKED = new Set(['recalled', 'withdrawn', 'held', 'expired', 'not-signed', 'unheard'])
 
 const REASONS: Record<string, string> = {
   'exited-before-ready': 'It stopped before it was ready.',
@@ -102,6 +102,8 @@ const REASONS: Record<string, string> = {
   withdrawn: 'It was no longer being rolled out.',
   held: "It was not this app's turn.",
   expired: 'The signed update information had expired.',
+  'not-signed': 'Nobody vouches for it: it was staged before this app believed signed versions only.',
+  unheard: 'What its publisher last said was not known here.',
 }
 
 /** A reason's code in words; what is no known code stays as it is. */
