@@ -13,9 +13,10 @@ use url::Url;
 use crate::failure::Failure;
 use crate::output::{Answer, say};
 use crate::repo::Desk;
+use crate::rollouts;
 use crate::rollouts::ask::Consent;
 use crate::rollouts::preview::Preview;
-use crate::rollouts::{self, work::Agreement};
+use crate::rollouts::work::{Agreement, named_must_be_published};
 use crate::site::intake::Prepared;
 use crate::site::shelf::{self, Latest, Outcome, Shelved, Tagging, Wishes};
 use crate::site::{Address, Site, intake};
@@ -98,7 +99,12 @@ impl Publish {
         let (mut change, mut started) = (None, None);
         if let (Some(plan), [one]) = (&self.plan, prepared.as_slice()) {
             match start(&desk, manifest.as_deref(), one, plan, notes, now).await {
-                Ok(made) => change = Some(made),
+                Ok(made) => {
+                    let release = &one.release;
+                    let besides = Some(&release.version);
+                    named_must_be_published(&desk, &release.package, &made, besides).await?;
+                    change = Some(made);
+                }
                 // It is so already, as far as the signed state says: that may not be all of it.
                 Err(failure) if failure.kind == "nothing" => started = Some(failure.message),
                 Err(failure) => {

@@ -48,7 +48,12 @@ pub(crate) async fn refresh(
     now: Timestamp,
 ) -> Result<Refreshed, Failure> {
     let lock = site.lock()?;
-    site.must_not_hold(keys.path())?;
+    for path in [keys.path()]
+        .into_iter()
+        .chain(wishes.root.iter().flatten().map(PathBuf::as_path))
+    {
+        site.must_not_hold(path)?;
+    }
     let loaded = loaded::load(site, keys).await?;
     if wishes.clock_is_right {
         clock::warn(&loaded, now);

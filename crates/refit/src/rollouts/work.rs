@@ -133,6 +133,56 @@ async fn only_package(desk: &Desk) -> Result<PackageName, Failure> {
     }
 }
 
+/// That devices can get this version.
+async fn must_be_published(
+    desk: &Desk,
+    package: &PackageName,
+    version: &Version,
+) -> Result<(), Failure> {
+    if desk.published(package, version).await? {
+        return Ok(());
+    }
+    let (packument, _) = shelf::load(desk.site(), package).await?;
+    Err(if packument.has(version) {
+        Failure::new(
+            "not-published",
+            format_args!(
+                "{package}@{version} is published, but the repository does not describe it: no device \
+                 that trusts the repository could get it"
+            ),
+            "Publish the same tarball again: `refit publish SITE TGZ --keys DIR`.",
+        )
+    } else {
+        Failure::new(
+            "not-published",
+            format_args!("{package}@{version} is not published on this site"),
+            "Publish it first: `refit publish SITE TGZ`.",
+        )
+    })
+}
+
+/// That devices can get what a manifest that is to be signed names, besides a version that is published
+/// together with it.
+pub(crate) async fn named_must_be_published(
+    desk: &Desk,
+    package: &PackageName,
+    change: &Change,
+    besides: Option<&Version>,
+) -> Result<(), Failure> {
+    if !desk.signed() {
+        return Ok(());
+    }
+    let manifest = change.after.manifest();
+    for version in [Some(&manifest.version), manifest.usable_stable()]
+        .into_iter()
+        .flatten()
+        .filter(|version| Some(*version) != besides)
+    {
+        must_be_published(desk, package, version).await?;
+    }
+    Ok(())
+}
+
 impl Work {
     /// The manifest, which there must be.
     pub(crate) fn document(&self) -> Result<&Document, Failure> {
@@ -148,42 +198,17 @@ impl Work {
 
     /// That devices can get this version.
     pub(crate) async fn must_be_published(&self, version: &Version) -> Result<(), Failure> {
-        if self.desk.published(&self.package, version).await? {
-            return Ok(());
-        }
-        let (packument, _) = shelf::load(self.desk.site(), &self.package).await?;
-        let package = &self.package;
-        Err(if packument.has(version) {
-            Failure::new(
-                "not-published",
-                format_args!(
-                    "{package}@{version} is published, but the repository does not describe it: no device \
-                     that trusts the repository could get it"
-                ),
-                "Publish the same tarball again: `refit publish SITE TGZ --keys DIR`.",
-            )
-        } else {
-            Failure::new(
-                "not-published",
-                format_args!("{package}@{version} is not published on this site"),
-                "Publish it first: `refit publish SITE TGZ`.",
-            )
-        })
+        must_be_published(&self.desk, &self.package, version).await
     }
 
     /// That devices can get what a signed manifest names. What stops something is not held up by that:
     /// the words say it.
     async fn check_named(&self, change: &Change, stops: bool) -> Result<Option<String>, Failure> {
-        let manifest = change.after.manifest();
-        let named = [Some(&manifest.version), manifest.usable_stable()];
-        for version in named.into_iter().flatten().filter(|_| self.desk.signed()) {
-            match self.must_be_published(version).await {
-                Err(failure) if !stops => return Err(failure),
-                Err(failure) => return Ok(Some(format!("{}.", failure.message))),
-                Ok(()) => {}
-            }
+        match named_must_be_published(&self.desk, &self.package, change, None).await {
+            Err(failure) if stops => Ok(Some(format!("{}.", failure.message))),
+            Err(failure) => Err(failure),
+            Ok(()) => Ok(None),
         }
-        Ok(None)
     }
 
     /// Nothing is changed, because it is so already or cannot be. A change that was stopped before its

@@ -1,8 +1,10 @@
 use std::fs;
+use std::path::Path;
 
 use predicates::prelude::*;
+use serde_json::json;
 
-use crate::support::{Room, json_of, refit};
+use crate::support::{Package, Room, json_of, refit};
 
 #[test]
 fn there_is_one_key_for_each_role_and_its_secret_stays_in_its_file() {
@@ -118,4 +120,76 @@ fn a_file_that_is_no_key_is_named_and_not_quoted() {
             predicate::str::contains("snapshot.pem").and(predicate::str::contains("secret").not()),
         );
     assert!(!fs::exists(room.at("site/repo")).unwrap());
+}
+
+#[test]
+fn no_command_takes_keys_that_lie_in_the_site() {
+    let room = crate::repo::room(true);
+    let tgz = Package::new("demo", "1.1.0").tgz(&room.path());
+    let (site, inside, outside) = (room.at("site"), room.at("site/a/keys"), room.at("keys"));
+    fs::create_dir_all(&inside).unwrap();
+    for entry in fs::read_dir(&outside).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), Path::new(&inside).join(entry.file_name())).unwrap();
+    }
+    let before = room.tree("site");
+    let refused = |args: &[&str]| {
+        let (code, told) = json_of(args);
+        let error = &told["error"];
+        assert_eq!(
+            (code, &error["kind"]),
+            (2, &json!("usage")),
+            "{args:?}: {told}"
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("is inside the site"),
+            "{args:?}: {message}"
+        );
+        assert!(
+            room.tree("site") == before,
+            "{args:?}: nothing may be written"
+        );
+    };
+    let mut orders = vec![
+        vec!["repo", "init", &site],
+        vec!["repo", "refresh", &site],
+        vec!["repo", "rotate", "timestamp", &site],
+        vec!["publish", &site, tgz.to_str().unwrap()],
+    ];
+    for order in [
+        &["start", &site, "1.0.0", "--plan", "100%"][..],
+        &["promote", &site, "--all"],
+        &["halt", &site],
+        &["resume", &site],
+        &["recall", &site, "1.0.0", "--undo"],
+        &["status", &site],
+    ] {
+        orders.push([&["rollout"][..], order].concat());
+    }
+    let round = format!("{site}/../site/a/keys");
+    for order in &orders {
+        refused(&[&order[..], &["--keys", &inside]].concat());
+    }
+    refused(&["repo", "refresh", &site, "--keys", &round]);
+    // Nor a single key.
+    let key = format!("{inside}/root.pem");
+    let with_keys = [&site[..], "--keys", &outside];
+    for order in [
+        &["repo", "init", "--root-key", &key][..],
+        &["repo", "refresh", "--root", "--root-key", &key],
+        &["repo", "rotate", "targets", "--root-key", &key],
+        &["repo", "rotate", "targets", "--new-key", &key],
+    ] {
+        refused(&[order, &with_keys].concat());
+    }
+    refused(&["keys", "new", &room.at("site/more/keys")]);
+
+    // A link is where it leads, and where it lies.
+    #[cfg(unix)]
+    for (target, link) in [(&inside, "link"), (&outside, "site/link")] {
+        std::os::unix::fs::symlink(target, room.at(link)).unwrap();
+        let (code, told) = json_of(&["repo", "refresh", &site, "--keys", &room.at(link)]);
+        assert_eq!(code, 2, "{link}: {told}");
+    }
 }

@@ -134,6 +134,29 @@ fn a_base_url_is_for_hosts_that_rewrite_nothing() {
 }
 
 #[test]
+fn a_login_is_not_put_where_everybody_reads_it() {
+    let room = Room::new();
+    let tgz = Package::new("demo", "1.0.0").tgz(&room.path());
+    for url in [
+        "https://user:secret@updates.example/npm",
+        "https://user@updates.example/",
+        "https://:secret@updates.example/",
+        "https://updates.example/?token=secret",
+        "https://updates.example/#secret",
+    ] {
+        refit()
+            .arg("publish")
+            .arg(room.site())
+            .arg(&tgz)
+            .args(["--url", url])
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("without a"));
+        assert!(!room.site().join("demo").exists(), "{url}");
+    }
+}
+
+#[test]
 fn what_a_device_would_refuse_is_refused_here() {
     let room = Room::new();
     let hostile = room.path().join("hostile.tgz");

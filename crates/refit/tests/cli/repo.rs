@@ -329,3 +329,126 @@ fn a_plain_manifest_that_was_left_behind_is_put_right() {
         r#"{"version":"1.0.0"}"#
     );
 }
+
+#[test]
+fn a_key_that_signs_or_has_signed_gives_no_role_a_new_start() {
+    let room = room(true);
+    assert_eq!(repo(&room, &["rotate", "timestamp"]).0, 0);
+    // What counts is the key, wherever its file lies.
+    for name in ["targets", "snapshot", "root", "timestamp.retired-1"] {
+        fs::copy(
+            room.at(&format!("keys/{name}.pem")),
+            room.at(&format!("copy of {name}.pem")),
+        )
+        .unwrap();
+    }
+    let before = (room.tree("site"), room.tree("keys"));
+    for (role, key, says) in [
+        ("targets", "keys/targets.pem", "signs for targets now"),
+        ("targets", "copy of targets.pem", "signs for targets now"),
+        ("targets", "copy of snapshot.pem", "signs for snapshot now"),
+        ("snapshot", "keys/root.pem", "signs for root now"),
+        ("root", "copy of root.pem", "signs for root now"),
+        ("timestamp", "keys/timestamp.retired-1.pem", "was replaced"),
+        ("targets", "copy of timestamp.retired-1.pem", "was replaced"),
+    ] {
+        let (code, told) = repo(&room, &["rotate", role, "--new-key", &room.at(key)]);
+        let error = &told["error"];
+        assert_eq!((code, &error["kind"]), (1, &json!("keys")), "{told}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains(key) && message.contains(says),
+            "{role} {key}: {message}"
+        );
+        let after = (room.tree("site"), room.tree("keys"));
+        assert!(after == before, "{role} {key}: nothing may be written");
+    }
+    // Nothing of it stands in the way of a rotation that is one.
+    assert_eq!(repo(&room, &["rotate", "targets"]).0, 0);
+}
+
+#[test]
+fn only_manifests_of_what_is_published_here_are_signed() {
+    let room = room(false);
+    room.publish(&[Package::new("other", "3.0.0")]);
+    let write = |name: &str, value: &Value| {
+        fs::write(room.at(&format!("site/{name}")), value.to_string()).unwrap();
+    };
+    write(
+        "latest.json",
+        &json!({ "package": "evil", "version": "9.9.9" }),
+    );
+    write(
+        "beta.json",
+        &json!({ "package": "demo", "version": "1.0.0" }),
+    );
+    write(
+        "gone.json",
+        &json!({ "package": "demo", "version": "7.0.0" }),
+    );
+    // Looks like a manifest of demo's own version, and is none.
+    write(
+        "package.json",
+        &json!({ "name": "demo", "version": "1.0.0" }),
+    );
+    write("notes.json", &json!({ "not": "a manifest" }));
+    let (code, told) = repo(&room, &["init"]);
+    assert_eq!((code, &told["manifests"]), (0, &json!(["beta.json"])));
+    let left_out = ["gone.json", "latest.json", "package.json"];
+    assert_eq!(told["leftOut"], json!(left_out), "{told}");
+    let targets = metadata(&room, "1.targets.json");
+    let names: Vec<_> = targets["signed"]["targets"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(names, ["beta.json"]);
+}
+
+#[test]
+fn what_is_left_out_of_a_new_repository_is_said() {
+    let room = room(false);
+    let package = r#"{"name":"demo","version":"1.0.0"}"#;
+    fs::write(room.at("site/package.json"), package).unwrap();
+    fs::write(
+        room.at("site/latest.json"),
+        r#"{"package":"evil","version":"9.9.9"}"#,
+    )
+    .unwrap();
+    init(&room).assert().success().stderr(
+        predicate::str::contains("Not signed, being about nothing that is published here")
+            .and(predicate::str::contains("latest.json, package.json"))
+            .and(predicate::str::contains("and signed").not()),
+    );
+    assert_eq!(
+        fs::read_to_string(room.at("site/package.json")).unwrap(),
+        package
+    );
+}
+
+/// Nobody can keep the superuser from writing: there is nothing to be seen then.
+#[cfg(unix)]
+#[test]
+fn a_root_that_cannot_be_kept_beside_its_keys_is_published_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = room(true);
+    let allow = |mode| {
+        fs::set_permissions(room.at("keys"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(0o500);
+    if fs::write(room.at("keys/probe"), "").is_ok() {
+        return;
+    }
+    let (code, told) = repo(&room, &["refresh", "--root"]);
+    let output = refit()
+        .args(["repo", "refresh", &room.at("site"), "--keys"])
+        .arg(room.at("keys"))
+        .output()
+        .unwrap();
+    allow(0o700);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(metadata(&room, "2.root.json")["signed"]["version"], 2);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not remembered"));
+    assert!(!fs::exists(room.at("site/repo/metadata/3.root.json")).unwrap());
+}

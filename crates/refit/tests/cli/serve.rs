@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -172,6 +173,135 @@ fn keys_are_not_served_and_a_bucket_has_its_own_host() {
         assert_eq!(served.get(path, &[]).status, 404, "{path}");
     }
     refit().args(["serve", "s3://bucket/site"]).assert().code(2);
+}
+
+#[test]
+fn a_key_is_not_served_whatever_its_name() {
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    refit()
+        .args(["keys", "new", &room.at("keys")])
+        .assert()
+        .success();
+    let key = fs::read(room.at("keys/root.pem")).unwrap();
+    let spaced = [b"\n  ", key.as_slice()].concat();
+    for (name, content) in [
+        ("root.key", &key),
+        ("beta.json", &key),
+        ("spaced", &spaced),
+        ("demo/-/demo-2.0.0.tgz", &key),
+    ] {
+        fs::write(room.site().join(name), content).unwrap();
+    }
+    fs::create_dir(room.site().join("secret")).unwrap();
+    fs::write(room.site().join("secret/index.json"), &key).unwrap();
+    fs::write(room.site().join("innocent"), "no -----BEGIN here").unwrap();
+    let served = Served::start(&room.site());
+    for path in [
+        "/root.key",
+        "/beta.json",
+        "/spaced",
+        "/demo/-/demo-2.0.0.tgz",
+        "/secret",
+        "/secret/index.json",
+    ] {
+        for headers in [&[][..], &[("Range", "bytes=30-")]] {
+            let answer = served.get(path, headers);
+            assert_eq!(answer.status, 404, "{path}");
+            assert_eq!(answer.json(), json!({ "error": "Not found" }), "{path}");
+        }
+    }
+    assert_eq!(served.get("/innocent", &[]).status, 200);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_inside_the_site_only() {
+    use std::os::unix::fs::symlink;
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    fs::create_dir(room.path().join("private")).unwrap();
+    fs::write(room.path().join("private/index.json"), "{}").unwrap();
+    fs::create_dir(room.path().join("site/.hidden")).unwrap();
+    fs::write(room.path().join("site/.hidden/file"), "hidden").unwrap();
+    fs::write(room.path().join("site/latest.json"), "{}").unwrap();
+    for (to, link) in [
+        (room.path().join("private/index.json"), "file.txt"),
+        (room.path().join("private"), "folder"),
+        (room.path().join("site/.hidden/file"), "unhidden"),
+        (room.path().join("nowhere"), "dangling"),
+        ("latest.json".into(), "stable.json"),
+    ] {
+        symlink(to, room.site().join(link)).unwrap();
+    }
+    let served = Served::start(&room.site());
+    for path in [
+        "/file.txt",
+        "/folder",
+        "/folder/index.json",
+        "/unhidden",
+        "/dangling",
+    ] {
+        assert_eq!(served.get(path, &[]).status, 404, "{path}");
+    }
+    assert_eq!(served.get("/stable.json", &[]).body, b"{}");
+}
+
+#[test]
+fn a_tarball_is_gone_on_with_only_if_it_is_the_same() {
+    let room = Room::new();
+    room.publish(&[Package::new("demo", "1.0.0")]);
+    let served = Served::start(&room.site());
+    let path = "/demo/-/demo-1.0.0.tgz";
+    let whole = served.get(path, &[]);
+    let tag = whole.header("etag").unwrap();
+    let strong = tag.trim_start_matches("W/");
+    let weak = format!("W/{strong}");
+    let range = ("Range", "bytes=10-19");
+    let part = served.get(path, &[range, ("If-Range", strong)]);
+    assert_eq!(
+        (part.status, part.body.as_slice()),
+        (206, &whole.body[10..20])
+    );
+    let later = httpdate_of_now();
+    for wrong in ["\"other\"", weak.as_str(), later.as_str()] {
+        let answer = served.get(path, &[range, ("If-Range", wrong)]);
+        assert_eq!(
+            (answer.status, answer.body),
+            (200, whole.body.clone()),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_is_known_by_its_content_and_not_by_its_time_and_size() {
+    let room = Room::new();
+    let file = room.at("site/latest.json");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
+    let write = |text: &str, time: SystemTime| {
+        fs::write(&file, text).unwrap();
+        let opened = fs::File::options().append(true).open(&file).unwrap();
+        opened.set_modified(time).unwrap();
+    };
+    write(r#"{"version":"1.0.0"}"#, time);
+    let served = Served::start(&room.site());
+    let tag = served
+        .get("/latest.json", &[])
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    let known = [("If-None-Match", tag.as_str())];
+
+    // A copy that keeps times, of the same length.
+    write(r#"{"version":"1.0.1"}"#, time);
+    let other = served.get("/latest.json", &known);
+    assert_eq!((other.status, other.body), (200, fs::read(&file).unwrap()));
+    let head = served.ask("HEAD", "/latest.json", served.host(), &known);
+    assert_eq!(head.status, 200);
+    // The same content again, at another time.
+    write(r#"{"version":"1.0.0"}"#, time + Duration::from_mins(1));
+    assert_eq!(served.get("/latest.json", &known).status, 304);
 }
 
 #[cfg(unix)]

@@ -169,8 +169,86 @@ fn on_a_site_with_a_manifest_a_new_version_is_nobodys_yet() {
 }
 
 #[test]
+fn a_manifest_decides_on_the_latest_of_its_own_package_only() {
+    for signed in [false, true] {
+        let room = room(false);
+        let manifest = r#"{"package":"demo","version":"1.0.0"}"#;
+        fs::write(room.at("site/latest.json"), manifest).unwrap();
+        if signed {
+            let (site, keys) = (room.at("site"), room.at("keys"));
+            let init = ["repo", "init", &site, "--keys", &keys];
+            refit().args(init).assert().success();
+        }
+        for (package, version, latest) in [
+            ("other", "3.0.0", "3.0.0"),
+            ("other", "3.1.0", "3.1.0"),
+            ("demo", "1.1.0", "1.0.0"),
+        ] {
+            let mut publish = refit();
+            publish.args(["publish", &room.at("site")]);
+            publish.arg(Package::new(package, version).tgz(&room.path()));
+            if signed {
+                publish.args(["--keys", &room.at("keys")]);
+            }
+            let waits = predicate::str::contains("Nobody gets");
+            let done = publish.assert().success();
+            if package == "demo" {
+                done.stderr(waits);
+            } else {
+                done.stderr(waits.not());
+            }
+            assert_eq!(
+                room.packument(package)["dist-tags"],
+                json!({ "latest": latest }),
+                "{package}@{version}, signed: {signed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_published_with_a_rollout_that_names_what_is_not_described() {
+    let room = room(true);
+    let (site, keys) = (room.at("site"), room.at("keys"));
+    let tgz = |version: &str| Package::new("demo", version).tgz(&room.path());
+    let newer = tgz("1.1.0");
+    let args = ["publish", &site, "--keys", &keys, newer.to_str().unwrap()];
+    let start = [&args[..], &["--plan", "30%,70%@12h", "--yes"]].concat();
+    let before = room.tree("site");
+    // 1.0.0 is what the tag says that the others have, and was published before there were keys.
+    let (code, told) = json_of(&start);
+    let error = &told["error"];
+    assert_eq!(
+        (code, &error["kind"]),
+        (1, &json!("not-published")),
+        "{told}"
+    );
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("demo@1.0.0 is published, but the repository does not describe it"));
+    assert!(room.tree("site") == before, "nothing may be written");
+
+    refit()
+        .args(["publish", &site, "--keys", &keys])
+        .arg(tgz("1.0.0"))
+        .assert()
+        .success();
+    let (code, told) = json_of(&start);
+    assert_eq!(
+        (code, &told["manifest"]["stable"]),
+        (0, &json!("1.0.0")),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_version_is_published_and_its_rollout_started_in_one_go() {
     let room = room(true);
+    let first = Package::new("demo", "1.0.0").tgz(&room.path());
+    refit()
+        .args(["publish", &room.at("site"), "--keys", &room.at("keys")])
+        .arg(first)
+        .assert()
+        .success();
     let tgz = Package::new("demo", "1.1.0").tgz(&room.path());
     let site = room.at("site");
     let keys = room.at("keys");
@@ -204,13 +282,13 @@ fn a_version_is_published_and_its_rollout_started_in_one_go() {
     assert_eq!(now["stable"], "1.0.0");
     assert_eq!(told["manifest"], now);
     // One signature for both: no device finds one without the other.
-    let targets = metadata(&room, "2.targets.json");
+    let targets = metadata(&room, "3.targets.json");
     let names: Vec<_> = targets["signed"]["targets"]
         .as_object()
         .unwrap()
         .keys()
         .collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
     assert_eq!(
         room.packument("demo")["dist-tags"],
         json!({ "latest": "1.0.0" })

@@ -167,6 +167,11 @@ fn a_bucket_is_published_to_signed_refreshed_and_rotated() {
         .assert()
         .code(3);
     s3.refit()
+        .args(["publish", SITE, "--keys", &keys])
+        .arg(board("1.0.0"))
+        .assert()
+        .success();
+    s3.refit()
         .args([
             "publish",
             SITE,
@@ -191,7 +196,7 @@ fn a_bucket_is_published_to_signed_refreshed_and_rotated() {
     }
     s3.refit()
         .args(["publish", SITE, "--keys", &keys])
-        .arg(board("1.0.0"))
+        .arg(board("1.2.0"))
         .assert()
         .success();
 
@@ -212,7 +217,7 @@ fn check(s3: &S3) {
         .unwrap();
     let targets = s3.json(&format!("repo/metadata/{targets}.targets.json"));
     let targets = targets["signed"]["targets"].as_object().unwrap();
-    assert_eq!(targets.len(), 3);
+    assert_eq!(targets.len(), 4);
     for (name, target) in targets {
         let sha256 = target["hashes"]["sha256"].as_str().unwrap();
         let (bytes, _, caching) = s3.get(&format!("repo/targets/{sha256}.{name}")).unwrap();

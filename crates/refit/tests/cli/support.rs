@@ -1,5 +1,6 @@
 //! What every test here needs: the binary, packages made on the spot, a folder being served.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -134,6 +135,25 @@ impl Room {
 
     pub(crate) fn at(&self, name: &str) -> String {
         self.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Everything in a folder of the room: each file's path and content, each link's and folder's path.
+    pub(crate) fn tree(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut dirs = vec![self.path().join(name)];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(&dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path.clone());
+                    found.insert(path, Vec::new());
+                } else {
+                    let content = std::fs::read(&path).unwrap();
+                    found.insert(path, content);
+                }
+            }
+        }
+        found
     }
 
     /// Publishes packages, which must go well.
