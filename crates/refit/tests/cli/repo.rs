@@ -3,7 +3,7 @@ use std::fs;
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{Package, Room, json_of, refit};
+use crate::support::{Package, REFIT, Room, json_of, refit};
 
 /// A room with keys, one published version, and a repository where `signed`.
 pub(crate) fn room(signed: bool) -> Room {
@@ -426,29 +426,43 @@ fn what_is_left_out_of_a_new_repository_is_said() {
     );
 }
 
-/// Nobody can keep the superuser from writing: there is nothing to be seen then.
+/// Modes hold for everybody but the superuser, in whose place a user without rights goes then.
 #[cfg(unix)]
 #[test]
 fn a_root_that_cannot_be_kept_beside_its_keys_is_published_once() {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    const NOBODY: u32 = 65_534;
     let room = room(true);
-    let allow = |mode| {
-        fs::set_permissions(room.at("keys"), fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |name: &str, mode| {
+        fs::set_permissions(room.at(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    allow(0o500);
-    if fs::write(room.at("keys/probe"), "").is_ok() {
-        return;
+    mode("keys", 0o500);
+    let superuser = fs::write(room.at("keys/probe"), "").is_ok();
+    let program = room.at("refit");
+    fs::copy(REFIT, &program).unwrap();
+    if superuser {
+        fs::remove_file(room.at("keys/probe")).unwrap();
+        for path in room.tree("").into_keys() {
+            chown(path, Some(NOBODY), None).unwrap();
+        }
+        chown(room.path(), Some(NOBODY), None).unwrap();
     }
-    let (code, told) = repo(&room, &["refresh", "--root"]);
-    let output = refit()
-        .args(["repo", "refresh", &room.at("site"), "--keys"])
-        .arg(room.at("keys"))
-        .output()
-        .unwrap();
-    allow(0o700);
-    assert_eq!(code, 0, "{told}");
+    let refresh = |more: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        command.args(["repo", "refresh", &room.at("site")]);
+        command.args(["--keys", &room.at("keys")]).args(more);
+        if superuser {
+            command.uid(NOBODY);
+        }
+        command.output().unwrap()
+    };
+    for more in [&["--root"][..], &[]] {
+        let output = refresh(more);
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("not remembered"));
+    }
+    mode("keys", 0o700);
     assert_eq!(metadata(&room, "2.root.json")["signed"]["version"], 2);
-    assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not remembered"));
     assert!(!fs::exists(room.at("site/repo/metadata/3.root.json")).unwrap());
 }
