@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use rollout::Version;
+use rollout::{Candidate, Description, Version};
 use runtime_store::Store;
 use tokio::sync::watch;
 use trust::Trust;
 use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, Updater, UpdaterSpec};
+use url::Url;
 
+use crate::config::TrustAnchor;
 use crate::local::Local;
 use crate::{Problem, Updates, trust_root};
 
@@ -62,34 +64,10 @@ fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
     let config = local.config();
     let follow = match (&config.trust, &config.manifest) {
         (Some(anchor), _) => {
-            let root = match &local.trust_root {
-                Some(Ok(root)) => root.clone(),
-                Some(Err(why)) => {
-                    return Err(Problem::new("trust-root", why, trust_root::hint(config)));
-                }
-                None => {
-                    return Err(Problem::new(
-                        "trust-root",
-                        "the trust root was not read",
-                        trust_root::hint(config),
-                    ));
-                }
-            };
-            let below = |folder: &str| {
-                anchor.url.join(folder).map_err(|error| {
-                    Problem::from_error("config", &error, "Mend `trust.url` in the configuration.")
-                })
-            };
-            let trust = Trust::new(
-                root,
-                store.root().join("trust"),
-                below("metadata/")?,
-                below("targets/")?,
-                trust::Limits::default(),
-            );
+            let (trust, site) = believed(local, store, anchor)?;
             Follow::Tuf {
                 trust: Arc::new(trust),
-                site: below("..")?,
+                site,
             }
         }
         (None, Some(manifest)) => Follow::Manifest {
@@ -104,6 +82,58 @@ fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
         built_at: local.shell().built_at,
         pin: config.pin(),
     })
+}
+
+/// What this device believes of its signed repository, and the root of the site that has it.
+fn believed(local: &Local, store: &Store, anchor: &TrustAnchor) -> Result<(Trust, Url), Problem> {
+    let root = match &local.trust_root {
+        Some(Ok(root)) => root.clone(),
+        Some(Err(why)) => {
+            return Err(Problem::new(
+                "trust-root",
+                why,
+                trust_root::hint(local.config()),
+            ));
+        }
+        None => {
+            return Err(Problem::new(
+                "trust-root",
+                "the trust root was not read",
+                trust_root::hint(local.config()),
+            ));
+        }
+    };
+    let below = |folder: &str| {
+        anchor.url.join(folder).map_err(|error| {
+            Problem::from_error("config", &error, "Mend `trust.url` in the configuration.")
+        })
+    };
+    let trust = Trust::new(
+        root,
+        store.root().join("trust"),
+        below("metadata/")?,
+        below("targets/")?,
+        trust::Limits::default(),
+    );
+    Ok((trust, below("..")?))
+}
+
+impl Local {
+    /// What the signed repository, as it was last verified here, says of `version`. Asks nobody and
+    /// changes nothing. None where that is not kept, or nothing signed is followed.
+    pub async fn described(&self, version: &Version) -> Option<Candidate> {
+        let (store, config) = (self.store()?, self.config());
+        let (trust, _) = believed(self, store, config.trust.as_ref()?).ok()?;
+        let repository = trust.kept().await.ok()??;
+        let name = Description::target_name(&config.package, version);
+        let bytes = repository
+            .read(&name, Description::MOST_BYTES)
+            .await
+            .ok()??;
+        let description = Description::parse(&bytes, &config.package, version).ok()?;
+        let tarball = description.tarball.clone().unwrap_or_default();
+        Some(description.candidate(tarball))
+    }
 }
 
 /// Why there is no store, in the words of what went wrong when it was opened.

@@ -45,10 +45,12 @@ impl Explain {
             ..
         } = globals;
         let named = config.is_some() || data_dir.is_some() || bundled.is_some();
-        let mut scene = if self.manifest.is_some() && !named {
-            Scene::bare()?
-        } else {
-            Scene::of(&local::look(globals)?, globals)
+        let local = (self.manifest.is_none() || named)
+            .then(|| local::look(globals))
+            .transpose()?;
+        let mut scene = match &local {
+            Some(local) => Scene::of(local, globals),
+            None => Scene::bare()?,
         };
         if let Some(id) = self.device {
             scene.another_device(id);
@@ -61,6 +63,9 @@ impl Explain {
         }
         if let Some(current) = self.current {
             scene.running(current);
+        }
+        if let Some(local) = &local {
+            scene.describe(local)?;
         }
         let told = rollout::explain(&scene.facts());
         let data = text(&told);

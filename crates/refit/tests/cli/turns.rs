@@ -289,3 +289,36 @@ fn without_its_trust_root_a_device_has_no_updates() {
     let text = String::from_utf8(text).unwrap();
     assert_eq!(text.matches("there are no updates").count(), 1, "{text}");
 }
+
+/// Nobody is asked: the host is gone by then.
+#[test]
+fn what_a_signed_version_needs_is_explained_from_what_is_kept() {
+    for (range, verdict, decision) in [("*", "open", "stage"), (">=99", "closed", "hold")] {
+        let mut device = idle();
+        signs(&device);
+        let (room, keys) = (&device.room, device.room.at("keys"));
+        let package = demo("1.1.0").with("engines", json!({ "refit": range }));
+        let (site, tgz) = (room.at("site"), package.tgz(&room.path()));
+        let signed = |args: &[&str]| {
+            let mut command = refit();
+            command
+                .args(args)
+                .args(["--keys", &keys])
+                .assert()
+                .success();
+        };
+        signed(&["publish", &site, tgz.to_str().unwrap()]);
+        signed(&[
+            "rollout", "start", &site, "1.1.0", "--plan", "100%", "--yes",
+        ]);
+        device.ask(&["check"]);
+        device.served.stop();
+        let before = device.room.tree("data");
+        let (_, told) = device.ask(&["explain"]);
+        let gates = told["gates"].as_array().unwrap();
+        let engines = gates.iter().find(|gate| gate["name"] == "engines");
+        assert_eq!(engines.unwrap()["verdict"], verdict, "{told}");
+        assert_eq!(told["decision"], decision, "{told}");
+        assert_eq!(device.room.tree("data"), before, "it changed something");
+    }
+}

@@ -11,6 +11,7 @@ use rollout::{
 use serde::Deserialize;
 
 use crate::args::Globals;
+use crate::commands::block_on;
 use crate::failure::Failure;
 use crate::rollouts::notes::read_at_most;
 use crate::rollouts::unusable;
@@ -179,6 +180,21 @@ impl Scene {
             },
             terms,
         }
+    }
+
+    /// What is signed of the version that would be staged, where that is kept here.
+    pub(super) fn describe(&mut self, local: &Local) -> Result<(), Failure> {
+        if !matches!(self.whom, Whom::Signed) {
+            return Ok(());
+        }
+        // The registry's own word counts for nothing where only signed versions are believed.
+        self.candidate = None;
+        let told = rollout::explain(&self.facts());
+        if let ("stage", Some(version)) = (told.decision, &told.version) {
+            self.candidate = block_on(async { Ok(local.described(version).await) })?;
+            "the signed repository, as last verified".clone_into(&mut self.from.candidate);
+        }
+        Ok(())
     }
 
     /// The same for another device: what this one has stored says nothing of it.
