@@ -49,6 +49,27 @@ pub enum HistoryEvent {
     RolledBack,
     /// It may be tried again.
     Forgiven,
+    /// It ran out of sight and passed the smoke check.
+    Rehearsed,
+    /// It ran out of sight and failed; `reason` says how it ended: `failed`, `bad`, `inconclusive`,
+    /// and after `: ` what was seen.
+    RehearsalFailed,
+    /// It was not rehearsed.
+    RehearsalSkipped,
+    /// Its files are not as they were staged.
+    Damaged,
+    /// Its files were replaced as a whole.
+    Mended,
+    /// It needs another host than this one.
+    ContractUnmet,
+    /// The data folder was kept before its first launch.
+    Snapshot,
+    /// The data folder is again as it was before its first launch.
+    PutBack,
+    /// A workspace runs it; `from` is what it ran before.
+    Upgraded,
+    /// It did not become ready in a workspace, or kept crashing there.
+    WorkspaceDead,
 }
 
 impl Store {

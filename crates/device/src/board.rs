@@ -11,6 +11,7 @@ use updater::UpdaterStatus;
 
 use crate::Updates;
 use crate::local::Local;
+use crate::notes::AppInfo;
 use crate::rollout_status::{
     self, BlockedVersion, PassedOver, RecalledRunning, Rollout, RolloutFacts,
 };
@@ -141,6 +142,18 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             .chain(problems)
             .cloned()
             .collect(),
+        busy: None,
+        applying: None,
+        rehearsals: Vec::new(),
+        damage: Vec::new(),
+        contract: None,
+        snapshots: Vec::new(),
+        managed: None,
+        workspaces: Vec::new(),
+        app: AppInfo {
+            name: "main".to_owned(),
+            package: local.config().package.to_string(),
+        },
     }
 }
 

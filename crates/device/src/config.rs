@@ -2,6 +2,9 @@
 
 mod address;
 mod check;
+mod keeping;
+mod keeping_check;
+mod rehearse;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,9 @@ use std::time::Duration;
 use rollout::{PackageName, Version};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+pub use keeping::{Busy, HostContract, SnapshotFolder};
+pub use rehearse::Rehearse;
 
 /// Every setting, as a person wrote it and checked. Durations are texts such as `30s` or `10m`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +69,37 @@ pub struct Config {
     /// How a staged version is applied.
     #[serde(default)]
     pub apply: Apply,
+    /// Where the runtime says whether it is busy.
+    #[serde(default)]
+    pub busy: Option<Busy>,
+    /// How long a busy runtime may put off what is applied by itself, counted from the staging.
+    #[serde(default = "defaults::ceiling", with = "humantime_serde")]
+    pub ceiling: Duration,
+    /// Whether and how a version is rehearsed before anybody hears of it; none where it is not.
+    #[serde(
+        default = "rehearse::default",
+        deserialize_with = "rehearse::read",
+        serialize_with = "rehearse::write"
+    )]
+    pub rehearse: Option<Rehearse>,
+    /// Whether a new version is started beside the old one, so that something always serves.
+    #[serde(default)]
+    pub swap: bool,
+    /// How long, in a swap, the old version may take for its last answers.
+    #[serde(default = "defaults::drain", with = "humantime_serde")]
+    pub drain: Duration,
+    /// The data folder that is kept before the first launch of a new version.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotFolder>,
+    /// What this shell offers to runtimes.
+    #[serde(default)]
+    pub host: HostContract,
+    /// The app's own name, for the administrator's policy; in an app, Tauri's.
+    #[serde(default)]
+    pub identifier: Option<String>,
+    /// Other runtimes beside this one, by name: each a whole configuration without `apps`.
+    #[serde(default)]
+    pub apps: BTreeMap<String, Config>,
     /// Whether a person keeps it in a file of its own, and not in an app.
     #[serde(skip)]
     pub(crate) from_file: bool,
@@ -137,6 +174,12 @@ pub enum Apply {
     /// The user is asked, and the next start of the app applies it in any case.
     #[default]
     Prompt,
+    /// By itself, when the runtime says that it is not busy.
+    Idle,
+    /// At the next start of the app; nobody is asked.
+    NextLaunch,
+    /// By itself, at once, unless the runtime says that it is busy.
+    Now,
 }
 
 mod defaults {
@@ -159,6 +202,12 @@ mod defaults {
     }
     pub(super) fn check_after() -> Duration {
         Duration::from_secs(30)
+    }
+    pub(super) fn ceiling() -> Duration {
+        Duration::from_hours(24)
+    }
+    pub(super) fn drain() -> Duration {
+        Duration::from_secs(10)
     }
     pub(super) fn check_every() -> Duration {
         Duration::from_mins(30)
@@ -212,6 +261,9 @@ impl Config {
             .and_then(|config: Self| config.checked(&origin))
             .map(|mut config| {
                 config.from_file = true;
+                for app in config.apps.values_mut() {
+                    app.from_file = true;
+                }
                 let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 config.beside(file.parent().unwrap_or(Path::new("")))
             })
@@ -223,6 +275,8 @@ impl Config {
         if let Some(trust) = &mut self.trust {
             trust.root = folder.join(&trust.root);
         }
+        let apps = std::mem::take(&mut self.apps).into_iter();
+        self.apps = apps.map(|(name, app)| (name, app.beside(folder))).collect();
         self
     }
 
@@ -253,5 +307,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod keeping_tests;
 #[cfg(test)]
 mod tests;

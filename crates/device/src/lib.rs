@@ -33,6 +33,7 @@ mod device;
 mod error;
 mod history;
 mod local;
+mod notes;
 mod orders;
 mod owner;
 mod passed_over;
@@ -46,10 +47,17 @@ mod wiring;
 
 pub use applied::{Applied, AppliedOutcome};
 pub use built::built_at;
-pub use config::{Apply, Check, Config, ConfigError, Ready, TrustAnchor};
+pub use config::{
+    Apply, Busy, Check, Config, ConfigError, HostContract, Ready, Rehearse, SnapshotFolder,
+    TrustAnchor,
+};
 pub use device::{Device, DeviceEvent};
 pub use error::Problem;
 pub use local::{DeviceOptions, Local};
+pub use notes::{
+    AppInfo, Applying, BusyNote, ContractNote, DamageNote, DamageState, Managed, RehearsalNote,
+    RehearsalOutcome, ScheduleStatus, SnapshotNote, WaitsFor, WorkspaceState, WorkspaceStatus,
+};
 pub use owner::{Answer, Request, ask};
 pub use rollout_status::{BlockedVersion, PassedOver, RecalledRunning, Rollout};
 pub use status::{

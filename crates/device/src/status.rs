@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use updater::{LastCheck, Progress};
 
 use crate::Updates;
+use crate::notes::{
+    AppInfo, Applying, BusyNote, ContractNote, DamageNote, Managed, RehearsalNote, SnapshotNote,
+    WorkspaceStatus,
+};
 use crate::rollout_status::{BlockedVersion, PassedOver, RecalledRunning, Rollout};
 
 /// Everything a page or a command line shows. Every change makes a whole new one.
@@ -53,6 +57,33 @@ pub struct Status {
     pub failure: Option<Failure>,
     /// Files that could not be read and the like, in words.
     pub problems: Vec<String>,
+    /// The runtime says that it is busy.
+    #[serde(default)]
+    pub busy: Option<BusyNote>,
+    /// What the apply of what is staged waits for; none where nothing is.
+    #[serde(default)]
+    pub applying: Option<Applying>,
+    /// The last ten rehearsals, the newest last.
+    #[serde(default)]
+    pub rehearsals: Vec<RehearsalNote>,
+    /// Stored versions that were found damaged.
+    #[serde(default)]
+    pub damage: Vec<DamageNote>,
+    /// A version that needs another host than this one.
+    #[serde(default)]
+    pub contract: Option<ContractNote>,
+    /// What is kept of the data folder.
+    #[serde(default)]
+    pub snapshots: Vec<SnapshotNote>,
+    /// Whether an administrator decides; none where the user does.
+    #[serde(default)]
+    pub managed: Option<Managed>,
+    /// Every running instance, `main` first.
+    #[serde(default)]
+    pub workspaces: Vec<WorkspaceStatus>,
+    /// Which runtime this is about.
+    #[serde(default)]
+    pub app: AppInfo,
 }
 
 /// What the runtime is doing.

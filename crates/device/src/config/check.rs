@@ -7,7 +7,7 @@ use url::Url;
 use super::{Config, address};
 
 /// A key, and what is wrong with its value.
-type Problem = (&'static str, String);
+pub(super) type Problem = (&'static str, String);
 
 impl Config {
     /// The first value that cannot be meant, with its key.
@@ -15,6 +15,7 @@ impl Config {
         self.program_problem()
             .or_else(|| self.release_problem())
             .or_else(|| self.launch_problem())
+            .or_else(|| self.keeping_problem())
     }
 
     /// What is started.
@@ -135,7 +136,7 @@ impl Config {
 
 /// Whether a configured path stays below the folder it is joined to, on every system, and is
 /// written in the one way that an archive would write it.
-fn is_inside(path: &str) -> bool {
+pub(super) fn is_inside(path: &str) -> bool {
     !path.contains(['\\', '\0', ':'])
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
