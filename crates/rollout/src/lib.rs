@@ -23,6 +23,7 @@
 //! * Time and a growing plan only admit; nobody waits more than a day after the publication.
 //! * Two versions whose names could not stand side by side on every file system are one version.
 
+pub mod applying;
 mod bad;
 mod candidate;
 pub mod clock;
@@ -36,6 +37,7 @@ mod plan;
 mod policy;
 mod position;
 pub mod ramp;
+pub mod rehearsal;
 mod share;
 pub mod simulate;
 mod standing;
