@@ -27,6 +27,7 @@ pub mod applying;
 mod bad;
 mod candidate;
 pub mod clock;
+pub mod contract;
 mod description;
 mod engines;
 mod explain;
