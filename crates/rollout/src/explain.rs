@@ -237,6 +237,7 @@ pub fn explain(facts: &ExplainFacts<'_>) -> Explanation {
         bad: facts.bad,
         recalled,
         host: facts.host.unwrap_or(&anything),
+        minimum_age: None,
     };
     let wanted = worth_asking(&question).cloned();
     let about = match &wanted {

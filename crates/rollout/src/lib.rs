@@ -23,6 +23,7 @@
 //! * Time and a growing plan only admit; nobody waits more than a day after the publication.
 //! * Two versions whose names could not stand side by side on every file system are one version.
 
+pub mod admin;
 pub mod applying;
 mod bad;
 mod candidate;
@@ -57,7 +58,8 @@ pub use manifest::{Manifest, ManifestError};
 pub use offer::{Offer, OfferFacts, offer};
 pub use plan::{Batch, Plan, Step};
 pub use policy::{
-    Decision, Facts, HoldReason, NoneReason, StageReason, Withheld, decide, worth_asking,
+    Decision, Facts, HoldReason, MinimumAge, NoneReason, StageReason, Withheld, decide,
+    worth_asking,
 };
 pub use position::Position;
 pub use share::{Share, ShareError};

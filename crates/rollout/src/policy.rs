@@ -1,8 +1,9 @@
 //! The decision: stage, hold or nothing to do, each with its reason.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::{BadEntry, BadReason, Candidate, Host, Integrity, Offer, Unsuitable, Version};
@@ -28,6 +29,32 @@ pub struct Facts<'a> {
     pub recalled: &'a [Version],
     /// What `engines` are judged against.
     pub host: &'a Host,
+    /// How old the offered version must be, where an administrator wants that of whoever asks.
+    pub minimum_age: Option<MinimumAge>,
+}
+
+/// How old a version must be, and what is known of its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinimumAge {
+    /// How old.
+    pub least: Duration,
+    /// When it was published, where its publisher says so; else when this device first saw it. None
+    /// where it sees it now.
+    pub since: Option<Timestamp>,
+    /// The corrected time.
+    pub now: Timestamp,
+}
+
+impl MinimumAge {
+    /// When it is old enough, if it is not yet. A time too far away to be written down is the last
+    /// that can be.
+    pub fn until(&self) -> Option<Timestamp> {
+        let since = self.since.unwrap_or(self.now);
+        let until = SignedDuration::try_from(self.least)
+            .and_then(|least| since.checked_add(least))
+            .unwrap_or(Timestamp::MAX);
+        (until > self.now).then_some(until)
+    }
 }
 
 /// What to do about the newest version.
@@ -99,6 +126,11 @@ pub enum HoldReason {
         /// That one.
         to: Version,
     },
+    /// An administrator wants releases to be older.
+    MinimumAge {
+        /// When it is old enough.
+        until: Timestamp,
+    },
 }
 
 impl From<Withheld> for HoldReason {
@@ -129,7 +161,8 @@ pub enum NoneReason {
 ///
 /// The order of the gates is the order in which a person would want to hear of them: what is not
 /// newer needs no other reason, what is staged already is no longer in question, a version that
-/// failed here is bad whatever it needs, and only then do its needs count. Where there is nothing to
+/// failed here is bad however old it is, one that is too young may be mended before its time comes,
+/// and only then do its needs count. Where there is nothing to
 /// do about what is offered, the reason is the one for which something newer is withheld.
 pub fn decide(facts: &Facts<'_>) -> Decision {
     let offered = facts
@@ -147,7 +180,13 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         let reason = match facts.staged {
             Some((staged, _)) if staged == version => NoneReason::AlreadyStaged,
             Some(_) if facts.is_behind_staged(version) => NoneReason::NotNewer,
-            _ => NoneReason::NoLatest,
+            _ => match facts.too_young() {
+                // The source was not asked: see `worth_asking`.
+                Some(until) => {
+                    return Decision::Hold(version.clone(), HoldReason::MinimumAge { until });
+                }
+                None => NoneReason::NoLatest,
+            },
         };
         return nothing(facts, Some(version), reason);
     };
@@ -162,6 +201,8 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     } else if facts.is_behind_staged(version) {
         // An older answer never replaces a newer one.
         nothing(facts, Some(version), NoneReason::NotNewer)
+    } else if let Some(until) = facts.too_young() {
+        Decision::Hold(version.clone(), HoldReason::MinimumAge { until })
     } else if let Err(unsuitable) = candidate.engines.suit(facts.host) {
         Decision::Hold(version.clone(), HoldReason::Incompatible(unsuitable))
     } else {
@@ -180,6 +221,7 @@ pub fn worth_asking<'a>(facts: &Facts<'a>) -> Option<&'a Version> {
         version.is_newer_than(facts.baseline())
             && !facts.is_behind_staged(version)
             && facts.staged.is_none_or(|(staged, _)| staged != *version)
+            && facts.too_young().is_none()
     })
 }
 
@@ -220,6 +262,10 @@ impl<'a> Facts<'a> {
         self.running
             .filter(|running| running.is_newer_than(self.bundled) && !self.is_recalled(running))
             .unwrap_or(self.bundled)
+    }
+
+    fn too_young(&self) -> Option<Timestamp> {
+        self.minimum_age.and_then(|age| age.until())
     }
 
     fn is_recalled(&self, version: &Version) -> bool {
@@ -273,6 +319,7 @@ impl Decision {
                 HoldReason::Held { .. } => "held",
                 HoldReason::Recalled => "recalled",
                 HoldReason::Pinned { .. } => "pinned",
+                HoldReason::MinimumAge { .. } => "minimum-age",
             },
             Self::None(_, NoneReason::Pinned) => "pinned",
             Self::None(_, NoneReason::NoLatest) => "no-latest",
@@ -324,6 +371,12 @@ impl fmt::Display for Decision {
             }
             Self::Hold(version, HoldReason::Recalled) => {
                 write!(f, "Version {version} was recalled by its publisher")
+            }
+            Self::Hold(version, HoldReason::MinimumAge { until }) => {
+                write!(
+                    f,
+                    "Version {version} is newer; your administrator lets it in at {until}"
+                )
             }
             Self::Hold(version, HoldReason::Pinned { to }) => {
                 write!(

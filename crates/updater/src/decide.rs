@@ -149,6 +149,7 @@ impl Inner {
             bad: &here.snapshot.bad,
             recalled,
             host: &self.stager.shell.host,
+            minimum_age: None,
         };
         let asked = match (offer, rollout::worth_asking(&facts)) {
             (Offer::Unlimited(_), _) => Some(match &self.settings.pin {

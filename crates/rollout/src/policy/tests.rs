@@ -57,6 +57,7 @@ impl Device {
             bad: &self.bad,
             recalled: &self.recalled,
             host: &self.host,
+            minimum_age: None,
         }
     }
 
