@@ -17,6 +17,8 @@ const RELEASES = {
   "1.1.0": { accent: "signal", clock: true, notes: "A ship's clock, and a warmer flag." },
   // What goes wrong most often in real life: a file that never made it into the package.
   "1.2.0": { accent: "signal", clock: true, forgets: "./tides.js", notes: "Tide tables." },
+  // And what no rehearsal finds: it starts where nobody was before, and stumbles over what is there.
+  "1.3.0": { accent: "signal", clock: true, stumbles: true, notes: "Tide tables, once more." },
 };
 
 /** Writes one version's package into `dir`. */

@@ -14,6 +14,7 @@ pub struct Gate {
     port: u16,
     connections: Arc<AtomicU64>,
     requests: Arc<AtomicU64>,
+    tarballs: Arc<AtomicU64>,
     /// Bytes of one connection's answers that pass before it is held.
     limit: watch::Sender<u64>,
     /// How many connections are being held.
@@ -30,13 +31,15 @@ impl Gate {
         let holds = Arc::new(holds);
         let connections = Arc::new(AtomicU64::new(0));
         let requests = Arc::new(AtomicU64::new(0));
-        let counters = (connections.clone(), requests.clone());
+        let tarballs = Arc::new(AtomicU64::new(0));
+        let counters = (connections.clone(), requests.clone(), tarballs.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 counters.0.fetch_add(1, Ordering::SeqCst);
-                let (requests, limits, holds) = (counters.1.clone(), limits.clone(), holds.clone());
+                let counters = (counters.1.clone(), counters.2.clone());
+                let (limits, holds) = (limits.clone(), holds.clone());
                 if let Some(upstream) = upstream {
-                    tokio::spawn(relay(client, upstream, requests, limits, holds));
+                    tokio::spawn(relay(client, upstream, counters, limits, holds));
                 }
             }
         });
@@ -44,6 +47,7 @@ impl Gate {
             port,
             connections,
             requests,
+            tarballs,
             limit,
             held,
         })
@@ -62,6 +66,11 @@ impl Gate {
     /// Requests that went through so far.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    /// Of these, those for a tarball.
+    pub fn tarballs(&self) -> u64 {
+        self.tarballs.load(Ordering::SeqCst)
     }
 
     /// From now on, holds every connection whose answers grow beyond `bytes`.
@@ -84,7 +93,7 @@ impl Gate {
 async fn relay(
     client: TcpStream,
     upstream: u16,
-    requests: Arc<AtomicU64>,
+    (requests, tarballs): (Arc<AtomicU64>, Arc<AtomicU64>),
     mut limits: watch::Receiver<u64>,
     holds: Arc<watch::Sender<u64>>,
 ) -> std::io::Result<()> {
@@ -101,6 +110,10 @@ async fn relay(
             }
             if buffer.starts_with(b"GET ") || buffer.starts_with(b"HEAD ") {
                 requests.fetch_add(1, Ordering::SeqCst);
+                let line = buffer.split(|byte| *byte == b'\r').next().unwrap_or(&[]);
+                if line.windows(4).any(|four| four == b".tgz") && line.starts_with(b"GET ") {
+                    tarballs.fetch_add(1, Ordering::SeqCst);
+                }
             }
             to_server.write_all(&buffer[..read]).await?;
         }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::packages::{Mode, NAME, Package};
-use crate::{parts, processes, wait};
+use crate::{client, parts, processes, wait};
 
 /// What `refit` answered.
 #[derive(Debug, Clone)]
@@ -331,6 +332,34 @@ impl Scene {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()?)
+    }
+
+    /// Starts the runtime under `refit run`, without a window.
+    pub fn run(&self) -> Result<Child> {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())?;
+        Ok(self
+            .command(&["run"])?
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?)
+    }
+
+    /// Ends what [`Scene::run`] started, in order.
+    pub async fn end(&self, mut device: Child) -> Result<()> {
+        let pid = device.id().context("it has ended")?;
+        processes::signal(i32::try_from(pid)?, Signal::TERM)?;
+        device.wait().await?;
+        self.nobody_left().await
+    }
+
+    /// The text that what runs answers for this path.
+    pub async fn asks(&self, path: &str) -> Result<String> {
+        let status = self.status().await?;
+        let url = status["running"]["url"].as_str().context("nothing runs")?;
+        client::get(&format!("{}{path}", url.trim_end_matches('/'))).await
     }
 
     /// Processes of this story that are alive: all of them name its folder.

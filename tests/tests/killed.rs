@@ -76,6 +76,7 @@ async fn a_shell_killed_in_the_middle_of_launches_gives_up_the_trial_when_none_i
     registry
         .publish(&Package::new("1.1.0", Mode::Hangs))
         .await?;
+    scene.set("rehearse", json!(false));
     scene.set("registry", json!(registry.url()));
     scene.set("ready", json!({ "http": "/", "timeout": "5m" }));
     scene.set("check", json!({ "after": "1h", "every": "1h" }));
@@ -126,6 +127,7 @@ async fn a_shell_that_is_asked_to_end_in_a_launch_gives_the_attempt_back() -> Re
     registry
         .publish(&Package::new("1.1.0", Mode::Hangs))
         .await?;
+    scene.set("rehearse", json!(false));
     scene.set("registry", json!(registry.url()));
     scene.set("ready", json!({ "http": "/", "timeout": "5m" }));
     scene.set("check", json!({ "after": "1h", "every": "1h" }));
@@ -167,6 +169,7 @@ async fn a_version_that_keeps_crashing_after_it_was_ready_is_taken_back() -> Res
     registry
         .publish(&Package::new("1.1.0", Mode::Crashes(1500)))
         .await?;
+    scene.set("rehearse", json!(false));
     scene.set("registry", json!(registry.url()));
     scene.set("check", json!({ "after": "1h", "every": "1h" }));
     scene.refit_does(&["stage"]).await?;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A logbook on loopback. Usage: cli.js --port N
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
@@ -8,6 +8,12 @@ const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 const { version } = JSON.parse(read("../package.json"));
 const release = JSON.parse(read("./release.json"));
 const { values } = parseArgs({ options: { port: { type: "string", default: "0" } } });
+
+// Which version wrote last: a file of the app's own, in the folder that it is started in.
+const logbook = "logbook.json";
+const before = existsSync(logbook) ? JSON.parse(readFileSync(logbook, "utf8")) : undefined;
+if (before && release.stumbles) console.log(`tides of ${before.tides.length} days`);
+writeFileSync(logbook, `${JSON.stringify({ version })}\n`);
 
 const page = read("./page.html")
   .replaceAll("{{version}}", version)

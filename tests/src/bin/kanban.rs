@@ -1,5 +1,6 @@
 //! The real input: Kanban 0.1.69 is bundled, 0.1.70 comes from the registry that npm is configured
-//! for, and a broken copy of it, 0.1.71, from a Verdaccio of our own.
+//! for, and two broken copies of it from a Verdaccio of our own: 0.1.71 dies at its start, so that its
+//! rehearsal fails; 0.1.72 dies only where Kanban's files are, which a rehearsal has none of.
 //!
 //! `e2e-kanban` opens a window for a person; `e2e-kanban --headless` plays the person.
 
@@ -15,6 +16,7 @@ use tokio::process::Command;
 const OLD: &str = "0.1.69";
 const NEW: &str = "0.1.70";
 const BROKEN: &str = "0.1.71";
+const LYING: &str = "0.1.72";
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -81,6 +83,8 @@ async fn stage(tell: &mut Teller) -> Result<Scene> {
     .await?;
     scene.set("cwd", json!(repository));
     scene.set("env", json!({ "HOME": home }));
+    // A rehearsal gets a copy of the repository and an empty home.
+    scene.set("rehearse", json!({ "copy": [repository] }));
 
     tell.say("making the bundled runtime from registry packages");
     let kanban = format!("kanban@{OLD}");
@@ -135,41 +139,66 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
 
     let registry = broken_registry(&scene, &mut tell).await?;
     scene.set("registry", json!(registry.url()));
+    scene.set("check", json!({ "after": "3s", "every": "10s" }));
     let window = Window::open(&scene).await?;
     scene.running(NEW).await?;
     board(&window).await?;
+    let rehearsed = wait::until("the broken version's rehearsal", async || {
+        let status = scene.status().await?;
+        ensure!(status["bad"][0]["version"] == BROKEN, "status {status}");
+        Ok(status)
+    })
+    .await?;
+    ensure!(
+        rehearsed["bad"][0]["reason"] == "rehearsal" && rehearsed["staged"].is_null(),
+        "{BROKEN} was not found out before it was offered: {rehearsed}"
+    );
+    ensure!(
+        window.banner().await?.is_none(),
+        "the banner says {:?}",
+        window.banner().await?
+    );
+    board(&window).await?;
+    tell.seen_in(
+        &window,
+        "rehearsed",
+        &format!("{BROKEN} was found on Verdaccio, died in its rehearsal, and was never offered"),
+    )
+    .await?;
+
+    registry.publish_file(&broken(&scene, LYING)).await?;
     window
-        .banner_says(&format!("Version {BROKEN} is ready"))
+        .banner_says(&format!("Version {LYING} is ready"))
         .await?;
     tell.seen_in(
         &window,
         "banner-broken",
-        &format!("{BROKEN} was found on Verdaccio and staged"),
+        &format!("{LYING} was found on Verdaccio, rehearsed and staged"),
     )
     .await?;
     window.press("Restart to apply").await?;
     let said = window.banner_says("Try again").await?;
     ensure!(
-        said.contains(BROKEN) && said.contains(NEW),
+        said.contains(LYING) && said.contains(NEW),
         "the banner says only {said:?}"
     );
     let status = scene.running(NEW).await?;
     ensure!(
-        status["bad"][0]["version"] == BROKEN,
-        "{BROKEN} is not marked bad: {status}"
+        status["bad"].to_string().contains(LYING),
+        "{LYING} is not marked bad: {status}"
     );
     board(&window).await?;
     tell.seen_in(
         &window,
         "fell-back",
-        &format!("{BROKEN} fails and is marked bad; the banner says: {said}"),
+        &format!("{LYING} fails and is marked bad; the banner says: {said}"),
     )
     .await?;
 
     let check = scene.refit(&["check"]).await?;
     ensure!(
         check.json["decision"] != "stage",
-        "the next check offers {BROKEN} again: {check:?}"
+        "the next check offers {LYING} again: {check:?}"
     );
     let status = scene.running(NEW).await?;
     ensure!(
@@ -180,7 +209,7 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
         &window,
         "not-again",
         &format!(
-            "the next check does not offer {BROKEN} again ({})",
+            "the next check does not offer {LYING} again ({})",
             check.json["reason"]
         ),
     )
@@ -201,7 +230,13 @@ async fn person(scene: &mut Scene, mut tell: Teller) -> Result<()> {
     scene.set("registry", json!(registry.url()));
     let mut shell = scene.shell()?;
     tell.say(&format!(
-        "a banner will offer {BROKEN}; apply it, and see the app go on with {NEW}"
+        "{BROKEN} dies in its rehearsal and is never offered; the runtime page says so. Close the window"
+    ));
+    shell.wait().await?;
+    registry.publish_file(&broken(scene, LYING)).await?;
+    let mut shell = scene.shell()?;
+    tell.say(&format!(
+        "a banner will offer {LYING}; apply it, and see the app go on with {NEW}"
     ));
     shell.wait().await?;
     Ok(())
@@ -224,7 +259,13 @@ async fn board(window: &Window) -> Result<()> {
     .await
 }
 
-/// A Verdaccio with the two good versions and one that imports a package that is not there.
+/// Where a broken copy of Kanban is packed.
+fn broken(scene: &Scene, version: &str) -> PathBuf {
+    scene.root().join(format!("packages/kanban-{version}.tgz"))
+}
+
+/// A Verdaccio with the two good versions and one that imports a package that is not there. The
+/// other broken one is made, and published later.
 async fn broken_registry(scene: &Scene, tell: &mut Teller) -> Result<Verdaccio> {
     let work = scene.root().join("packages");
     std::fs::create_dir_all(&work)?;
@@ -237,9 +278,15 @@ async fn broken_registry(scene: &Scene, tell: &mut Teller) -> Result<Verdaccio> 
         .await?;
     }
     let good = |version: &str| work.join(format!("kanban-{version}.tgz"));
-    let broken = break_it(&good(NEW), &work).await?;
+    let missing = "import \"refit-story-package-that-is-not-there\";";
+    break_it(&good(NEW), &work, BROKEN, missing).await?;
+    // Kanban's own files are in its home, from its first start on.
+    let lying = "import { readdirSync } from \"node:fs\"; \
+                 if (readdirSync(process.env.HOME).length > 0) \
+                 await import(\"refit-story-package-that-is-not-there\");";
+    break_it(&good(NEW), &work, LYING, lying).await?;
     let registry = Verdaccio::start(scene.root()).await?;
-    for file in [good(OLD), good(NEW), broken] {
+    for file in [good(OLD), good(NEW), broken(scene, BROKEN)] {
         registry.publish_file(&file).await?;
     }
     tell.seen(&format!(
@@ -248,13 +295,14 @@ async fn broken_registry(scene: &Scene, tell: &mut Teller) -> Result<Verdaccio> 
     Ok(registry)
 }
 
-async fn break_it(good: &Path, work: &Path) -> Result<PathBuf> {
+/// Packs a copy of Kanban under another version that begins with `fault`.
+async fn break_it(good: &Path, work: &Path, version: &str, fault: &str) -> Result<()> {
     let good = good.to_string_lossy();
     run("tar", &["xzf", &good], work).await?;
     let package = work.join("package");
     let manifest = package.join("package.json");
     let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&manifest)?)?;
-    json["version"] = json!(BROKEN);
+    json["version"] = json!(version);
     // Its own scripts would build it from sources that are not in the tarball.
     json.as_object_mut()
         .context("kanban's package.json is no object")?
@@ -265,11 +313,10 @@ async fn break_it(good: &Path, work: &Path) -> Result<PathBuf> {
     let (first, rest) = source
         .split_once('\n')
         .context("kanban's entry is one line")?;
-    let missing = "import \"refit-story-package-that-is-not-there\";";
     let broken = if first.starts_with("#!") {
-        format!("{first}\n{missing}\n{rest}")
+        format!("{first}\n{fault}\n{rest}")
     } else {
-        format!("{missing}\n{source}")
+        format!("{fault}\n{source}")
     };
     std::fs::write(&cli, broken)?;
     run(
@@ -277,8 +324,7 @@ async fn break_it(good: &Path, work: &Path) -> Result<PathBuf> {
         &["pack", "--silent", "--ignore-scripts", "./package"],
         work,
     )
-    .await?;
-    Ok(work.join(format!("kanban-{BROKEN}.tgz")))
+    .await
 }
 
 async fn run(program: &str, args: &[&str], dir: &Path) -> Result<()> {
