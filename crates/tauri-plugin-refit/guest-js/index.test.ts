@@ -1,18 +1,26 @@
 // @vitest-environment jsdom
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks'
 import { afterEach, expect, test, vi } from 'vitest'
-import { FELL_BACK, aStatus } from './banner/fixture'
+import { FELL_BACK, aStatus, someApps } from './banner/fixture'
 import {
+  appCheck,
+  appUpgrade,
   apply,
   check,
   history,
   logs,
+  onApps,
   onRolledBack,
   onStatus,
   onUpdateStaged,
   retry,
   rollback,
   status,
+  workspaceAdd,
+  workspaceRemove,
+  workspaceRestart,
+  workspaceShow,
+  workspaces,
 } from './index'
 
 /** Tauri's side: answers commands, keeps listeners, tells events. */
@@ -64,18 +72,34 @@ test('every function asks for its own command', async () => {
   await retry('1.2.0')
   await rollback()
   await rollback('1.0.0')
+  await rollback(undefined, true)
   await history()
   expect(await logs()).toBe('/logs')
+  await appCheck('main')
+  await appUpgrade('main')
+  await workspaces('main')
+  await workspaceAdd('main', 'two')
+  await workspaceRemove('main', 'two')
+  await workspaceRestart('main', 'two')
+  await workspaceShow('main', 'two')
   expect(asked).toEqual([
     ['plugin:refit|status', {}],
     ['plugin:refit|check', {}],
     ['plugin:refit|apply', {}],
     ['plugin:refit|retry', { version: null }],
     ['plugin:refit|retry', { version: '1.2.0' }],
-    ['plugin:refit|rollback', { version: null }],
-    ['plugin:refit|rollback', { version: '1.0.0' }],
+    ['plugin:refit|rollback', { version: null, withData: false }],
+    ['plugin:refit|rollback', { version: '1.0.0', withData: false }],
+    ['plugin:refit|rollback', { version: null, withData: true }],
     ['plugin:refit|history', {}],
     ['plugin:refit|logs', {}],
+    ['plugin:refit|app_check', { app: 'main' }],
+    ['plugin:refit|app_upgrade', { app: 'main' }],
+    ['plugin:refit|workspaces', { app: 'main' }],
+    ['plugin:refit|workspace_add', { app: 'main', name: 'two' }],
+    ['plugin:refit|workspace_remove', { app: 'main', name: 'two' }],
+    ['plugin:refit|workspace_restart', { app: 'main', name: 'two' }],
+    ['plugin:refit|workspace_show', { app: 'main', name: 'two' }],
   ])
 })
 
@@ -143,4 +167,38 @@ test('a subscription whose first status is refused leaves no listener behind', a
   const shell = tauri({ 'plugin:refit|status': new Error('"refused"') })
   await expect(onStatus(vi.fn())).rejects.toMatchObject({ message: 'refused' })
   await vi.waitFor(() => expect(shell.count()).toBe(0))
+})
+
+test('statuses of another runtime are not mixed in, even where they come first', async () => {
+  const other = { name: 'notes', package: 'notes' }
+  let answer = (_: unknown): void => undefined
+  const shell = tauri({ 'plugin:refit|status': new Promise((resolve) => (answer = resolve)) })
+  const heard: string[] = []
+  const attached = onStatus(({ app, seq }) => heard.push(`${app.name} ${seq}`))
+  await vi.waitFor(() => expect(shell.count()).toBe(1))
+  shell.tell('refit://status', aStatus({ seq: 90, app: other }))
+  shell.tell('refit://status', aStatus({ seq: 3 }))
+  answer(aStatus({ seq: 2 }))
+  await attached
+  shell.tell('refit://status', aStatus({ seq: 91, app: other }))
+  shell.tell('refit://status', aStatus({ seq: 4 }))
+  expect(heard).toEqual(['main 2', 'main 3', 'main 4'])
+})
+
+test('what changed with the runtimes is asked for, once at a time, and never goes back', async () => {
+  const answers: Record<string, unknown> = { 'plugin:refit|apps': someApps({ seq: 1 }) }
+  const shell = tauri(answers)
+  const heard: number[] = []
+  const detach = await onApps(({ seq }) => heard.push(seq))
+  answers['plugin:refit|apps'] = someApps({ seq: 3 })
+  for (const seq of [1, 2, 3]) shell.tell('refit://apps', { seq })
+  await vi.waitFor(() => expect(heard).toEqual([1, 3]))
+  answers['plugin:refit|apps'] = someApps({ seq: 2 })
+  shell.tell('refit://apps', { seq: 4 })
+  await vi.waitFor(() => expect(shell.asked.length).toBeGreaterThan(3))
+  expect(heard).toEqual([1, 3])
+  detach()
+  shell.tell('refit://apps', { seq: 9 })
+  await vi.waitFor(() => expect(shell.count()).toBe(0))
+  expect(heard).toEqual([1, 3])
 })

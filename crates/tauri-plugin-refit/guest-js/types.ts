@@ -31,6 +31,144 @@ export interface Status {
   failure: { message: string; hint: string; detail: string } | null
   /** Files that could not be read and the like, in words. */
   problems: string[]
+  /** The runtime says that a restart would cost somebody work. */
+  busy: Busy | null
+  /** What the restart into the staged version waits for; null where nothing is staged. */
+  applying: Applying | null
+  /** The last rehearsals, the newest last. For pages that a person opens to look. */
+  rehearsals: Rehearsal[]
+  /** Stored versions that were found damaged. */
+  damage: Damage[]
+  /** A version that needs another host than this app. */
+  contract: ContractFinding | null
+  /** What is kept of the data folder. */
+  snapshots: Snapshot[]
+  /** What an administrator decided; null where the user decides. */
+  managed: Managed | null
+  /** Every running instance, `main` first. The runtime's own page sees no folders and addresses. */
+  workspaces: Workspace[]
+  /** Which runtime this is about. */
+  app: { name: string; package: string }
+}
+
+export interface Busy {
+  /** How many tasks are running, where the runtime says so. */
+  tasks: number | null
+  since: string
+}
+
+export interface Applying {
+  mode: 'prompt' | 'idle' | 'next-launch' | 'now'
+  waitsFor: 'person' | 'idle' | 'next-launch' | 'turn'
+  /** When it is applied whatever the runtime says. */
+  deadline: string | null
+}
+
+/** A launch out of sight, before anybody was asked. */
+export interface Rehearsal {
+  version: string
+  outcome: 'passed' | 'failed' | 'skipped' | 'bad' | 'inconclusive'
+  /** What was measured, or what went wrong. */
+  detail: string
+  at: string
+}
+
+export interface Damage {
+  version: string
+  /** Which files, and what is the matter with them. */
+  detail: string
+  state: 'found' | 'mended' | 'waiting'
+  at: string
+}
+
+export interface ContractFinding {
+  version: string
+  message: string
+  /** The version that took its place because of this. */
+  healed: string | null
+}
+
+export interface Snapshot {
+  /** It was taken before the first launch of this version. */
+  version: string
+  /** The data are those of this version. */
+  of: string | null
+  at: string
+  bytes: number
+}
+
+export interface Managed {
+  updates: 'managed' | 'off'
+  /** In words. */
+  message: string
+  /** The file that says so. */
+  source: string
+}
+
+/** One running instance of a runtime. */
+export interface Workspace {
+  name: string
+  folder: string
+  state: 'starting' | 'running' | 'restarting' | 'dead' | 'stopped'
+  version: string | null
+  url: string | null
+  /** Why it is dead, and the like. */
+  detail: string | null
+  schedules: Schedule[]
+}
+
+/** A timed call to a workspace's runtime. */
+export interface Schedule {
+  every: string
+  path: string
+  lastAt: string | null
+  lastOk: boolean | null
+}
+
+/** Everything that this app keeps current, as `apps()` gives it. App pages only. */
+export interface Apps {
+  /** Larger than that of every earlier one of this run. */
+  seq: number
+  platform: Platform
+  /** Which workspace the main window shows. */
+  shown: Place
+  /** The main one first. */
+  apps: Status[]
+}
+
+export interface Platform {
+  os: string
+  arch: string
+  /** The app's own version, which updates of runtimes do not change. */
+  shell: string
+  node: string | null
+  /** The user-data folder: its name, and its path. */
+  dataName: string
+  dataPath: string
+}
+
+/** A workspace of a runtime. */
+export interface Place {
+  app: string
+  workspace: string
+}
+
+/** What an upgrade came to. */
+export interface Upgraded {
+  from: string | null
+  to: string | null
+  outcome: string
+  /** In words. */
+  reason: string
+  workspaces: UpgradedWorkspace[]
+}
+
+export interface UpgradedWorkspace {
+  name: string
+  from: string | null
+  to: string | null
+  state: Workspace['state']
+  detail: string | null
 }
 
 export interface Running {
@@ -40,6 +178,8 @@ export interface Running {
   since: string
   /** Whether its trial is still on. */
   trial: boolean
+  /** Another one after each restart and each swap. */
+  launchId: string
 }
 
 /** A version that waits for a restart. */
@@ -152,7 +292,7 @@ export interface StageReport {
 
 export interface Progress {
   version: string
-  phase: 'downloading' | 'verifying' | 'staging'
+  phase: 'downloading' | 'verifying' | 'staging' | 'rehearsing'
   bytes: number
   total: number | null
 }
@@ -180,7 +320,23 @@ export interface Applied {
 /** One line of the history. */
 export interface HistoryEntry {
   at: string
-  event: 'staged' | 'applied' | 'confirmed' | 'fell-back' | 'rolled-back' | 'forgiven'
+  event:
+    | 'staged'
+    | 'applied'
+    | 'confirmed'
+    | 'fell-back'
+    | 'rolled-back'
+    | 'forgiven'
+    | 'rehearsed'
+    | 'rehearsal-failed'
+    | 'rehearsal-skipped'
+    | 'damaged'
+    | 'mended'
+    | 'contract-unmet'
+    | 'snapshot'
+    | 'put-back'
+    | 'upgraded'
+    | 'workspace-dead'
   version: string
   from?: string
   reason?: string
@@ -204,6 +360,21 @@ export interface UpdateStaged {
 export interface RolledBack {
   version: string
   reason: string
+}
+
+/** `runtime:upgraded`: one workspace runs another version than before. */
+export interface WorkspaceUpgraded {
+  app: string
+  workspace: string
+  from: string | null
+  to: string
+}
+
+/** `runtime:workspace-dead`: nothing runs in one workspace any more. */
+export interface WorkspaceDead {
+  app: string
+  workspace: string
+  detail: string
 }
 
 /** Makes a `Problem` of whatever an invoke was rejected with. */

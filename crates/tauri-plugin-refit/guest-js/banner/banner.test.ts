@@ -172,3 +172,18 @@ test('a page that may not ask has no banner', async () => {
   await new Controller(shell, new Surface(document), new Memory(null)).start()
   expect(host()).toBeNull()
 })
+
+test('a task less takes neither the focus nor the open notes away', async () => {
+  const busy = (tasks: number) => ({ tasks, since: '2026-06-12T08:00:00Z' })
+  const shell = await open(aStatus({ staged: { ...STAGED, notes: 'A clock.' }, busy: busy(3) }))
+  expect(button('apply').textContent).toBe('Restart to apply · 3 tasks running')
+  button('notes').click()
+  button('later').focus()
+  shell.tell(
+    aStatus({ seq: 2, staged: { ...STAGED, notes: 'A clock.' }, busy: busy(2) }),
+  )
+  expect(button('apply').textContent).toBe('Restart to apply · 2 tasks running')
+  expect(host()?.shadowRoot?.activeElement).toBe(button('later'))
+  expect(inside('.notes')?.hidden).toBe(false)
+  expect(button('notes').getAttribute('aria-expanded')).toBe('true')
+})

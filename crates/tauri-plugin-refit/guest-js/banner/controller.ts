@@ -1,4 +1,5 @@
 /** Statuses in, requests out. */
+import { Newest } from '../newest'
 import type { Status } from '../types'
 import { toProblem } from '../types'
 import type { Bridge } from './bridge'
@@ -30,18 +31,18 @@ export class Controller {
 
   async start(): Promise<void> {
     this.#surface.onAction((action) => void this.#act(action))
+    const newest = new Newest((status) => this.#hear(status))
     try {
-      await this.#bridge.listen((status) => this.#hear(status))
+      await this.#bridge.listen((status) => newest.hear(status))
       const status = await this.#bridge.status()
       this.#surface.attach()
-      this.#hear(status)
+      newest.begin(status)
     } catch {
       // A page that may not ask has no banner.
     }
   }
 
   #hear(status: Status): void {
-    if (this.#status !== null && status.seq <= this.#status.seq) return
     this.#status = status
     this.#draw()
   }

@@ -1,5 +1,5 @@
 /** A status for tests: 1.0.0 runs, nothing waits. */
-import type { PassedOver, Rollout, Staged, Status } from '../types'
+import type { Apps, PassedOver, Rollout, Staged, Status, Workspace } from '../types'
 
 export function aStatus(news: Partial<Status> = {}): Status {
   return {
@@ -13,6 +13,7 @@ export function aStatus(news: Partial<Status> = {}): Status {
       url: 'http://127.0.0.1:4321/',
       since: '2026-06-12T08:00:00Z',
       trial: false,
+      launchId: 'first',
     },
     staged: null,
     previous: null,
@@ -27,6 +28,15 @@ export function aStatus(news: Partial<Status> = {}): Status {
     fellBack: null,
     failure: null,
     problems: [],
+    busy: null,
+    applying: null,
+    rehearsals: [],
+    damage: [],
+    contract: null,
+    snapshots: [],
+    managed: null,
+    workspaces: [],
+    app: { name: 'main', package: 'kanban' },
     ...news,
   }
 }
@@ -77,4 +87,42 @@ export const FELL_BACK = {
   message: 'Version 1.2.0 stopped before it was ready. Version 1.1.0 is running.',
   at: '2026-06-12T08:10:00Z',
   condemned: true,
+}
+
+/** An administrator decides about versions. */
+export const MANAGED = {
+  updates: 'managed' as const,
+  message: 'Managed by your administrator',
+  source: '/etc/dev.refit.shell/policy.json',
+}
+
+export function aWorkspace(news: Partial<Workspace> = {}): Workspace {
+  return {
+    name: 'main',
+    folder: '/data',
+    state: 'running',
+    version: '1.0.0',
+    url: 'http://127.0.0.1:4321/',
+    detail: null,
+    schedules: [],
+    ...news,
+  }
+}
+
+/** One runtime in one workspace. */
+export function someApps(news: Partial<Apps> = {}): Apps {
+  return {
+    seq: 1,
+    platform: {
+      os: 'linux',
+      arch: 'x86_64',
+      shell: '0.1.0',
+      node: '22.1.0',
+      dataName: 'dev.refit.shell',
+      dataPath: '/home/u/.local/share/dev.refit.shell',
+    },
+    shown: { app: 'main', workspace: 'main' },
+    apps: [aStatus({ workspaces: [aWorkspace()] })],
+    ...news,
+  }
 }

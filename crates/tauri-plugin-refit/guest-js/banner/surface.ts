@@ -113,20 +113,25 @@ export class Surface {
 
   #drawCard(card: Card | null): void {
     const root = this.#host.shadowRoot
-    const hadFocus = root?.activeElement != null
+    const focused = root?.activeElement ?? null
+    const action = focused instanceof HTMLElement ? focused.dataset.action : undefined
+    // The same news in other words, such as one task less: who reads the notes goes on reading.
+    const goesOn = card !== null && card.title === this.#title.textContent
+    const open = goesOn && !this.#notes.hidden
     this.#card.classList.toggle('empty', card === null)
     this.#card.dataset.kind = card?.kind ?? 'none'
     this.#title.textContent = card?.title ?? ''
     this.#detail.textContent = card?.detail ?? ''
     this.#detail.hidden = card?.detail == null
     this.#notes.textContent = card?.notes ?? ''
-    this.#notes.hidden = true
+    this.#notes.hidden = !open
     this.#escape = card?.escape ?? null
     this.#buttons.replaceChildren(...(card?.buttons ?? []).map((button) => this.#button(button)))
-    if (!hadFocus) return
+    if (focused === null || focused === this.#notes) return
     // The focus must not fall through to nowhere when the button under it goes away.
+    const same = goesOn && action !== undefined ? this.#buttonOf(action) : null
     if (card === null) this.#before?.focus()
-    else this.#card.focus()
+    else (same ?? this.#card).focus()
   }
 
   #button({ action, label, primary }: Button): HTMLButtonElement {
@@ -135,7 +140,7 @@ export class Surface {
     button.dataset.action = action
     button.textContent = label
     if (action === 'notes') {
-      button.setAttribute('aria-expanded', 'false')
+      button.setAttribute('aria-expanded', String(!this.#notes.hidden))
       button.setAttribute('aria-controls', 'notes')
     }
     button.addEventListener('click', () => {
@@ -143,6 +148,10 @@ export class Surface {
       else this.#onAction(action)
     })
     return button
+  }
+
+  #buttonOf(action: string): HTMLElement | null {
+    return this.#buttons.querySelector<HTMLElement>(`[data-action=${action}]`)
   }
 
   #toggleNotes(button: HTMLElement): void {

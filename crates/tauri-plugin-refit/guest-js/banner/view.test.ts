@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Status } from '../types'
-import { FELL_BACK, PASSED_OVER, STAGED, aRollout, aStatus } from './fixture'
+import { FELL_BACK, MANAGED, PASSED_OVER, STAGED, aRollout, aStatus } from './fixture'
 import type { Own } from './view'
 import { noteOf, view } from './view'
 
@@ -171,4 +171,63 @@ test('signed information that has expired says how stale it is, after everything
   expect(shown({ rollout: expired, staged }).card?.kind).toBe('stale')
   expect(shown({ rollout: expired, fellBack: FELL_BACK }).card?.kind).toBe('fell-back')
   expect(shown({ rollout: expired }, { stale: expired.expires as string }).card).toBeNull()
+})
+
+const BUSY = { tasks: 3, since: '2026-06-12T08:00:00Z' }
+const applying = (mode: NonNullable<Status['applying']>['mode']): Status['applying'] => ({
+  mode,
+  waitsFor: mode === 'prompt' ? 'person' : mode === 'next-launch' ? 'next-launch' : 'idle',
+  deadline: mode === 'prompt' || mode === 'next-launch' ? null : '2026-06-13T08:05:00Z',
+})
+const press = (news: Partial<Status>) => shown(news).card?.buttons[0]?.label
+
+test('a restart says what it would interrupt', () => {
+  expect(press({ staged: STAGED, busy: BUSY })).toBe('Restart to apply · 3 tasks running')
+  expect(press({ staged: STAGED, busy: { ...BUSY, tasks: 1 } })).toContain('1 task running')
+  expect(press({ staged: STAGED, busy: { ...BUSY, tasks: null } })).toContain('work is going on')
+  expect(press({ staged: STAGED })).toBe('Restart to apply')
+  expect(shown({ busy: BUSY }).card).toBeNull()
+})
+
+test('what the next start applies by itself asks nobody', () => {
+  const quiet = { staged: STAGED, applying: applying('next-launch') }
+  expect(shown(quiet).card).toBeNull()
+  expect(shown({ ...quiet, busy: BUSY }).card).toBeNull()
+  // Whoever asked for it by hand is asked all the same.
+  expect(shown(quiet, { fetched: '1.1.0' }).card?.kind).toBe('staged')
+})
+
+test('what is applied when the work is done is told while there is work, with its latest moment', () => {
+  for (const mode of ['idle', 'now'] as const) {
+    expect(shown({ staged: STAGED, applying: applying(mode) }).card, mode).toBeNull()
+    const { card } = shown({ staged: STAGED, applying: applying(mode), busy: BUSY })
+    expect(card?.buttons[0]?.label).toBe('Restart to apply · 3 tasks running')
+    expect(card?.detail).toBe(
+      'It is applied when the work is done, at 2026-06-13T08:05:00Z at the latest.',
+    )
+  }
+  expect(shown({ staged: STAGED, applying: applying('prompt') }).card?.detail).toBeNull()
+})
+
+test('a rehearsal that failed, damage and a contract are no news of the banner', () => {
+  const at = '2026-06-12T08:00:00Z'
+  const rehearsals = [{ version: '1.1.0', outcome: 'bad' as const, detail: 'slow', at }]
+  const damage = [{ version: '1.1.0', detail: 'x', state: 'waiting' as const, at }]
+  const contract = { version: '1.1.0', message: 'x', healed: null }
+  expect(shown({ rehearsals, damage, contract, managed: MANAGED })).toEqual({
+    card: null,
+    line: null,
+  })
+})
+
+test('a rehearsal shows no more than a download that is done', () => {
+  const progress = { version: '1.1.0', phase: 'rehearsing', bytes: 100, total: 100 } as const
+  expect(shown({ progress })).toEqual({ card: null, line: null })
+})
+
+test('where an administrator decides, nobody is offered another try, and a restart still is', () => {
+  const { card } = shown({ fellBack: FELL_BACK, managed: MANAGED })
+  expect(card?.buttons.map(({ action }) => action)).toEqual(['dismiss'])
+  expect(card?.detail).toBe('Managed by your administrator')
+  expect(press({ staged: STAGED, managed: MANAGED })).toBe('Restart to apply')
 })

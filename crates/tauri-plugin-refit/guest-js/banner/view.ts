@@ -95,15 +95,16 @@ function card(status: Status, own: Own, time: Time): Card | null {
     !fallback.condemned &&
     fallback.from === staged?.version &&
     fallback.from !== own.fetched
-  if (staged !== null && staged.version !== own.later && !passedOver) {
+  const asks = staged !== null && (staged.version === own.fetched || prompts(status))
+  if (staged !== null && asks && staged.version !== own.later && !passedOver) {
     const fetched = staged.stagedAt === null ? '' : ` ${time.when(staged.stagedAt)}`
     const now = running === null ? '' : ` Version ${running.version} is running.`
     return {
       kind: 'staged',
       title: `Version ${staged.version} is ready.`,
-      detail: null,
+      detail: waitWords(status, time),
       buttons: [
-        { action: 'apply', label: 'Restart to apply', primary: true },
+        { action: 'apply', label: applyLabel(status.busy), primary: true },
         { action: 'later', label: 'Later' },
         { action: 'notes', label: "What's new" },
       ],
@@ -118,11 +119,16 @@ function card(status: Status, own: Own, time: Time): Card | null {
       title:
         sentence(fallback.message) ||
         `Version ${fallback.from} did not work. Version ${running?.version ?? fallback.to} is running.`,
-      detail: fallback.condemned
-        ? `Version ${fallback.from} is not started again unless you ask for it.`
-        : `Version ${fallback.from} is tried again at the next start.`,
+      detail: !fallback.condemned
+        ? `Version ${fallback.from} is tried again at the next start.`
+        : status.managed !== null
+          ? status.managed.message
+          : `Version ${fallback.from} is not started again unless you ask for it.`,
       buttons: [
-        { action: 'retry', label: 'Try again', primary: true },
+        // Where an administrator decides, the request would be refused.
+        ...(status.managed === null
+          ? [{ action: 'retry' as const, label: 'Try again', primary: true }]
+          : []),
         { action: 'dismiss', label: 'Dismiss' },
       ],
       notes: null,
@@ -130,6 +136,42 @@ function card(status: Status, own: Own, time: Time): Card | null {
     }
   }
   return takenBack(status, own) ?? stale(status, own, time)
+}
+
+/**
+ * Whether a version that waits is a question to whoever sits here. One that the next start applies
+ * by itself is none; one that is applied as soon as the work is done is one only while there is work.
+ */
+function prompts({ applying, busy }: Status): boolean {
+  switch (applying?.mode ?? 'prompt') {
+    case 'prompt':
+      return true
+    case 'next-launch':
+      return false
+    case 'idle':
+    case 'now':
+      return busy !== null
+  }
+}
+
+/** A restart, with what it would interrupt. */
+export function applyLabel(busy: Status['busy']): string {
+  const work = busyWords(busy)
+  return work === null ? 'Restart to apply' : `Restart to apply · ${work}`
+}
+
+/** What the runtime is at, where it says that it is busy. */
+export function busyWords(busy: Status['busy']): string | null {
+  if (busy === null) return null
+  const { tasks } = busy
+  if (tasks === null || tasks < 1) return 'work is going on'
+  return `${tasks} task${tasks === 1 ? '' : 's'} running`
+}
+
+/** When a version that waits for the work to be done is applied all the same. */
+function waitWords({ applying }: Status, time: Time): string | null {
+  if (applying === null || applying.mode === 'prompt' || applying.deadline === null) return null
+  return `It is applied when the work is done, ${time.when(applying.deadline)} at the latest.`
 }
 
 /** What the publisher took back. Told once: later starts show it on the runtime page only. */
@@ -191,7 +233,8 @@ function busy(title: string): Card {
 }
 
 function line({ progress }: Status): Line | null {
-  if (progress === null) return null
+  // Whoever does not look for it never hears of a rehearsal.
+  if (progress === null || progress.phase === 'rehearsing') return null
   const known = progress.total !== null && progress.total > 0
   return {
     label: `Downloading version ${progress.version}`,
