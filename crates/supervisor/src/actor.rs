@@ -17,7 +17,7 @@ use crate::{Spec, port};
 #[derive(Debug)]
 pub(crate) enum Order {
     Restart {
-        asked: Asked,
+        wanted: Wanted,
         reply: Waiting,
     },
     Stop {
@@ -27,6 +27,35 @@ pub(crate) enum Order {
     Abandoned,
 }
 
+/// What a restart launches.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// As the last launch did.
+    Again(Asked),
+    Lead(Asked),
+    Follow(Option<VersionId>),
+}
+
+/// Who chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The store, and what fails falls back.
+    Leads,
+    /// Another workspace's supervisor chose this.
+    Follows(Option<VersionId>),
+}
+
+impl Role {
+    /// What a restart makes of it, and who asks.
+    fn then(self, wanted: Wanted) -> (Self, Asked) {
+        match wanted {
+            Wanted::Again(asked) => (self, asked),
+            Wanted::Lead(asked) => (Self::Leads, asked),
+            Wanted::Follow(what) => (Self::Follows(what), Asked::Passively),
+        }
+    }
+}
+
 /// Somebody who asked for a restart.
 pub(crate) type Waiting = oneshot::Sender<Result<Outcome, SupervisorError>>;
 
@@ -34,6 +63,7 @@ pub(crate) struct Actor {
     pub(crate) books: Books,
     pub(crate) shell: Arc<Shell>,
     pub(crate) spec: Arc<Spec>,
+    pub(crate) role: Role,
     pub(crate) backoff: Backoff,
     state: watch::Sender<State>,
     events: broadcast::Sender<Event>,
@@ -123,28 +153,12 @@ impl Orders {
     }
 }
 
-/// What an order makes of a launch that others wait for.
-pub(crate) fn obey(order: Order, waiting: Vec<Waiting>) -> Step {
-    match order {
-        Order::Restart { asked, reply } => {
-            let mut request = Request::new(asked);
-            request.waiting = waiting;
-            request.waiting.push(reply);
-            Step::Launch(request)
-        }
-        Order::Stop { reply } => {
-            drop(waiting);
-            Step::End(Some(reply))
-        }
-        Order::Abandoned => Step::End(None),
-    }
-}
-
 impl Actor {
     pub(crate) fn new(
         store: Option<Store>,
         shell: Arc<Shell>,
         spec: Spec,
+        role: Role,
         state: watch::Sender<State>,
         events: broadcast::Sender<Event>,
     ) -> Self {
@@ -152,6 +166,7 @@ impl Actor {
             books: Books::new(store, Arc::clone(&shell)),
             shell,
             spec: Arc::new(spec),
+            role,
             backoff: Backoff::default(),
             state,
             events,
@@ -172,20 +187,20 @@ impl Actor {
                 Step::Launch(request) => self.launch(request, &mut orders).await,
                 Step::Later(delay, request) => tokio::select! {
                     () = tokio::time::sleep(delay) => Step::Launch(request),
-                    order = orders.next() => obey(order, request.waiting),
+                    order = orders.next() => self.obey(order, request.waiting),
                 },
                 Step::Watch(session) => self.watch(session, &mut orders).await,
                 Step::Idle => match orders.next().await {
-                    Order::Restart { asked, reply } => match self.spec.check() {
-                        Ok(()) => obey(Order::Restart { asked, reply }, Vec::new()),
+                    Order::Restart { wanted, reply } => match self.spec.check() {
+                        Ok(()) => self.obey(Order::Restart { wanted, reply }, Vec::new()),
                         Err(error) => {
-                            let mut request = Request::new(asked);
+                            let mut request = Request::new(Asked::Passively);
                             request.waiting.push(reply);
                             self.failed(error.into(), request);
                             Step::Idle
                         }
                     },
-                    order => obey(order, Vec::new()),
+                    order => self.obey(order, Vec::new()),
                 },
                 Step::End(reply) => {
                     self.set(State::Stopped);
@@ -195,6 +210,25 @@ impl Actor {
                     return;
                 }
             };
+        }
+    }
+
+    /// What an order makes of a launch that others wait for.
+    pub(crate) fn obey(&mut self, order: Order, waiting: Vec<Waiting>) -> Step {
+        match order {
+            Order::Restart { wanted, reply } => {
+                let (role, asked) = self.role.clone().then(wanted);
+                self.role = role;
+                let mut request = Request::new(asked);
+                request.waiting = waiting;
+                request.waiting.push(reply);
+                Step::Launch(request)
+            }
+            Order::Stop { reply } => {
+                drop(waiting);
+                Step::End(Some(reply))
+            }
+            Order::Abandoned => Step::End(None),
         }
     }
 

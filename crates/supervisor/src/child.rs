@@ -25,6 +25,14 @@ const OUTPUT_PATIENCE: Duration = Duration::from_millis(300);
 /// How long to go on killing what a lost guard left behind.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How much a runtime is in a hurry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    Normal,
+    /// Whatever else runs here comes first.
+    Low,
+}
+
 pub(crate) struct Child {
     guard: tokio::process::Child,
     guard_pid: u32,
@@ -44,12 +52,23 @@ impl Child {
         launch: &Arc<Launch>,
         port: u16,
     ) -> Result<Self, String> {
-        let job = {
+        Self::spawn_at(spec, launch, port, Priority::Normal).await
+    }
+
+    /// The same, in whatever haste.
+    pub(crate) async fn spawn_at(
+        spec: &Arc<Spec>,
+        launch: &Arc<Launch>,
+        port: u16,
+        priority: Priority,
+    ) -> Result<Self, String> {
+        let mut job = {
             let (spec, launch) = (Arc::clone(spec), Arc::clone(launch));
             tokio::task::spawn_blocking(move || job(&spec, &launch, port))
                 .await
                 .map_err(|error| error.to_string())??
         };
+        job.low_priority = priority == Priority::Low;
         let mut line = serde_json::to_vec(&job).map_err(|error| error.to_string())?;
         line.push(b'\n');
         let [program, args @ ..] = spec.guard.as_slice() else {
@@ -193,31 +212,36 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         plain(&spec.data),
         plain(&spec.bundled),
     );
-    let values = Values {
+    let mut values = Values {
         entry: &entry,
         port,
         data: &data,
         bundled: &bundled,
         launch: &launch.id,
+        workspace: Path::new(""),
     };
-    let fill = |text: &str| fill(text, &values).map_err(|error| error.to_string());
+    let wanted = match &spec.folder {
+        Some(folder) => folder.clone(),
+        None => PathBuf::from(filled(&spec.cwd, &values)?),
+    };
+    let cwd = working_folder(&plain(&wanted), &plain(&launch.choice.dir));
+    values.workspace = &cwd;
     let args = spec
         .args
         .iter()
-        .map(|arg| fill(arg))
+        .map(|arg| filled(arg, &values))
         .collect::<Result<Vec<OsString>, _>>()?;
     let program = match spec.program.to_str() {
-        Some(program) => fill(program)?,
+        Some(program) => filled(program, &values)?,
         // What is no text names nothing to fill in.
         None => spec.program.clone().into_os_string(),
     };
-    let cwd = PathBuf::from(fill(&spec.cwd)?);
-    let cwd = working_folder(&plain(&cwd), &plain(&launch.choice.dir));
     let facts = env::Facts {
         launch_id: &launch.id,
         port,
         version: launch.choice.version.as_str(),
         data: data.as_os_str(),
+        workspace: &spec.workspace,
     };
     Ok(Job {
         launch: launch.id.clone(),
@@ -230,9 +254,14 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         env: env::of_child(&spec.inherited, &spec.env, &facts)
             .into_iter()
             .collect(),
-        cwd: cwd.into_os_string(),
+        cwd: cwd.clone().into_os_string(),
         grace_ms: u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX),
+        low_priority: false,
     })
+}
+
+fn filled(text: &str, values: &Values<'_>) -> Result<OsString, String> {
+    fill(text, values).map_err(|error| error.to_string())
 }
 
 /// A folder that cannot be made is no reason to run nothing: the choice's own is there.

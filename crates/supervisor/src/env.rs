@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) port: u16,
     pub(crate) version: &'a str,
     pub(crate) data: &'a OsStr,
+    /// Its name, not its folder: that is the working folder.
+    pub(crate) workspace: &'a str,
 }
 
 /// Name of the variable that marks every process of a launch.
@@ -49,6 +51,7 @@ pub(crate) fn of_child(
     env.insert("REFIT_PORT".into(), facts.port.to_string().into());
     env.insert("REFIT_VERSION".into(), facts.version.into());
     env.insert("REFIT_DATA".into(), facts.data.into());
+    env.insert("REFIT_WORKSPACE".into(), facts.workspace.into());
     env
 }
 
@@ -70,6 +73,7 @@ mod tests {
             port: 4100,
             version: "1.2.0",
             data: OsStr::new("/data"),
+            workspace: "one",
         };
         of_child(
             &inherited
@@ -130,5 +134,6 @@ mod tests {
         assert_eq!(env[OsStr::new("REFIT_LAUNCH_ID")], "id-1");
         assert_eq!(env[OsStr::new("REFIT_VERSION")], "1.2.0");
         assert_eq!(env[OsStr::new("REFIT_DATA")], "/data");
+        assert_eq!(env[OsStr::new("REFIT_WORKSPACE")], "one");
     }
 }

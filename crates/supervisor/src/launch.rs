@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rollout::{BadEntry, Integrity, Version};
 use runtime_store::{Asked, Choice, Failure, How, Launch, Source, TakenAttempt, WhyNot};
 
-use crate::actor::{Actor, Order, Orders, Request, Step, obey};
+use crate::actor::{Actor, Order, Orders, Request, Step};
 use crate::child::Child;
 use crate::probe::{self, Target};
 use crate::running::Session;
@@ -73,7 +73,7 @@ impl Actor {
             // It came while the last choice was being ended: no other is started first.
             if let Some(order) = orders.waiting() {
                 self.books.give_back(round.unjudged).await;
-                return obey(order, request.waiting);
+                return self.obey(order, request.waiting);
             }
             let port = match self.port(round.avoid).await {
                 Ok(port) => port,
@@ -113,7 +113,7 @@ impl Actor {
                     round.unjudged.extend(launch.taken.clone());
                     self.books.give_back(round.unjudged).await;
                     drop(launch);
-                    return obey(order, request.waiting);
+                    return self.obey(order, request.waiting);
                 }
             }
         }

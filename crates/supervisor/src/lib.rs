@@ -33,6 +33,7 @@ mod crashes;
 mod env;
 mod environment;
 pub mod guard;
+mod hooks;
 mod launch;
 mod log;
 mod plain;
@@ -48,7 +49,8 @@ mod template;
 mod tree;
 mod verdict;
 
-pub use spec::{Readiness, Spec, SpecError};
+pub use hooks::{BoxFuture, DataKeeper, Finding, Mender};
+pub use spec::{Readiness, Spec, SpecError, Swap};
 pub use state::{Event, FailureReport, Outcome, Running, State, SupervisorError, Tried};
 pub use supervisor::Supervisor;
 pub use template::{TemplateError, check_template};

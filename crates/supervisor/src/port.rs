@@ -52,6 +52,14 @@ pub(crate) fn choose(file: &Path, avoid: Option<u16>) -> Result<u16, PortError> 
     Ok(port)
 }
 
+/// A free port that neither the workspace of `file` nor a neighbour remembers; nobody remembers it.
+pub(crate) fn fresh(file: &Path, avoid: Option<u16>) -> Result<u16, PortError> {
+    let mut taken = neighbours(file);
+    taken.extend(read(file));
+    taken.extend(avoid);
+    draw(&taken).map_err(PortError::None)
+}
+
 /// Whether somebody listens where a runtime would have to.
 pub(crate) fn is_taken(port: u16) -> bool {
     matches!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)), Err(error) if error.kind() == ErrorKind::AddrInUse)

@@ -112,6 +112,15 @@ async fn ask(path: &str, target: &Target) -> Option<Found> {
     })
 }
 
+/// Whether what answers there is of the launch's own tree, however ready it said it was.
+pub(crate) async fn still_ours(readiness: &Readiness, target: &Target) -> bool {
+    match readiness {
+        // Nothing says that it listens at all.
+        Readiness::Line { .. } => true,
+        Readiness::Tcp { .. } | Readiness::Http { .. } => is_ours(target).await,
+    }
+}
+
 /// Off the async threads: this walks the process table.
 async fn is_ours(target: &Target) -> bool {
     let target = target.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runtime_store::{AfterCrash, Asked, Failure, How, Launch, Soak};
 use tokio::time::Instant;
 
-use crate::actor::{Actor, Order, Orders, Request, Step, obey};
+use crate::actor::{Actor, Order, Orders, Request, Step};
 use crate::backoff::Backoff;
 use crate::child::Child;
 use crate::crashes::CRASHES_OF_A_LOOP;
@@ -105,7 +105,7 @@ impl Actor {
             tracing::info!(%version, %detail, "the runtime ended just before it was to");
             // The lease goes with it, before anyone is told that it is over.
             drop(session);
-            return obey(order, Vec::new());
+            return self.obey(order, Vec::new());
         } else {
             self.books.crashed(&session.launch).await
         };
@@ -151,7 +151,7 @@ impl Actor {
         session.child.stop().await;
         // The lease goes with it, before anyone is told that it is over.
         drop(session);
-        obey(order, Vec::new())
+        self.obey(order, Vec::new())
     }
 }
 

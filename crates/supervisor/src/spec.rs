@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::template::{TemplateError, check_template};
+use crate::hooks::{DataKeeper, Mender};
+use crate::template::{TemplateError, check_template, names_workspace};
 
 /// Everything about a launch that does not depend on the version chosen.
 ///
-/// Plain data: nothing in this crate reads the environment of its own process.
+/// Plain data, but for the two hooks: nothing in this crate reads the environment of its own process.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// The program. It knows `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}`; one without
-    /// them is resolved already.
+    /// The program. It knows `{entry}`, `{port}`, `{data}`, `{bundled}`, `{launch}` and
+    /// `{workspace}`; one without them is resolved already.
     pub program: PathBuf,
     /// Its arguments, which know the same names.
     pub args: Vec<String>,
-    /// The working folder, which knows them too; made where it is missing. Where it cannot be made,
-    /// the folder of what is launched takes its place.
+    /// The working folder, which knows them too, but for `{workspace}`; made where it is missing.
+    /// Where it cannot be made, the folder of what is launched takes its place. Of no use where
+    /// there is a [`Spec::folder`].
     pub cwd: String,
     /// Variables to set, as they are, over what is inherited.
     pub env: BTreeMap<String, String>,
@@ -41,6 +44,29 @@ pub struct Spec {
     pub guard: Vec<OsString>,
     /// From the polite request to end, to the kill.
     pub grace: Duration,
+    /// The name of the workspace that this is an instance for; `main` is the first.
+    pub workspace: String,
+    /// The folder of an added workspace: where the runtime works, instead of [`Spec::cwd`], and
+    /// what `{workspace}` stands for. None: `{workspace}` is the working folder.
+    pub folder: Option<PathBuf>,
+    /// A restart starts the next version beside the one that runs, which is ended only once the
+    /// next one serves. None: a restart ends what runs first.
+    pub swap: Option<Swap>,
+    /// Asked to put right what keeps a stored version from being launched.
+    pub mender: Option<Arc<dyn Mender>>,
+    /// Asked to keep, and to put back, the data that a new version may spoil.
+    pub keeper: Option<Arc<dyn DataKeeper>>,
+}
+
+/// How one version takes over from another that still runs.
+///
+/// All that runs is reached through a front on the workspace's own port, which hands on what it is
+/// asked to the version that serves; each version listens on a port of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swap {
+    /// How long the version that was taken over from may go on answering what it was asked before
+    /// it is ended. Streams and sockets that last longer are cut.
+    pub drain: Duration,
 }
 
 /// What being ready means, and how long it may take.
@@ -89,6 +115,9 @@ pub enum SpecError {
         /// What is wrong with it.
         source: TemplateError,
     },
+    /// The working folder is to be inside of itself.
+    #[error("the working folder `{0}` cannot name `{{workspace}}`, which is that folder")]
+    Circular(String),
     /// No guard to start the runtime under.
     #[error("no guard program is named; pass the shell's own binary and `--refit-guard`")]
     NoGuard,
@@ -112,6 +141,9 @@ impl Spec {
                 text: text.to_owned(),
                 source,
             })?;
+        }
+        if self.folder.is_none() && names_workspace(&self.cwd) {
+            return Err(SpecError::Circular(self.cwd.clone()));
         }
         if self.guard.is_empty() {
             return Err(SpecError::NoGuard);
@@ -149,6 +181,11 @@ mod tests {
             port_file: "/port".into(),
             guard: vec!["shell".into(), "--refit-guard".into()],
             grace: Duration::from_secs(2),
+            workspace: "main".into(),
+            folder: None,
+            swap: None,
+            mender: None,
+            keeper: None,
         }
     }
 
@@ -170,6 +207,17 @@ mod tests {
         spec.program = "{home}/node".into();
         let error = spec.check().expect_err("{home} was accepted").to_string();
         assert!(error.contains("{home}/node"), "{error}");
+    }
+
+    #[test]
+    fn the_working_folder_cannot_be_inside_of_itself() {
+        let mut spec = spec();
+        spec.args.push("{workspace}/x".into());
+        assert_eq!(spec.check(), Ok(()));
+        spec.cwd = "{workspace}/x".into();
+        assert_eq!(spec.check(), Err(SpecError::Circular(spec.cwd.clone())));
+        spec.folder = Some("/work/one".into());
+        assert_eq!(spec.check(), Ok(()), "the folder takes its place");
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub enum Event {
     },
     /// Every choice of a launch failed.
     Failed(FailureReport),
+    /// Something beside the launch went wrong, in a sentence for a person: data could not be kept
+    /// or put back. The launch goes on.
+    Trouble(String),
 }
 
 /// What a restart led to.

@@ -114,7 +114,8 @@ impl Books {
     }
 }
 
-fn bundled(shell: &Shell) -> Launch {
+/// The launch of the bundled runtime, of which a store has nothing to write down.
+pub(crate) fn bundled(shell: &Shell) -> Launch {
     Launch {
         id: uuid::Uuid::new_v4().to_string(),
         choice: Choice {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use runtime_store::{Asked, Shell, Store};
+use runtime_store::{Asked, Shell, Store, VersionId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::actor::{Actor, Order};
+use crate::actor::{Actor, Order, Role, Wanted};
 use crate::state::{Event, Outcome, State, SupervisorError};
 use crate::{Spec, SpecError};
 
@@ -30,13 +30,40 @@ impl Supervisor {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(store: Option<Store>, shell: Arc<Shell>, spec: Spec, asked: Asked) -> Self {
+        Self::spawn(store, shell, spec, asked, Role::Leads)
+    }
+
+    /// Starts one more instance of what another workspace runs: exactly this stored version, or
+    /// bundled where there is none. Nothing is on trial in it, nothing is fallen back to, and
+    /// nothing is condemned: where it does not become ready, or crashes three times within the
+    /// soak, it is dead ([`State::Failed`]) until [`Supervisor::follow`] or
+    /// [`Supervisor::restart`] revives it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start_following(
+        store: Option<Store>,
+        shell: Arc<Shell>,
+        spec: Spec,
+        what: Option<VersionId>,
+    ) -> Self {
+        Self::spawn(store, shell, spec, Asked::Passively, Role::Follows(what))
+    }
+
+    fn spawn(
+        store: Option<Store>,
+        shell: Arc<Shell>,
+        spec: Spec,
+        asked: Asked,
+        role: Role,
+    ) -> Self {
         let (orders, inbox) = mpsc::channel(8);
         let (state_sender, state) = watch::channel(State::Starting {
             version: shell.bundled.version.clone(),
             source: runtime_store::Source::Bundled,
         });
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let actor = Actor::new(store, shell, spec, state_sender, events.clone());
+        let actor = Actor::new(store, shell, spec, role, state_sender, events.clone());
         tokio::spawn(actor.run(inbox, asked));
         Self {
             orders,
@@ -55,17 +82,43 @@ impl Supervisor {
         self.events.subscribe()
     }
 
-    /// Ends what runs, in order and with its whole tree, and launches anew. Resolves once something
-    /// is ready, or nothing is left to try. A choice that is still undecided is ended at no attempt
-    /// (one that failed before it keeps its own), and whoever waits is answered by the new launch.
+    /// Launches anew: what runs is ended first, in order and with its whole tree, or serves on until
+    /// the next one does where there is a [`crate::Swap`]. Resolves once something is ready, or
+    /// nothing is left to try. A choice that is still undecided is ended at no attempt (one that
+    /// failed before it keeps its own), and whoever waits is answered by the new launch. An instance
+    /// that follows launches what it followed last.
     ///
     /// # Errors
     /// [`SupervisorError::Failed`] when every choice failed, [`SupervisorError::Stopped`] when the
     /// supervisor was stopped before or meanwhile.
     pub async fn restart(&self, asked: Asked) -> Result<Outcome, SupervisorError> {
+        self.order(Wanted::Again(asked)).await
+    }
+
+    /// Launches anew as [`Supervisor::start`] does, whatever was followed until now.
+    ///
+    /// # Errors
+    /// Those of [`Supervisor::restart`].
+    pub async fn lead(&self, asked: Asked) -> Result<Outcome, SupervisorError> {
+        self.order(Wanted::Lead(asked)).await
+    }
+
+    /// Launches anew as [`Supervisor::start_following`] does: exactly this version, or bundled.
+    ///
+    /// # Errors
+    /// Those of [`Supervisor::restart`]; [`SupervisorError::Failed`] says that it is dead.
+    pub async fn follow(&self, what: Option<VersionId>) -> Result<Outcome, SupervisorError> {
+        self.order(Wanted::Follow(what)).await
+    }
+
+    async fn order(&self, wanted: Wanted) -> Result<Outcome, SupervisorError> {
         let (reply, answer) = oneshot::channel();
-        let order = Order::Restart { asked, reply };
-        if self.orders.send(order).await.is_err() {
+        if self
+            .orders
+            .send(Order::Restart { wanted, reply })
+            .await
+            .is_err()
+        {
             return Err(SupervisorError::Stopped);
         }
         answer.await.unwrap_or(Err(SupervisorError::Stopped))

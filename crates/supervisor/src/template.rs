@@ -1,4 +1,5 @@
-//! Fills `{entry}`, `{port}`, `{data}`, `{bundled}` and `{launch}` into programs, arguments and folders.
+//! Fills `{entry}`, `{port}`, `{data}`, `{bundled}`, `{launch}` and `{workspace}` into programs,
+//! arguments and folders.
 //!
 //! Only `{name}` with a name of letters, digits, `_` and `-` is a placeholder, so that JSON and
 //! shell snippets can be arguments. Values are not looked into again: a folder called `{port}`
@@ -15,6 +16,8 @@ pub(crate) struct Values<'a> {
     pub(crate) data: &'a Path,
     pub(crate) bundled: &'a Path,
     pub(crate) launch: &'a str,
+    /// The folder that this instance works in.
+    pub(crate) workspace: &'a Path,
 }
 
 /// Why a text cannot be filled.
@@ -22,7 +25,7 @@ pub(crate) struct Values<'a> {
 pub enum TemplateError {
     /// A placeholder that stands for nothing.
     #[error(
-        "`{{{0}}}` stands for nothing here; use `{{entry}}`, `{{port}}`, `{{data}}`, `{{bundled}}` or `{{launch}}`"
+        "`{{{0}}}` stands for nothing here; use `{{entry}}`, `{{port}}`, `{{data}}`, `{{bundled}}`, `{{launch}}` or `{{workspace}}`"
     )]
     Unknown(String),
 }
@@ -34,6 +37,7 @@ enum Name {
     Data,
     Bundled,
     Launch,
+    Workspace,
 }
 
 impl Name {
@@ -44,6 +48,7 @@ impl Name {
             "data" => Ok(Self::Data),
             "bundled" => Ok(Self::Bundled),
             "launch" => Ok(Self::Launch),
+            "workspace" => Ok(Self::Workspace),
             _ => Err(TemplateError::Unknown(text.to_owned())),
         }
     }
@@ -52,6 +57,15 @@ impl Name {
 enum Piece<'a> {
     Text(&'a str),
     Name(Name),
+}
+
+/// Whether a text names the folder of its workspace, which the working folder cannot: it is that.
+pub(crate) fn names_workspace(text: &str) -> bool {
+    pieces(text).is_ok_and(|pieces| {
+        pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Name(Name::Workspace)))
+    })
 }
 
 /// Checks that a text names nothing but what a launch knows.
@@ -72,6 +86,7 @@ pub(crate) fn fill(text: &str, values: &Values<'_>) -> Result<OsString, Template
             Piece::Name(Name::Data) => filled.push(values.data),
             Piece::Name(Name::Bundled) => filled.push(values.bundled),
             Piece::Name(Name::Launch) => filled.push(OsStr::new(values.launch)),
+            Piece::Name(Name::Workspace) => filled.push(values.workspace),
         }
     }
     Ok(filled)
@@ -117,13 +132,17 @@ mod tests {
             data: Path::new("/home/{port}"),
             bundled: Path::new("/app/runtime"),
             launch: "id-1",
+            workspace: Path::new("/work/one"),
         }
     }
 
     #[test]
     fn every_name_is_filled_in_wherever_it_stands() {
-        let filled = fill("{entry}:{port}:{bundled}:{launch}!", &values()).expect("fill");
-        assert_eq!(filled, "/v/1.0.0/dist/cli.js:4100:/app/runtime:id-1!");
+        let filled = fill("{entry}:{port}:{bundled}:{launch}:{workspace}!", &values());
+        assert_eq!(
+            filled.expect("fill"),
+            "/v/1.0.0/dist/cli.js:4100:/app/runtime:id-1:/work/one!"
+        );
     }
 
     #[test]

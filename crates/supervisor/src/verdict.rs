@@ -121,7 +121,7 @@ fn words(end: &End) -> String {
     }
 }
 
-fn with_tail(mut text: String, tail: &str) -> String {
+pub(crate) fn with_tail(mut text: String, tail: &str) -> String {
     if !tail.is_empty() {
         text.push('\n');
         text.push_str(tail);

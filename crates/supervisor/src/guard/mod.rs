@@ -46,6 +46,9 @@ pub(crate) struct Job {
     pub(crate) cwd: OsString,
     /// From the polite request to the kill.
     pub(crate) grace_ms: u64,
+    /// Whatever else runs here comes first.
+    #[serde(default)]
+    pub(crate) low_priority: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,7 @@ mod tests {
             env: vec![("NAME".into(), odd.clone())],
             cwd: odd,
             grace_ms: 2_000,
+            low_priority: true,
         };
         let line = serde_json::to_string(&job).expect("write");
         assert!(!line.contains('\n'), "one line: {line}");

@@ -17,6 +17,10 @@ use super::{Job, Order, Report};
 /// When the shell is dead, nobody waits for a longer grace: everything has to be gone in 5 s.
 const ORPHANED_GRACE: Duration = Duration::from_secs(2);
 
+/// How far a runtime at low priority stands back.
+#[cfg(unix)]
+const LOW: i32 = 10;
+
 pub(super) enum Input {
     /// The shell wants the tree ended.
     Stop,
@@ -53,6 +57,9 @@ pub(super) fn run() -> i32 {
         }
     };
     report(&Report::Leased);
+    if job.low_priority {
+        step_back();
+    }
     let child = match spawn(&job) {
         Ok(child) => child,
         Err(error) => {
@@ -117,11 +124,24 @@ fn spawn(job: &Job) -> io::Result<Box<dyn ChildWrapper>> {
     command.wrap(process_wrap::std::ProcessGroup::leader());
     #[cfg(windows)]
     {
-        use windows::Win32::System::Threading::CREATE_NO_WINDOW;
-        command.wrap(process_wrap::std::CreationFlags(CREATE_NO_WINDOW));
+        use windows::Win32::System::Threading::{BELOW_NORMAL_PRIORITY_CLASS, CREATE_NO_WINDOW};
+        let flags = if job.low_priority {
+            CREATE_NO_WINDOW | BELOW_NORMAL_PRIORITY_CLASS
+        } else {
+            CREATE_NO_WINDOW
+        };
+        command.wrap(process_wrap::std::CreationFlags(flags));
         command.wrap(process_wrap::std::JobObject);
     }
     command.spawn()
+}
+
+/// Of this process, and so of all that it starts. Best effort: it is a courtesy.
+fn step_back() {
+    #[cfg(unix)]
+    {
+        let _ = rustix::process::nice(LOW);
+    }
 }
 
 /// Out of the shell's process group, so that what is sent to that (Ctrl-C, a closed terminal) does

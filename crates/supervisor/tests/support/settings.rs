@@ -25,6 +25,7 @@ pub(crate) fn shell(folder: &Path) -> Shell {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        offers: rollout::contract::Offers::default(),
         signed_only: false,
         source: Some("a test".into()),
     }
@@ -49,5 +50,10 @@ pub(crate) fn spec(folder: &Path, fixture: PathBuf) -> Spec {
         port_file: folder.join("ports/test"),
         guard: vec![fixture.into(), supervisor::guard::ARGUMENT.into()],
         grace: Duration::from_millis(500),
+        workspace: "main".into(),
+        folder: None,
+        swap: None,
+        mender: None,
+        keeper: None,
     }
 }
