@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use rollout::contract::{Needs, Unmet, gate};
 use rollout::{BadEntry, Blocked, Engines, Integrity, Unsuitable, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::damage::Damage;
 use crate::failure::{Failure, How};
 use crate::pointer::{Pointer, Trial, VersionId};
 use crate::ruling::Ruling;
@@ -38,7 +40,18 @@ pub struct Choice {
     /// How far its trial had come, this launch's attempt already taken off; none when confirmed.
     pub trial: Option<Trial>,
     /// Choices that did not pass, in the order they were looked at; empty when the first passed.
+    /// The bundled runtime is named where it runs although its contract is not met.
     pub passed_over: Vec<PassedOver>,
+}
+
+impl Choice {
+    /// Which stored content it is; none for bundled.
+    pub fn id(&self) -> Option<VersionId> {
+        Some(VersionId {
+            version: self.version.clone(),
+            integrity: self.integrity.clone()?,
+        })
+    }
 }
 
 /// A choice that did not pass.
@@ -68,6 +81,11 @@ pub enum WhyNot {
     MissingEntry,
     /// It does not suit this shell; another may run it.
     Incompatible(Unsuitable),
+    /// It needs what this app does not offer. Another app, or a newer release of this one, may. Of
+    /// the bundled runtime it is told in passing: that one runs all the same.
+    Contract(Unmet),
+    /// Its files are not those that were staged, in words. Fetched again they are.
+    Damaged(String),
     /// It was tried in this launch already.
     FailedInThisLaunch,
     /// Another process is trying it right now.
@@ -119,6 +137,8 @@ pub(crate) enum Entry {
         dir: PathBuf,
         entry: PathBuf,
         engines: Engines,
+        /// Or that it cannot be told.
+        needs: Result<Needs, Unmet>,
     },
     /// No such version, as far as a launch is concerned.
     Missing,
@@ -168,6 +188,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) ruling: &'a Ruling,
     /// What already failed in this launch.
     pub(crate) failures: &'a [Failure],
+    /// Whose files are not those that were staged, and what is wrong with them.
+    pub(crate) damage: &'a [Damage],
+    /// What the bundled runtime needs and this shell does not offer.
+    pub(crate) bundled_unmet: Option<Unmet>,
     /// Why nothing can be written for a trial, once that was tried.
     pub(crate) cannot_write: Option<String>,
 }
@@ -263,6 +287,13 @@ pub(crate) fn choose(facts: &Facts<'_>) -> Pick {
             }
         }
     }
+    if let (Source::Bundled, Some(unmet)) = (pick.choice.source, &facts.bundled_unmet) {
+        passed_over.push(PassedOver {
+            version: Some(pick.choice.version.clone()),
+            source: Source::Bundled,
+            why: WhyNot::Contract(unmet.clone()),
+        });
+    }
     pick.choice.passed_over = passed_over;
     pick
 }
@@ -302,7 +333,11 @@ pub(crate) fn stored_passes(
     if facts.ruling.recalls(&id.version) {
         return Err(WhyNot::Recalled);
     }
-    let (dir, entry, engines) = match entry {
+    // Before whether there is anything at all: what is fetched again is not forgotten.
+    if let Some(damage) = facts.damage.iter().find(|damage| damage.is_about(id)) {
+        return Err(WhyNot::Damaged(damage.detail.clone()));
+    }
+    let (dir, entry, engines, needs) = match entry {
         Entry::Missing => return Err(WhyNot::MissingEntry),
         Entry::NewerSchema => return Err(WhyNot::NewerSchema),
         Entry::CannotRead(why) => return Err(WhyNot::CannotRead(why.clone())),
@@ -310,11 +345,13 @@ pub(crate) fn stored_passes(
             dir,
             entry,
             engines,
-        } => (dir, entry, engines),
+            needs,
+        } => (dir, entry, engines, needs),
     };
     engines
         .suit(&facts.shell.host)
         .map_err(WhyNot::Incompatible)?;
+    passes_the_gate(needs, facts.shell).map_err(WhyNot::Contract)?;
     if facts
         .failures
         .iter()
@@ -331,6 +368,14 @@ pub(crate) fn stored_passes(
         trial: trial.cloned(),
         passed_over: Vec::new(),
     })
+}
+
+/// Whether `shell` offers what a runtime needs.
+pub(crate) fn passes_the_gate(needs: &Result<Needs, Unmet>, shell: &Shell) -> Result<(), Unmet> {
+    needs
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|needs| gate(needs, &shell.offers))
 }
 
 /// The version whose soak goes on: what the publisher holds back takes nothing from who had it.

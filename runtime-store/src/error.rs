@@ -109,6 +109,15 @@ pub enum StoreError {
         /// What was asked for.
         version: Box<Version>,
     },
+    /// A version that is to be condemned by its rehearsal has shown elsewhere that it runs.
+    #[error(
+        "version {version} failed its rehearsal, but another app started it meanwhile and it runs \
+         there. It is not listed as bad"
+    )]
+    InService {
+        /// The version.
+        version: Box<Version>,
+    },
     /// A version asked for by name would not run here.
     #[error("version {version} cannot run here: {why}. {next}")]
     CannotRun {

@@ -9,16 +9,14 @@ use jiff::Timestamp;
 use rollout::{BadEntry, Version};
 
 use crate::bad::BadList;
-use crate::choose::{self, Choice, Clear, Entry, Facts, Named, Pick};
+use crate::choose::Choice;
 use crate::failure::Failure;
-use crate::files::{self, Found};
+use crate::files::Found;
 use crate::lease::{InUse, Lease};
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, VersionId};
 use crate::record::Record;
 use crate::ruling;
-use crate::shell::{Asked, Shell};
-use crate::store::{bundled_after, look};
 use crate::transition::{self, MOST_CRASHES, Soaked};
 use crate::{Store, StoreError, stored};
 
@@ -75,125 +73,6 @@ pub enum Soak {
 }
 
 impl Store {
-    /// Chooses what this launch tries next, writes the attempt down durably and takes a lease.
-    /// `failures`: choices of this same launch that already failed (each is tried at most once).
-    /// Never fails: any error in choosing means bundled.
-    pub fn begin_launch(
-        &self,
-        shell: &Shell,
-        asked: Asked,
-        failures: &[Failure],
-        now: Timestamp,
-    ) -> Launch {
-        let id = uuid::Uuid::new_v4().to_string();
-        self.begin(&id, shell, asked, failures, now)
-            .unwrap_or_else(|error| Launch {
-                id,
-                choice: bundled_after(shell, &error),
-                lease: None,
-                taken: None,
-                failures: Vec::new(),
-            })
-    }
-
-    fn begin(
-        &self,
-        launch: &str,
-        shell: &Shell,
-        asked: Asked,
-        failures: &[Failure],
-        now: Timestamp,
-    ) -> Result<Launch, StoreError> {
-        let layout = self.layout();
-        let lock = StoreLock::take(layout)?;
-        let bad = self.bad_for_launch(now)?;
-        let named = look(layout, Some(&lock));
-        if let Named::Invalid(why) = &named {
-            best_effort(files::set_aside(&layout.pointer(), why, now).map(drop));
-        }
-        let mut facts = Facts {
-            shell,
-            asked,
-            named: &named,
-            bad: &bad,
-            ruling: &self.ruling(shell, now),
-            failures,
-            cannot_write: None,
-        };
-        loop {
-            let pick = choose::choose(&facts);
-            self.clear(&named, &pick);
-            match self.write_down(&lock, launch, &named, &pick, now) {
-                Ok((lease, taken)) => {
-                    return Ok(Launch {
-                        id: launch.to_owned(),
-                        choice: spawned(pick.choice, taken.is_some()),
-                        lease,
-                        taken,
-                        failures: pick.failure.into_iter().collect(),
-                    });
-                }
-                // Only an undecided trial needs a write, so this happens at most once.
-                Err(error) => facts.cannot_write = Some(error.to_string()),
-            }
-        }
-    }
-
-    /// The bad list as launches see it. One that is no list is set aside and counts as empty.
-    fn bad_for_launch(&self, now: Timestamp) -> Result<Vec<BadEntry>, StoreError> {
-        let layout = self.layout();
-        if let Found::Invalid(why) = BadList::load(layout)? {
-            best_effort(files::set_aside(&layout.bad_list(), &why, now).map(drop));
-            return Ok(Vec::new());
-        }
-        Ok(BadList::read(layout)?.0.entries().cloned().collect())
-    }
-
-    /// Repoints or removes a pointer that is of no use to any launch. Best effort: the choice was
-    /// made without it.
-    fn clear(&self, named: &Named, pick: &Pick) {
-        let (Some(clear), Named::Stored(stored)) = (pick.clear, named) else {
-            return;
-        };
-        best_effort(match (clear, &stored.pointer.previous, &stored.previous) {
-            (Clear::ToPrevious, Some(previous), Entry::Whole { entry, .. }) => self
-                .confirmed_pointer(&previous.id(), entry, Some(&stored.pointer))
-                .and_then(|pointer| pointer.save(self.layout())),
-            _ => Pointer::remove(self.layout()),
-        });
-    }
-
-    /// The lease, and for an undecided trial the attempt. An error means that it must not be
-    /// spawned.
-    fn write_down(
-        &self,
-        lock: &StoreLock,
-        launch: &str,
-        named: &Named,
-        pick: &Pick,
-        now: Timestamp,
-    ) -> Result<(Option<Lease>, Option<TakenAttempt>), StoreError> {
-        let layout = self.layout();
-        let Some(integrity) = &pick.choice.integrity else {
-            return Ok((None, None));
-        };
-        let id = VersionId {
-            version: pick.choice.version.clone(),
-            integrity: integrity.clone(),
-        };
-        let lease = Lease::take(lock, layout, launch, &id, pick.takes_attempt, now);
-        let Named::Stored(stored) = named else {
-            return Ok((lease.ok(), None));
-        };
-        if !pick.takes_attempt {
-            // A confirmed version needs no write: it runs without a lease too.
-            return Ok((lease.inspect_err(warn).ok(), None));
-        }
-        let lease = lease?;
-        transition::take_attempt(stored.pointer.clone()).save(layout)?;
-        Ok((Some(lease), Some(TakenAttempt { id })))
-    }
-
     /// The spawned choice became ready: its soak begins if it is on trial; everything in
     /// `failures` that is on trial and earned it is condemned (bad list, pointer, folder).
     /// Returns what was condemned. On an error nothing that the bad list should name was removed.
@@ -394,16 +273,6 @@ impl Store {
     }
 }
 
-/// The choice as it is spawned: with the attempt that was taken for it taken off.
-fn spawned(mut choice: Choice, taken: bool) -> Choice {
-    if let Some(trial) = &mut choice.trial
-        && taken
-    {
-        trial.attempts_left = trial.attempts_left.saturating_sub(1);
-    }
-    choice
-}
-
 fn on_trial(choice: &Choice) -> Option<VersionId> {
     choice.trial.as_ref()?;
     Some(VersionId {
@@ -419,13 +288,13 @@ pub(crate) fn id_of(entry: &BadEntry) -> VersionId {
     }
 }
 
-fn best_effort(result: Result<(), StoreError>) {
+pub(crate) fn best_effort(result: Result<(), StoreError>) {
     if let Err(error) = result {
         warn(&error);
     }
 }
 
-fn warn(error: &StoreError) {
+pub(crate) fn warn(error: &StoreError) {
     tracing::warn!(%error, "the store could not be changed; the launch goes on");
 }
 

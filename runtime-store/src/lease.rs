@@ -33,7 +33,21 @@ pub(crate) struct Terms {
     pub(crate) integrity: Integrity,
     /// Whether it was on trial, and not ready once, when the launch began.
     pub(crate) trial: bool,
+    /// Whether it is only rehearsed, out of sight.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rehearsal: bool,
     at: Timestamp,
+}
+
+/// What a version is in use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A launch of what is confirmed, soaking, or tried by another already.
+    Launch,
+    /// The launch of an undecided trial.
+    Trial,
+    /// A rehearsal: nobody runs it, and it is tried nowhere.
+    Rehearsal,
 }
 
 /// What live leases protect.
@@ -78,7 +92,7 @@ impl Lease {
         layout: &Layout,
         launch: &str,
         id: &VersionId,
-        trial: bool,
+        to: Use,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let path = layout.leases().join(launch);
@@ -87,7 +101,8 @@ impl Lease {
             launch: launch.to_owned(),
             version: id.version.clone(),
             integrity: id.integrity.clone(),
-            trial,
+            trial: to == Use::Trial,
+            rehearsal: to == Use::Rehearsal,
             at: now,
         };
         let text = serde_json::to_vec(&terms).map_err(|source| StoreError::Json {
@@ -148,14 +163,27 @@ impl InUse {
     pub(crate) fn runs(&self, id: &VersionId) -> bool {
         self.terms
             .iter()
-            .any(|terms| terms.version == id.version && terms.integrity == id.integrity)
+            .any(|terms| !terms.rehearsal && terms.is_about(id))
+    }
+
+    /// Whether somebody rehearses this very content.
+    pub(crate) fn rehearses(&self, id: &VersionId) -> bool {
+        self.terms
+            .iter()
+            .any(|terms| terms.rehearsal && terms.is_about(id))
     }
 
     /// Whether another launch has this content on trial, without a verdict yet.
     pub(crate) fn tries(&self, id: &VersionId) -> bool {
-        self.terms.iter().any(|terms| {
-            terms.trial && terms.version == id.version && terms.integrity == id.integrity
-        })
+        self.terms
+            .iter()
+            .any(|terms| terms.trial && terms.is_about(id))
+    }
+}
+
+impl Terms {
+    fn is_about(&self, id: &VersionId) -> bool {
+        self.version == id.version && self.integrity == id.integrity
     }
 }
 

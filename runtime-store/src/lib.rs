@@ -32,14 +32,18 @@
 //!   child. A dead owner never blocks, and a stopped one no longer than a few seconds.
 
 mod bad;
+mod begin;
 mod carry;
+mod check;
 mod choose;
+mod damage;
 mod device_id;
 mod durable;
 mod error;
 mod failure;
 mod files;
 mod fingerprints;
+mod follow;
 mod heard;
 mod journal;
 mod launch;
@@ -54,11 +58,13 @@ mod record;
 mod ruling;
 mod shell;
 mod small;
+mod snapshots;
 mod stage;
 mod store;
 mod stored;
 mod sweep;
 mod transition;
+mod tree_manifest;
 mod unpack;
 mod versions;
 
@@ -69,6 +75,7 @@ mod testing;
 
 pub use carry::{Carried, CarryError};
 pub use choose::{Choice, PassedOver, Source, WhyNot};
+pub use damage::Damage;
 pub use device_id::DeviceId;
 pub use error::StoreError;
 pub use failure::{Failure, How};
@@ -78,11 +85,12 @@ pub use lease::Lease;
 pub use moment::now;
 pub use orders::{RollBack, RolledBack};
 pub use pointer::{Pointer, Previous, Replaced, Trial, VersionId};
-pub use record::Record;
+pub use record::{RehearsalRecord, Record, Rehearsed};
 pub use shell::{Asked, Bundled, Shell};
 pub use stage::{
-    BeginStage, ManifestError, Partial, StageError, StagePlan, Staged, Unpacked, Whole,
+    BeginStage, ManifestError, Partial, Placed, StageError, StagePlan, Staged, Unpacked, Whole,
 };
+pub use snapshots::{BeforeLaunch, DataSnapshot, DataSnapshots, PutBack, SnapshotError, Taken};
 pub use store::{Snapshot, Store};
 pub use sweep::Swept;
 pub use unpack::{Limits, Refusal, UnpackError, UnpackedTree, unpack_into};

@@ -352,6 +352,8 @@ impl Store {
             bad: &bad,
             ruling: &ruled.ruling,
             failures: &[],
+            damage: &[],
+            bundled_unmet: None,
             cannot_write: None,
         };
         let entry = stored::look(self.layout(), id);
@@ -376,6 +378,11 @@ fn refused(version: Version, why: &WhyNot) -> StoreError {
             "To try it all the same, forgive it with `refit retry`",
         ),
         WhyNot::Incompatible(unsuitable) => (unsuitable.to_string(), "Choose another version"),
+        WhyNot::Contract(unmet) => (unmet.to_string(), "Choose another version"),
+        WhyNot::Damaged(detail) => (
+            format!("its files are damaged: {detail}"),
+            "Check for updates, which fetches it again",
+        ),
         WhyNot::CannotRead(why) => (why.clone(), "Then try again"),
         other => (format!("{other:?}"), "Choose another version"),
     };

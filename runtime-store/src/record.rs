@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rollout::contract::Needs;
 use rollout::{Engines, Integrity, PackageName, Version};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,13 @@ pub struct Record {
     /// What it needs of its host.
     #[serde(default)]
     pub engines: Engines,
+    /// What it needs of the host's contract. None where an older shell staged it: its package.json
+    /// says it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+    /// How its rehearsal went, where it was to have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalRecord>,
     /// Where it came from: a URL or file, without credentials.
     pub source: String,
     /// When it was staged.
@@ -39,6 +47,69 @@ pub struct Record {
     /// What newer shells wrote here; kept.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How far a version's rehearsal has come. Until it has passed or was skipped, no pointer names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsalRecord {
+    /// How often it was begun: written before the process exists.
+    #[serde(default)]
+    pub begun: u32,
+    /// When it passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Timestamp>,
+    /// Why it was not rehearsed to the end, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// What went wrong, oldest first; the last [`RehearsalRecord::MOST_FAILURES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+    /// What newer shells wrote here; kept.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a rehearsal came to that lets the pointer move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rehearsed {
+    /// It was ready and answered as it should.
+    Passed,
+    /// It was not held, or not to its end, for this reason.
+    Skipped(String),
+    /// Nobody asked for one.
+    NotAsked,
+}
+
+impl RehearsalRecord {
+    /// As many failures are kept.
+    pub const MOST_FAILURES: usize = 4;
+    /// As many characters of each.
+    const LONGEST_FAILURE: usize = 2000;
+
+    /// Whether it is still to be held.
+    pub fn is_open(&self) -> bool {
+        self.passed.is_none() && self.skipped.is_none()
+    }
+
+    pub(crate) fn fail(&mut self, detail: &str) {
+        self.failures
+            .push(detail.chars().take(Self::LONGEST_FAILURE).collect());
+        let surplus = self.failures.len().saturating_sub(Self::MOST_FAILURES);
+        self.failures.drain(..surplus);
+    }
+
+    /// What is kept of a rehearsal, `held` so far, that is over.
+    pub(crate) fn over(held: Option<Self>, how: Rehearsed, now: Timestamp) -> Option<Self> {
+        let mut over = held.unwrap_or_default();
+        match how {
+            Rehearsed::Passed => over.passed = Some(now),
+            Rehearsed::Skipped(why) => over.skipped = Some(why),
+            Rehearsed::NotAsked if !over.is_open() => {}
+            Rehearsed::NotAsked if over.begun == 0 => return None,
+            Rehearsed::NotAsked => over.skipped = Some("it was asked for no more".to_owned()),
+        }
+        Some(over)
+    }
 }
 
 impl Record {
@@ -102,7 +173,15 @@ impl Record {
         }
     }
 
-    /// Writes it durably. To be called only while no folder of that name exists.
+    /// Whether it waits for its rehearsal.
+    pub fn awaits_rehearsal(&self) -> bool {
+        self.rehearsal
+            .as_ref()
+            .is_some_and(RehearsalRecord::is_open)
+    }
+
+    /// Writes it durably. Its content is written only while no folder of that name exists; how its
+    /// rehearsal goes also later, by whoever holds it there.
     pub(crate) fn save(&self, layout: &Layout) -> Result<(), StoreError> {
         durable::write_json(&layout.record(&self.version), self)
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rollout::contract::Offers;
 use rollout::{Host, Version};
 
 /// The runtime inside the installer. Never touched, deleted or marked bad.
@@ -23,6 +24,8 @@ pub struct Shell {
     pub bundled: Bundled,
     /// What `engines` are judged against.
     pub host: Host,
+    /// What the contract of a runtime is held against.
+    pub offers: Offers,
     /// Attempts that a newly staged version has (`attempts`, default 2).
     pub attempts: u32,
     /// False under `REFIT_NO_AUTO_UPDATE`: a launch nobody asked for then passes over trials.

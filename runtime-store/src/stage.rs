@@ -19,6 +19,7 @@ pub(crate) mod claim;
 mod commit;
 mod error;
 pub(crate) mod manifest;
+mod placed;
 mod room;
 mod standing;
 pub(crate) mod sync;
@@ -33,24 +34,25 @@ use std::path::PathBuf;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use jiff::Timestamp;
+use rollout::contract::{Needs, Unmet};
 use rollout::{BadEntry, Candidate, Integrity, Unsuitable, Version};
 
 use claim::Claim;
 pub use error::StageError;
 pub use manifest::ManifestError;
+pub use placed::Placed;
 use standing::Standing;
 
 use crate::Store;
 use crate::carry::Carried;
-use crate::heard::Heard;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
-use crate::record::Record;
+use crate::record::{Record, RehearsalRecord};
 use crate::shell::Shell;
 use crate::unpack::{self, Limits, UnpackedTree};
 
 /// How a version is to be staged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StagePlan {
     /// The file to start, relative to the package: `dist/cli.js`.
     pub entry: String,
@@ -69,6 +71,12 @@ pub struct StagePlan {
     pub gated: bool,
     /// A signed repository vouches for these very bytes.
     pub signed: bool,
+    /// It is to be rehearsed before the pointer moves: [`Whole::place`] instead of
+    /// [`Whole::commit`], and what is there already is not taken up without having passed.
+    pub rehearse: bool,
+    /// Its stored copy is damaged and is to be replaced by the same content: fetched although the
+    /// pointer names it, and the pointer stays as it is.
+    pub mend: bool,
 }
 
 /// What staging a candidate comes to.
@@ -83,12 +91,16 @@ pub enum BeginStage {
     Bad(BadEntry),
     /// This host has not what it needs.
     Incompatible(Unsuitable),
+    /// It is stored, and needs what this app does not offer.
+    Contract(Unmet),
     /// It is not newer than what runs anyway.
     NotNewer {
         /// The pointer's or the bundled version.
         than: Version,
     },
-    /// Another process is staging this version now.
+    /// It is whole on disk, and to be rehearsed before the pointer moves.
+    Unrehearsed(Placed),
+    /// Another process is staging or rehearsing this version now.
     Busy,
     /// Its tarball is needed.
     Fetch(Partial),
@@ -131,8 +143,8 @@ pub struct Staged {
 /// What is being staged, for whom and how.
 #[derive(Debug, Clone)]
 struct Order {
+    store: Store,
     layout: Layout,
-    memory: Heard,
     candidate: Candidate,
     shell: Shell,
     plan: StagePlan,
@@ -149,8 +161,8 @@ impl Store {
         plan: &StagePlan,
     ) -> Result<BeginStage, StageError> {
         let order = Box::new(Order {
+            store: self.clone(),
             layout: self.layout().clone(),
-            memory: self.memory().clone(),
             candidate: candidate.clone(),
             shell: shell.clone(),
             plan: plan.clone(),
@@ -174,7 +186,7 @@ impl Store {
             return Ok(refusal);
         }
         if let Some(found) = whole
-            && let Some(outcome) = take_up::take_up(&lock, &order, &standing, &found)?
+            && let Some(outcome) = take_up::take_up(&lock, &order, &standing, found)?
         {
             return Ok(outcome);
         }
@@ -218,9 +230,10 @@ impl Unpacked {
         let manifest = order.right_package(claim.dir())?;
         order.right_entry(claim.dir())?;
         order.suits(&manifest)?;
+        let needs = order.meets(&manifest)?;
         let carried = order.carry(claim.dir(), &manifest)?;
         sync::sync_tree(claim.dir())?;
-        let record = order.record(&manifest, &carried);
+        let record = order.record(&manifest, needs, &carried);
         Ok(Whole {
             claim,
             order,
@@ -235,19 +248,30 @@ impl Whole {
         &self.record
     }
 
-    /// Under the store lock: record, rename, parents to disk, pointer.
-    pub fn commit(self) -> Result<Staged, StageError> {
+    /// Under the store lock: record, rename, parents to disk. The pointer stays as it is.
+    pub fn place(self) -> Result<Placed, StageError> {
         let Self {
             claim,
             order,
             record,
         } = self;
+        placed::place(claim, order, record)
+    }
+
+    /// Under the store lock: record, rename, parents to disk, pointer. Nobody rehearses it.
+    pub fn commit(self) -> Result<Staged, StageError> {
+        let Self {
+            claim,
+            order,
+            mut record,
+        } = self;
+        record.rehearsal = None;
         commit::commit(claim, &order, &record)
     }
 }
 
 impl Order {
-    fn record(&self, manifest: &manifest::Manifest, carried: &[Carried]) -> Record {
+    fn record(&self, manifest: &manifest::Manifest, needs: Needs, carried: &[Carried]) -> Record {
         Record {
             schema: Record::SCHEMA,
             package: self.candidate.package.clone(),
@@ -255,6 +279,8 @@ impl Order {
             integrity: self.candidate.integrity.clone(),
             entry: self.plan.entry.clone(),
             engines: manifest.engines.clone(),
+            needs: Some(needs),
+            rehearsal: self.plan.rehearse.then(RehearsalRecord::default),
             source: self.plan.source.clone(),
             staged_at: self.plan.now,
             // Plain texts always make a JSON value.

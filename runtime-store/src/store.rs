@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use rollout::{BadEntry, Terms};
 
 use crate::bad::BadList;
+use crate::begin::Looked;
+use crate::check::Health;
 use crate::choose::{self, Choice, Facts, Named, PassedOver, Source, Stored, WhyNot};
 use crate::files::{self, Found, aside_of};
 use crate::heard::Heard;
@@ -122,19 +124,34 @@ impl Store {
     }
 
     fn look_and_choose(&self, shell: &Shell, now: Timestamp) -> Result<Choice, StoreError> {
-        let named = look(&self.layout, None);
-        let (bad, _) = BadList::read(&self.layout)?;
-        let bad: Vec<_> = bad.entries().cloned().collect();
-        let facts = Facts {
-            shell,
-            asked: Asked::Passively,
-            named: &named,
-            bad: &bad,
-            ruling: &self.ruling(shell, now),
-            failures: &[],
-            cannot_write: None,
-        };
-        Ok(choose::choose(&facts).choice)
+        let mut looked = Looked::default();
+        loop {
+            let named = look(&self.layout, None);
+            let (bad, _) = BadList::read(&self.layout)?;
+            let bad: Vec<_> = bad.entries().cloned().collect();
+            let choice = choose::choose(&Facts {
+                shell,
+                asked: Asked::Passively,
+                named: &named,
+                bad: &bad,
+                ruling: &self.ruling(shell, now),
+                failures: &[],
+                damage: &looked.damage,
+                bundled_unmet: shell.bundled_unmet(),
+                cannot_write: None,
+            })
+            .choice;
+            match looked.wants(&choice) {
+                Some(id) => {
+                    let damage = match self.glance(&id) {
+                        Health::Damaged(damage) => Some(damage),
+                        Health::Whole(_) | Health::Unknown => None,
+                    };
+                    looked.found(id, damage);
+                }
+                None => return Ok(choice),
+            }
+        }
     }
 
     /// What earlier launches set aside and nobody has taken away yet.

@@ -4,13 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use rollout::Version;
+use rollout::contract::{Needs, Unmet};
 
-use crate::choose::Entry;
+use crate::choose::{Entry, passes_the_gate};
 use crate::durable::{self, Discarded};
 use crate::files::Found;
 use crate::layout::Layout;
 use crate::pointer::{VersionId, is_below, is_missing};
 use crate::record::Record;
+use crate::shell::Shell;
+use crate::stage::ManifestError;
+use crate::stage::manifest::Manifest;
 use crate::{Store, StoreError};
 
 /// Looks at a version's record and entry. No tree is walked: this is on the way of every launch.
@@ -28,6 +32,7 @@ pub(crate) fn look(layout: &Layout, id: &VersionId) -> Entry {
     }
     match fs::canonicalize(&entry) {
         Ok(real) if real.as_os_str() == entry.as_os_str() && real.is_file() => Entry::Whole {
+            needs: record.needs.map_or_else(|| needs_of(&dir), Ok),
             dir,
             entry,
             engines: record.engines,
@@ -35,6 +40,25 @@ pub(crate) fn look(layout: &Layout, id: &VersionId) -> Entry {
         Ok(_) => Entry::Missing,
         Err(error) if is_missing(&error) => Entry::Missing,
         Err(error) => Entry::CannotRead(StoreError::io("resolve", &entry, error).to_string()),
+    }
+}
+
+/// What the package.json in `dir` declares. One that is not there declares nothing.
+fn needs_of(dir: &Path) -> Result<Needs, Unmet> {
+    match Manifest::read(dir) {
+        Ok(manifest) => manifest.needs,
+        Err(ManifestError::Read { source, .. }) if is_missing(&source) => Ok(Needs::default()),
+        Err(error) => Err(Unmet::Malformed {
+            detail: error.to_string(),
+        }),
+    }
+}
+
+impl Shell {
+    /// What the bundled runtime needs and this shell does not offer. It runs all the same, as the
+    /// last resort, so this is to be told.
+    pub fn bundled_unmet(&self) -> Option<Unmet> {
+        passes_the_gate(&needs_of(&self.bundled.dir), self).err()
     }
 }
 

@@ -144,6 +144,7 @@ impl Local {
             launch_trials: switches.updates == Updates::On,
             experimental: switches.experimental,
             built_at: built_at(),
+            offers: rollout::contract::Offers::default(),
             signed_only: config.trust.is_some(),
             source: source(config),
             bundled: bundled.clone(),
@@ -214,6 +215,26 @@ impl Local {
     /// `<data>`.
     pub fn data_dir(&self) -> &Path {
         &self.data
+    }
+
+    /// A configured place below `{data}` or `{workspace}`, the folder in which the runtime works, or
+    /// an absolute one.
+    pub(crate) fn place(&self, text: &str) -> PathBuf {
+        if let Some(below) = text.strip_prefix("{data}/") {
+            return self.data.join(below);
+        }
+        match text.strip_prefix("{workspace}/") {
+            Some(below) => self.workspace().join(below),
+            None => PathBuf::from(text),
+        }
+    }
+
+    /// The folder in which the runtime works.
+    fn workspace(&self) -> PathBuf {
+        let data = self.data.to_string_lossy();
+        let bundled = self.shell.bundled.dir.to_string_lossy();
+        let cwd = self.config().cwd.replace("{data}", &data);
+        PathBuf::from(cwd.replace("{bundled}", &bundled))
     }
 
     /// Where the runtime's output is kept, a file per version.

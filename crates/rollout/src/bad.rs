@@ -37,6 +37,8 @@ pub enum BadReason {
     CrashLoop,
     /// A person rolled back from it.
     RolledBack,
+    /// It failed out of sight, before anybody was to start it, where the bundled runtime passed.
+    Rehearsal,
     /// A reason that a newer shell wrote.
     #[serde(untagged)]
     Other(String),
@@ -57,6 +59,7 @@ impl fmt::Display for BadReason {
             Self::NoVerdict => "no-verdict",
             Self::CrashLoop => "crash-loop",
             Self::RolledBack => "rolled-back",
+            Self::Rehearsal => "rehearsal",
             Self::Other(text) => text,
         })
     }

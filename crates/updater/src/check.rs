@@ -84,6 +84,8 @@ impl Inner {
             older: *older,
             gated,
             signed: matches!(from, Origin::Signed(_)),
+            rehearse: false,
+            mend: false,
         };
         let report = self.stager.run(candidate, from, &plan).await?;
         if report.outcome == Outcome::Staged {

@@ -184,6 +184,7 @@ impl UpdateError {
                 | StageError::Manifest { .. }
                 | StageError::NoEntry { .. }
                 | StageError::Incompatible { .. }
+                | StageError::Contract { .. }
         )
     }
 
@@ -213,6 +214,7 @@ fn stage_kind(error: &StageError) -> &'static str {
         StageError::Manifest { .. } => "no-package-json",
         StageError::NoEntry { .. } => "no-entry",
         StageError::Incompatible { .. } => "incompatible",
+        StageError::Contract { .. } => "contract",
         StageError::NoRoom { .. } | StageError::DiskFull { .. } => "disk-full",
         StageError::ReadOnly { .. } => "read-only",
         StageError::InUse { .. } => "in-use",

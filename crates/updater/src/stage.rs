@@ -338,8 +338,14 @@ fn settled(candidate: &Candidate, begun: BeginStage) -> StageReport {
             "not-newer",
             &format!("is not newer than {than}"),
         ),
-        // The caller takes these two apart before.
-        BeginStage::Busy | BeginStage::Fetch(_) => {
+        BeginStage::Contract(unmet) => report(
+            Outcome::Incompatible,
+            version,
+            unmet.code(),
+            &unmet.to_string(),
+        ),
+        // The caller takes these apart before.
+        BeginStage::Busy | BeginStage::Fetch(_) | BeginStage::Unrehearsed(_) => {
             report(Outcome::Held, version, "busy", "is being staged")
         }
     }

@@ -150,6 +150,7 @@ impl Bench {
             launch_trials: true,
             experimental: false,
             built_at: Timestamp::UNIX_EPOCH,
+            offers: rollout::contract::Offers::default(),
             signed_only: false,
             source: None,
         };

@@ -22,6 +22,7 @@ fn shell() -> Shell {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        offers: rollout::contract::Offers::default(),
         signed_only: false,
         source: None,
     }
@@ -75,7 +76,9 @@ struct Case {
     bad: Vec<BadEntry>,
     ruling: Ruling,
     failures: Vec<Failure>,
-    cannot_write: Option<String>,
+    damage: &[],
+            bundled_unmet: None,
+            cannot_write: Option<String>,
 }
 
 impl Case {
@@ -87,6 +90,8 @@ impl Case {
             bad: Vec::new(),
             ruling: Ruling::default(),
             failures: Vec::new(),
+            damage: &[],
+            bundled_unmet: None,
             cannot_write: None,
         }
     }
@@ -130,6 +135,8 @@ impl Case {
             bad: &self.bad,
             ruling: &self.ruling,
             failures: &self.failures,
+            damage: &[],
+            bundled_unmet: None,
             cannot_write: self.cannot_write.clone(),
         })
     }

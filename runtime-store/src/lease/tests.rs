@@ -4,7 +4,8 @@ use crate::testing::{Bench, id, now, v};
 fn take(bench: &Bench, launch: &str, version: &str, trial: bool) -> Lease {
     let lock = StoreLock::take(bench.store.layout()).unwrap();
     let layout = bench.store.layout();
-    Lease::take(&lock, layout, launch, &id(version), trial, now()).unwrap()
+    let to = if trial { Use::Trial } else { Use::Launch };
+    Lease::take(&lock, layout, launch, &id(version), to, now()).unwrap()
 }
 
 fn look(bench: &Bench) -> InUse {
@@ -81,7 +82,7 @@ fn a_lease_has_its_content_and_its_lock_before_the_store_is_free_for_a_sweep() {
     let bench = Bench::new();
     let lock = StoreLock::take(bench.store.layout()).unwrap();
     let layout = bench.store.layout();
-    let lease = Lease::take(&lock, layout, "a", &id("1.1.0"), true, now()).unwrap();
+    let lease = Lease::take(&lock, layout, "a", &id("1.1.0"), Use::Trial, now()).unwrap();
     sweep(&lock, layout).unwrap();
     let in_use = InUse::look(&lock, layout).unwrap();
     assert!(lease.path().exists() && in_use.tries(&id("1.1.0")));

@@ -18,32 +18,31 @@ pub(super) fn commit(
     order: &Order,
     record: &Record,
 ) -> Result<Staged, StageError> {
-    let version = &order.candidate.version;
     let mut discarded = Vec::new();
     let staged = {
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, order)?;
-        // Fetching took a while; what was decided before it may no longer hold.
-        if standing.bad_entry(order).is_some() {
-            return Err(StageError::BecameBad {
-                version: version.clone(),
-            });
-        }
-        standing.refuse_recalled(order)?;
-        if let Some(by) = standing.in_the_way(order) {
-            standing.ask_for(&lock, order)?;
-            return Err(StageError::Overtaken {
-                version: version.clone(),
-                by: Box::new(by),
-            });
-        }
-        make_way(&lock, order, &standing, &mut discarded)?;
-        record.save(&order.layout)?;
-        claim.move_into_place(&lock)?;
+        standing.still_wanted(&lock, order)?;
+        move_in(&lock, &mut claim, order, &standing, record, &mut discarded)?;
         point_at(&lock, order, &standing)?
     };
     discarded.into_iter().for_each(Discarded::delete);
     Ok(staged)
+}
+
+/// Puts the tree where its name is: record first, so that a folder there always has one.
+pub(super) fn move_in(
+    store: &StoreLock,
+    claim: &mut Claim,
+    order: &Order,
+    standing: &Standing,
+    record: &Record,
+    discarded: &mut Vec<Discarded>,
+) -> Result<(), StageError> {
+    make_way(store, order, standing, discarded)?;
+    record.save(&order.layout)?;
+    claim.move_into_place(store)?;
+    Ok(())
 }
 
 /// Moves every folder away that is this version, under whatever spelling. If one is in use or cannot

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rollout::contract::Unmet;
 use rollout::{Integrity, PackageName, Unsuitable, Version};
 
 use super::manifest::ManifestError;
@@ -79,6 +80,14 @@ pub enum StageError {
         version: Version,
         /// Which range is not satisfied, an engine's or a carried dependency's.
         why: Box<Unsuitable>,
+    },
+    /// What the archive's package.json declares to need of this app is not here.
+    #[error("{version} does not suit this app: it {why}. A newer installer may bring it")]
+    Contract {
+        /// The version asked for.
+        version: Version,
+        /// What of the contract is not met.
+        why: Box<Unmet>,
     },
     /// A shared dependency could not be carried over.
     #[error("a shared dependency could not be carried over: {0}")]

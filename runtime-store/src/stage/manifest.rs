@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rollout::Engines;
+use rollout::contract::{Needs, Unmet};
 use serde_json::Value;
 
 /// Real ones have a few KiB; this keeps a hostile one from being read into memory.
@@ -16,6 +17,7 @@ pub(crate) struct Manifest {
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) engines: Engines,
+    pub(crate) needs: Result<Needs, Unmet>,
     dependencies: Value,
 }
 
@@ -80,6 +82,7 @@ impl Manifest {
         // npm reads past a byte order mark, so packages with one are out there.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let needs = Needs::of_package_json(&value);
         let Value::Object(mut fields) = value else {
             return Err("it holds another kind of value".to_owned());
         };
@@ -98,6 +101,7 @@ impl Manifest {
             name,
             version,
             engines,
+            needs,
             dependencies: Value::Object(fields),
         })
     }

@@ -28,7 +28,7 @@ impl Standing {
             pointer: Pointer::load_for_change(layout, order.plan.now)?,
             // Only read here; a list that cannot be read is set aside by the next launch.
             bad: BadList::read(layout)?.0.entries().cloned().collect(),
-            terms: order.memory.counting(layout, &order.shell),
+            terms: order.store.memory().counting(layout, &order.shell),
             signed_only: order.shell.signed_only,
         })
     }
@@ -46,6 +46,25 @@ impl Standing {
             self.ask_for(store, order)?;
         }
         Ok(refusal)
+    }
+
+    /// Fetching and rehearsing take a while; what was decided before may no longer hold.
+    pub(super) fn still_wanted(&self, store: &StoreLock, order: &Order) -> Result<(), StageError> {
+        let version = &order.candidate.version;
+        if self.bad_entry(order).is_some() {
+            return Err(StageError::BecameBad {
+                version: version.clone(),
+            });
+        }
+        self.refuse_recalled(order)?;
+        if let Some(by) = self.in_the_way(order) {
+            self.ask_for(store, order)?;
+            return Err(StageError::Overtaken {
+                version: version.clone(),
+                by: Box::new(by),
+            });
+        }
+        Ok(())
     }
 
     /// A recalled version is not staged, whoever asks.

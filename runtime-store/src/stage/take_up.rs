@@ -1,11 +1,16 @@
 //! A whole version that is there already needs no download.
 
+use rollout::contract::Unmet;
+
 use super::commit::point_at;
 use super::standing::Standing;
-use super::{BeginStage, Order, StageError};
+use super::{BeginStage, Order, StageError, placed};
 use crate::carry::{self, Carried};
+use crate::choose::{Entry, passes_the_gate};
+use crate::lease::InUse;
 use crate::lock::StoreLock;
-use crate::record::Record;
+use crate::record::{Record, RehearsalRecord, Rehearsed};
+use crate::stored;
 
 /// The record of a stored version that is the candidate's very content and would be built the same
 /// way again: same entry, and shared dependencies as the bundled runtime has them now. Telling that
@@ -32,11 +37,11 @@ pub(super) fn take_up(
     store: &StoreLock,
     order: &Order,
     standing: &Standing,
-    found: &Record,
+    found: Record,
 ) -> Result<Option<BeginStage>, StageError> {
     let dir = order.layout.version(&order.candidate.version);
     let record = Record::load(&order.layout, &order.candidate.version)?;
-    let Some(record) = record.filter(|record| record == found) else {
+    let Some(mut record) = record.filter(|record| *record == found) else {
         return Ok(None);
     };
     if order.right_entry(&dir).is_err() {
@@ -45,8 +50,32 @@ pub(super) fn take_up(
     if let Err(why) = record.engines.suit(&order.shell.host) {
         return Ok(Some(BeginStage::Incompatible(why)));
     }
+    if let Err(unmet) = gate_of(order, &record) {
+        return Ok(Some(BeginStage::Contract(unmet)));
+    }
+    let plan = &order.plan;
+    let rehearsed = record.rehearsal.as_ref().is_some_and(|it| !it.is_open());
+    if plan.rehearse && !rehearsed {
+        if InUse::look(store, &order.layout)?.rehearses(&record.id()) {
+            return Ok(Some(BeginStage::Busy));
+        }
+        let placed = placed::found(store, order.clone().into(), record)?;
+        return Ok(Some(BeginStage::Unrehearsed(placed)));
+    }
+    if record.awaits_rehearsal() {
+        let held = record.rehearsal.take();
+        record.rehearsal = RehearsalRecord::over(held, Rehearsed::NotAsked, plan.now);
+        record.save(&order.layout)?;
+    }
     let staged = point_at(store, order, standing)?;
     Ok(Some(BeginStage::TakenUp(staged)))
+}
+
+fn gate_of(order: &Order, record: &Record) -> Result<(), Unmet> {
+    match stored::look(&order.layout, &record.id()) {
+        Entry::Whole { needs, .. } => passes_the_gate(&needs, &order.shell),
+        Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => Ok(()),
+    }
 }
 
 impl Order {

@@ -9,7 +9,7 @@ use super::*;
 use crate::bad::BadList;
 use crate::carry::CarryError;
 use crate::files::Found;
-use crate::lease::Lease;
+use crate::lease::{Lease, Use};
 use crate::pointer::{Pointer, VersionId};
 use crate::shell::Bundled;
 use crate::unpack::UnpackError;
@@ -81,6 +81,8 @@ fn plan() -> StagePlan {
         older: false,
         gated: false,
         signed: false,
+        rehearse: false,
+        mend: false,
     }
 }
 
@@ -105,6 +107,7 @@ impl Room {
             launch_trials: true,
             experimental: false,
             built_at: jiff::Timestamp::UNIX_EPOCH,
+            offers: rollout::contract::Offers::default(),
             signed_only: false,
             source: Some("https://host.example/latest.json".into()),
         };
@@ -188,7 +191,7 @@ impl Room {
             integrity: offer.candidate.integrity.clone(),
         };
         let lock = StoreLock::take(self.layout()).unwrap();
-        Lease::take(&lock, self.layout(), "launch", &id, false, plan().now).unwrap()
+        Lease::take(&lock, self.layout(), "launch", &id, Use::Launch, plan().now).unwrap()
     }
 
     /// Bytes of the pointer file, to show that it did not change.

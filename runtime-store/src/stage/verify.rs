@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use rollout::contract::Needs;
 use rollout::{Unsuitable, Version};
 
 use super::manifest::{Manifest, Wanted, satisfies};
 use super::{Order, StageError};
 use crate::carry::{self, Carried, CarryError};
+use crate::choose::passes_the_gate;
 use crate::unpack::UnpackedTree;
 
 impl Order {
@@ -77,7 +79,17 @@ impl Order {
             .map_err(|why| self.incompatible(why))
     }
 
-    /// 5. Carries the shared dependencies over. A copy of its own inside the archive wins.
+    /// 5. The contract it declares to need is met here.
+    pub(super) fn meets(&self, manifest: &Manifest) -> Result<Needs, StageError> {
+        passes_the_gate(&manifest.needs, &self.shell)
+            .and_then(|()| manifest.needs.clone())
+            .map_err(|why| StageError::Contract {
+                version: self.candidate.version.clone(),
+                why: Box::new(why),
+            })
+    }
+
+    /// 6. Carries the shared dependencies over. A copy of its own inside the archive wins.
     pub(super) fn carry(
         &self,
         dir: &Path,

@@ -59,6 +59,9 @@ pub(super) fn reason(choice: &Choice) -> String {
     let passed_over = choice.passed_over.iter().map(|passed| {
         let version = passed.version.as_ref();
         let version = version.map_or("what the pointer names", |it| it.as_str());
+        if passed.source == Source::Bundled {
+            return format!("it runs as the last resort, although {}", words(&passed.why));
+        }
         format!("{version} was passed over: {}", words(&passed.why))
     });
     std::iter::once(is.to_owned())
@@ -75,6 +78,8 @@ fn words(why: &WhyNot) -> String {
         WhyNot::Blocked(blocked) => format!("it {blocked}"),
         WhyNot::MissingEntry => "its files are not there".to_owned(),
         WhyNot::Incompatible(unsuitable) => format!("it {unsuitable}"),
+        WhyNot::Contract(unmet) => format!("it {unmet}"),
+        WhyNot::Damaged(detail) => format!("its files are damaged: {detail}"),
         WhyNot::FailedInThisLaunch => "it failed in this launch".to_owned(),
         WhyNot::OnTrialElsewhere => "another app is trying it right now".to_owned(),
         WhyNot::NoVerdict => "its launches ended without a word".to_owned(),

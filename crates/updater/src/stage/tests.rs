@@ -69,6 +69,7 @@ impl Device {
             launch_trials: true,
             experimental: false,
             built_at: jiff::Timestamp::UNIX_EPOCH,
+            offers: rollout::contract::Offers::default(),
             signed_only: false,
             source: None,
         };

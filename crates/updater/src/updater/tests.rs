@@ -140,6 +140,7 @@ fn shell() -> Arc<Shell> {
         launch_trials: true,
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
+        offers: rollout::contract::Offers::default(),
         signed_only: false,
         source: None,
     })

@@ -228,7 +228,7 @@ fn a_whole_version_that_changed_since_it_was_looked_at_is_not_taken_up() {
     fs::remove_file(room.layout().pointer()).unwrap();
     let order = Order {
         layout: room.layout().clone(),
-        memory: room.store.memory().clone(),
+        store: room.store.clone(),
         candidate: offer.candidate.clone(),
         shell: room.shell.clone(),
         plan: plan(),
