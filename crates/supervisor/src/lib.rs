@@ -39,7 +39,9 @@ mod log;
 mod plain;
 mod port;
 mod probe;
+mod rehearse;
 mod running;
+mod smoke;
 mod soak;
 mod spec;
 mod state;
@@ -50,6 +52,10 @@ mod tree;
 mod verdict;
 
 pub use hooks::{BoxFuture, DataKeeper, Finding, Mender};
+pub use rehearse::{
+    RehearsalFailure, RehearsalSpec, rehearse, rehearse_bundled, spare_resources, sweep_rehearsals,
+};
+pub use smoke::{Requests, SmokeError, Smoked, smoke};
 pub use spec::{Readiness, Spec, SpecError, Swap};
 pub use state::{Event, FailureReport, Outcome, Running, State, SupervisorError, Tried};
 pub use supervisor::Supervisor;

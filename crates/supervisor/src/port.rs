@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn a_port_behind_a_front_is_not_remembered_and_not_the_fronts() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("one");
+        let front = choose(&file, None).expect("port");
+        let instance = fresh(&file, None).expect("port");
+        assert_ne!(instance, front);
+        assert_eq!(read(&file), [front]);
+    }
+
+    #[test]
     fn two_workspaces_that_start_at_once_never_share_a_port() {
         let folder = tempfile::tempdir().expect("folder");
         let ports: Vec<u16> = std::thread::scope(|scope| {
