@@ -15,6 +15,7 @@ use crate::Problem;
 use crate::board::Board;
 use crate::history;
 use crate::local::Local;
+use crate::past::Past;
 use crate::status::Status;
 use crate::{updating, wiring};
 
@@ -109,8 +110,22 @@ impl Device {
         &self.0.local
     }
 
-    /// A person's check: looks now, or joins the check on its way, and stages what it finds.
+    /// Whether a person may stage, go back and try again: not where an administrator decides, and that
+    /// is asked anew each time. Everything that a person orders asks here, whichever way it comes.
+    ///
+    /// # Errors
+    ///
+    /// A problem of the kind `managed` that names the policy.
+    pub fn may_change(&self) -> Result<(), Problem> {
+        self.0.local.admin.may_change()
+    }
+
+    /// A person's check: looks now, or joins the check on its way, and stages what it finds. Where an
+    /// administrator decides it only looks.
     pub async fn check(&self) -> Result<CheckReport, Problem> {
+        if self.may_change().is_err() {
+            return self.look().await;
+        }
         let report = self.updater(false)?.check(By::Person).await;
         let report = report.map_err(|error| Problem::from(&error));
         let staged = report
@@ -132,6 +147,7 @@ impl Device {
 
     /// A person's stage of one version, of the newest, or of a file.
     pub async fn stage(&self, wanted: Wanted) -> Result<StageReport, Problem> {
+        self.may_change()?;
         let report = self.updater(false)?.stage(wanted, false).await;
         let report = report.map_err(|error| Problem::from(&error));
         self.note_staged(report.as_ref().ok()).await;
@@ -192,10 +208,18 @@ impl Device {
             .await
     }
 
-    /// Reads pointer and bad list again and publishes what follows.
+    /// Reads the store again, pointer, bad list and past, and publishes what follows.
     pub(crate) async fn refresh(&self) {
-        if let Ok(snapshot) = self.snapshot().await {
-            self.0.board.update(|facts| facts.snapshot = snapshot);
+        let local = Arc::clone(&self.0.local);
+        let read = self.on_store(move |store| {
+            let snapshot = store.snapshot_for(local.shell());
+            (snapshot, Past::read(&local, store))
+        });
+        if let Ok((snapshot, past)) = read.await {
+            self.0.board.update(|facts| {
+                facts.snapshot = snapshot;
+                facts.past = past;
+            });
         }
     }
 

@@ -24,19 +24,25 @@
 //! * A person's own request shows its error ([`Problem`]); automatic failures are logged and stand in
 //!   the status.
 
+mod admin;
 mod applied;
+mod applying;
 mod board;
 mod built;
 mod bundled;
+mod busy;
 mod config;
 mod device;
 mod error;
 mod history;
+mod keeper;
 mod local;
+mod loopback;
 mod notes;
 mod orders;
 mod owner;
 mod passed_over;
+mod past;
 mod program;
 mod rollout_status;
 mod status;

@@ -5,14 +5,17 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rollout::contract::Offers;
 use rollout::{Host, Version};
 use runtime_store::{Choice, Shell, Source, Store};
 use updater::{Follow, LastCheck};
 
+use crate::admin::Admin;
 use crate::board::{Facts, compose};
+use crate::past::Past;
 use crate::status::{BundledVersion, Failure, Status};
 use crate::switches::Switches;
-use crate::{Config, Updates, built_at, bundled, program, trust_root};
+use crate::{Config, Managed, built_at, bundled, program, trust_root};
 
 /// What a shell, or the command line, says of itself.
 #[derive(Clone)]
@@ -73,6 +76,8 @@ pub struct Local {
     pub(crate) bundled: BundledVersion,
     /// The `root.json` to believe, where one is configured, or why there is none.
     pub(crate) trust_root: Option<Result<Vec<u8>, String>>,
+    /// The machine's administrator.
+    pub(crate) admin: Admin,
     /// What was odd on the way, in words.
     pub(crate) problems: Vec<String>,
     /// Why nothing may be started at all.
@@ -92,11 +97,13 @@ impl Local {
         Self::with_store(options, there)
     }
 
-    fn with_store(options: DeviceOptions, with_store: bool) -> Self {
-        let switches = Switches::read(&options.env, options.development);
+    fn with_store(mut options: DeviceOptions, with_store: bool) -> Self {
+        let mut switches = Switches::read(&options.env, options.development);
+        let admin = settled(&mut options, &mut switches);
         let config = &options.config;
         let found = bundled::find(&options.bundled_dir, &config.entry, &options.shell_version);
         let mut problems: Vec<String> = found.note.iter().cloned().collect();
+        problems.extend(admin.problems());
         let mut bundled = found.bundled;
         let mut refusal = None;
         if let Some(named) = &switches.runtime {
@@ -141,10 +148,10 @@ impl Local {
                 shell: options.shell_version.clone(),
             },
             attempts: config.attempts,
-            launch_trials: switches.updates == Updates::On,
+            launch_trials: switches.updates.is_passive(),
             experimental: switches.experimental,
             built_at: built_at(),
-            offers: rollout::contract::Offers::default(),
+            offers: offers(config),
             signed_only: config.trust.is_some(),
             source: source(config),
             bundled: bundled.clone(),
@@ -162,6 +169,7 @@ impl Local {
             shell,
             bundled,
             trust_root,
+            admin,
             problems,
             refusal,
         }
@@ -187,6 +195,9 @@ impl Local {
             .as_ref()
             .is_some_and(|pointer| pointer.trial.is_some());
         let mut facts = Facts::stopped(snapshot);
+        if let Some(store) = &self.store {
+            facts.past = Past::read(self, store);
+        }
         facts.updater.last_check = last_check;
         let mut status = compose(&facts, self, 0);
         // A confirmed version has run; it does not wait.
@@ -200,6 +211,14 @@ impl Local {
     /// The store, where there is one.
     pub fn store(&self) -> Option<&Store> {
         self.store.as_ref()
+    }
+
+    /// The version of the configured Node, where that is what runs the runtime.
+    pub fn node(&self) -> Option<String> {
+        match &self.shell.host.node {
+            rollout::NodeFact::Is(version) => Some(version.to_string()),
+            _ => None,
+        }
     }
 
     /// What the store is asked with.
@@ -242,6 +261,11 @@ impl Local {
         self.data.join("logs")
     }
 
+    /// Who decides about versions, where that is not the user: as the policy says now.
+    pub fn managed(&self) -> Option<Managed> {
+        self.admin.managed()
+    }
+
     /// What was odd when it was opened, in words.
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -261,6 +285,29 @@ impl Local {
                 passed_over: Vec::new(),
             },
         }
+    }
+}
+
+/// Puts the administrator's word in the place of settings and switches. The policy is looked for under
+/// the app's identifier, or else the name of its data folder.
+fn settled(options: &mut DeviceOptions, switches: &mut Switches) -> Admin {
+    let data = absolute(&options.data_dir);
+    let folder = data.file_name().and_then(|name| name.to_str());
+    let identifier = options.config.identifier.as_deref().or(folder);
+    let admin = Admin::open(identifier, &options.config, switches);
+    options.config.channel = admin.settled.channel.value.to_string();
+    switches.updates = admin.updates(switches.updates);
+    switches.experimental = admin.settled.experimental.value;
+    admin
+}
+
+/// What a runtime may expect of this shell.
+fn offers(config: &Config) -> Offers {
+    let host = &config.host;
+    Offers {
+        contract: host.contract,
+        from: host.from,
+        offers: host.offers.clone(),
     }
 }
 

@@ -23,8 +23,10 @@ impl Device {
             Some(StagedVersion {
                 blocked: Some(blocked),
                 ..
-            }) if !blocked.passes_a_person() => Some(blocked),
+            }) if !blocked.passes_a_person() || self.may_change().is_err() => Some(blocked),
             Some(waiting) => {
+                // Where an administrator decides, what waits is what the policy let in.
+                self.0.local.admin.may_apply()?;
                 return self
                     .restart_into(&waiting.version, AppliedOutcome::Applied)
                     .await;
@@ -76,6 +78,7 @@ impl Device {
         if version.is_none() && status.phase == Phase::Failed {
             return self.start_again().await;
         }
+        self.may_change()?;
         let Some(version) = version
             .or_else(|| {
                 status
@@ -133,6 +136,7 @@ impl Device {
 
     /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
     pub async fn roll_back(&self, to: Option<Version>) -> Result<Applied, Problem> {
+        self.may_change()?;
         let order = to.map_or(RollBack::Person, RollBack::PersonTo);
         if let Some(missing) = self.missing_for(&order).await? {
             self.fetch_older(missing).await?;

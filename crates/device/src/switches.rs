@@ -17,6 +17,17 @@ pub enum Updates {
     DevelopmentBuild,
     /// `REFIT_NO_AUTO_UPDATE`: only a person's own commands do anything.
     NoAutoUpdate,
+    /// The administrator decides: it updates itself, and people change nothing.
+    Managed,
+    /// The administrator turned updates off: nothing happens, and people change nothing.
+    Off,
+}
+
+impl Updates {
+    /// Whether anything happens that nobody asked for.
+    pub fn is_passive(self) -> bool {
+        matches!(self, Self::On | Self::Managed)
+    }
 }
 
 /// The switches as the environment has them.

@@ -1,0 +1,168 @@
+//! The machine's administrator: the policy file, whether it may be believed, and what follows here.
+//!
+//! ```text
+//! /etc/<identifier>/policy.json ─► trust: the administrator's alone? ─no─► ignored aloud
+//!                                     └yes─► AdminPolicy ─► settle ─► channel, updates, minimum age
+//!                                     └yes, and not readable ─► managed, and why
+//! ```
+//!
+//! # Invariants
+//!
+//! * A file that anybody but the administrator could have written decides nothing.
+//! * A file that only the administrator could have written, and that cannot be understood, takes
+//!   the right to change versions from everybody, and says so.
+
+mod place;
+mod read;
+mod sddl;
+mod trust;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rollout::admin::{
+    self, AdminPolicy, AdminUpdates, Asked, SettingSource, Settled, Updating, settle,
+};
+
+use crate::switches::{Switches, Updates};
+use crate::{Config, Managed, Problem};
+
+pub(crate) use read::Reading;
+
+/// The policy of the machine, and what counts here because of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    /// Where the policy would be; none where the app has no name that could be looked for.
+    path: Option<PathBuf>,
+    /// What is read now: who may change what follows a change of the file at once.
+    now: Arc<Mutex<Reading>>,
+    /// What counts since the start.
+    pub(crate) settled: Settled,
+    /// The configuration's own channel, before the policy's word.
+    pub(crate) configured: String,
+}
+
+impl Admin {
+    /// Reads the policy for `identifier` and settles whose word counts.
+    pub(crate) fn open(identifier: Option<&str>, config: &Config, switches: &Switches) -> Self {
+        let path = identifier.and_then(place::of);
+        let reading = path.as_deref().map(read::read).unwrap_or_default();
+        let settled = settle(
+            reading.policy.as_ref(),
+            &Asked {
+                fleet: None,
+                no_auto_update: switches.updates == Updates::NoAutoUpdate,
+                experimental: switches.experimental,
+                channel: &config.channel,
+            },
+        );
+        for problem in &reading.problems {
+            tracing::warn!("{problem}");
+        }
+        Self {
+            path,
+            now: Arc::new(Mutex::new(reading)),
+            settled,
+            configured: config.channel.clone(),
+        }
+    }
+
+    /// Reads the policy again. Channel, pin and age count from the next start on; who may change
+    /// versions counts at once.
+    pub(crate) fn look_again(&self) {
+        let Some(path) = &self.path else { return };
+        let reading = read::read(path);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = reading;
+    }
+
+    /// What was odd about the file, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.reading().problems
+    }
+
+    /// Where the policy is, if there is one that counts.
+    pub(crate) fn source(&self) -> Option<PathBuf> {
+        let counts = self.reading().policy.is_some();
+        self.path.clone().filter(|_| counts)
+    }
+
+    fn reading(&self) -> Reading {
+        self.now
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn policy(&self) -> Option<AdminPolicy> {
+        self.reading().policy
+    }
+
+    /// For the status: who decides, where that is not the user.
+    pub(crate) fn managed(&self) -> Option<Managed> {
+        let policy = self.policy().filter(|policy| !policy.people_may_change())?;
+        Some(Managed {
+            updates: policy.updates.as_str().to_owned(),
+            message: admin::MANAGED.to_owned(),
+            source: self.shown(),
+        })
+    }
+
+    /// Whether a person may stage, go back and try again.
+    pub(crate) fn may_change(&self) -> Result<(), Problem> {
+        self.look_again();
+        match self.policy() {
+            Some(policy) if !policy.people_may_change() => Err(self.refusal()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a person may restart into what is staged: also where the timer alone stages.
+    pub(crate) fn may_apply(&self) -> Result<(), Problem> {
+        self.look_again();
+        match self.policy() {
+            Some(policy) if policy.updates == AdminUpdates::Off => Err(self.refusal()),
+            _ => Ok(()),
+        }
+    }
+
+    fn refusal(&self) -> Problem {
+        Problem::new(
+            "managed",
+            format!("{}: {} says so", admin::MANAGED, self.shown()),
+            "Ask whoever looks after this machine. `refit explain` says what is laid down.",
+        )
+    }
+
+    fn shown(&self) -> String {
+        let path = self.path.as_deref();
+        path.map(|path| path.display().to_string())
+            .unwrap_or_default()
+    }
+
+    /// What this device does about versions, with the administrator's word in it.
+    pub(crate) fn updates(&self, switches: Updates) -> Updates {
+        match (switches, self.settled.updates.value) {
+            (Updates::DevelopmentBuild, _) => Updates::DevelopmentBuild,
+            (_, Updating::On) => Updates::On,
+            (_, Updating::OnlyAsked) => Updates::NoAutoUpdate,
+            (_, Updating::Managed) => Updates::Managed,
+            (_, Updating::Off) => Updates::Off,
+        }
+    }
+
+    /// In which words a value's source is told.
+    pub(crate) fn told(
+        &self,
+        source: SettingSource,
+        configuration: &str,
+        variable: &str,
+    ) -> String {
+        match source {
+            SettingSource::Policy => format!("policy {}", self.shown()),
+            SettingSource::Fleet => "fleet".to_owned(),
+            SettingSource::Environment => format!("environment {variable}"),
+            SettingSource::Configuration => format!("configuration {configuration}"),
+            SettingSource::Default => "built in".to_owned(),
+        }
+    }
+}
