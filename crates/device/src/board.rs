@@ -1,5 +1,6 @@
 //! The board: where every part's news becomes one whole, numbered [`Status`].
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -10,8 +11,10 @@ use tokio::sync::watch;
 use updater::UpdaterStatus;
 
 use crate::Updates;
+use crate::applying::{self, Said};
 use crate::local::Local;
-use crate::notes::AppInfo;
+use crate::notes::{AppInfo, ContractNote, DamageState, WorkspaceStatus};
+use crate::past::{self, Past};
 use crate::rollout_status::{
     self, BlockedVersion, PassedOver, RecalledRunning, Rollout, RolloutFacts,
 };
@@ -30,6 +33,18 @@ pub(crate) struct Facts {
     pub(crate) passed_over: Option<PassedOver>,
     /// Problems of this run: no registry, no socket.
     pub(crate) problems: Vec<String>,
+    /// What the runtime last said of being busy.
+    pub(crate) lease: Option<Said>,
+    /// When the runtime that serves, or is on its way up, was started.
+    pub(crate) launched: Option<Timestamp>,
+    /// What was applied by itself, and when it was staged.
+    pub(crate) tried: Option<(Version, Timestamp)>,
+    /// What the store's files say of the past.
+    pub(crate) past: Past,
+    /// Why a damaged version could not be mended in this run, by version.
+    pub(crate) unmended: BTreeMap<String, String>,
+    pub(crate) contract: Option<ContractNote>,
+    pub(crate) workspaces: Vec<WorkspaceStatus>,
 }
 
 impl Facts {
@@ -42,7 +57,20 @@ impl Facts {
             fell_back: None,
             passed_over: None,
             problems: Vec::new(),
+            lease: None,
+            launched: None,
+            tried: None,
+            past: Past::default(),
+            unmended: BTreeMap::new(),
+            contract: None,
+            workspaces: Vec::new(),
         }
+    }
+
+    /// Whether this very staging was applied by itself before.
+    pub(crate) fn has_tried(&self, version: &Version, staged_at: Timestamp) -> bool {
+        let tried = self.tried.as_ref();
+        tried.is_some_and(|tried| (&tried.0, tried.1) == (version, staged_at))
     }
 }
 
@@ -76,6 +104,27 @@ impl Board {
         self.sender.subscribe()
     }
 
+    /// When the runtime that serves was started.
+    pub(crate) fn launched(&self) -> Option<Timestamp> {
+        self.facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .launched
+    }
+
+    /// Whether damage in a version is known that nobody has mended yet.
+    pub(crate) fn knows_damage(&self, version: &Version) -> bool {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notes = facts.past.damage.iter();
+        notes.any(|note| note.version == *version && note.state != DamageState::Mended)
+    }
+
+    /// Whether this very staging was applied by itself before.
+    pub(crate) fn has_tried(&self, version: &Version, staged_at: Timestamp) -> bool {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.has_tried(version, staged_at)
+    }
+
     /// Takes news in and publishes what follows from it.
     pub(crate) fn update(&self, news: impl FnOnce(&mut Facts)) {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,6 +149,7 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         fell_back,
         passed_over,
         problems,
+        ..
     } = facts;
     let running = running(state, local, snapshot);
     // One that has failed since it was staged is told of as such, with "Try again", not as news.
@@ -123,6 +173,7 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             _ => None,
         },
         rollout: rollout(facts, local),
+        applying: applying::note(facts, staged.as_ref(), local),
         recalled_running: recalled(snapshot, running.as_ref(), staged.as_ref()),
         running,
         staged,
@@ -142,14 +193,13 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             .chain(problems)
             .cloned()
             .collect(),
-        busy: None,
-        applying: None,
-        rehearsals: Vec::new(),
-        damage: Vec::new(),
-        contract: None,
-        snapshots: Vec::new(),
+        busy: applying::busy_note(facts),
+        rehearsals: facts.past.rehearsals.clone(),
+        damage: past::with_unmended(facts.past.damage.clone(), &facts.unmended),
+        contract: facts.contract.clone(),
+        snapshots: facts.past.snapshots.clone(),
         managed: None,
-        workspaces: Vec::new(),
+        workspaces: facts.workspaces.clone(),
         app: AppInfo {
             name: "main".to_owned(),
             package: local.config().package.to_string(),

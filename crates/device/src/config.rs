@@ -98,7 +98,7 @@ pub struct Config {
     #[serde(default)]
     pub identifier: Option<String>,
     /// Other runtimes beside this one, by name: each a whole configuration without `apps`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apps: BTreeMap<String, Config>,
     /// Whether a person keeps it in a file of its own, and not in an app.
     #[serde(skip)]

@@ -17,6 +17,7 @@ use crate::history;
 use crate::local::Local;
 use crate::past::Past;
 use crate::status::Status;
+use crate::workspaces::Crew;
 use crate::{updating, wiring};
 
 /// A handle on one device; clones share it.
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     life: tokio::sync::Mutex<Life>,
     /// One note of history at a time: see [`history::write_once`].
     pub(crate) notes: tokio::sync::Mutex<()>,
+    /// The workspaces besides `main`.
+    pub(crate) crew: Crew,
     /// One order at a time: an apply must not meet a roll back half-way.
     pub(crate) orders: tokio::sync::Mutex<()>,
 }
@@ -63,6 +66,22 @@ pub enum DeviceEvent {
         /// Why, in words.
         reason: String,
     },
+    /// A workspace runs a newer version than before.
+    Upgraded {
+        /// Its name.
+        workspace: String,
+        /// What ran there before.
+        from: Version,
+        /// What runs there now.
+        to: Version,
+    },
+    /// A workspace does not run any more; the others go on.
+    WorkspaceDead {
+        /// Its name.
+        name: String,
+        /// Why, in words.
+        detail: String,
+    },
 }
 
 impl Device {
@@ -80,6 +99,7 @@ impl Device {
             tasks: Mutex::new(Vec::new()),
             life: tokio::sync::Mutex::new(Life::New),
             notes: tokio::sync::Mutex::new(()),
+            crew: Crew::default(),
             orders: tokio::sync::Mutex::new(()),
             local,
         }))
@@ -193,7 +213,7 @@ impl Device {
                 updater.stop().await;
             }
         };
-        tokio::join!(runtime, updates);
+        tokio::join!(runtime, updates, self.0.crew.stop());
         let tasks =
             std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {

@@ -27,6 +27,7 @@
 mod admin;
 mod applied;
 mod applying;
+mod apps;
 mod board;
 mod built;
 mod bundled;
@@ -45,13 +46,16 @@ mod passed_over;
 mod past;
 mod program;
 mod rollout_status;
+mod schedules;
 mod status;
 mod switches;
 mod trust_root;
 mod updating;
 mod wiring;
+mod workspaces;
 
 pub use applied::{Applied, AppliedOutcome};
+pub use apps::{Apps, MAIN_APP};
 pub use built::built_at;
 pub use config::{
     Apply, Busy, Check, Config, ConfigError, HostContract, Ready, Rehearse, SnapshotFolder,
@@ -72,6 +76,7 @@ pub use status::{
 };
 pub use supervisor::guard::run_if_asked as run_guard_if_asked;
 pub use switches::Updates;
+pub use workspaces::{Schedule, UpgradeOutcome, Upgraded, Workspace, WorkspaceUpgrade};
 
 // What this crate's own interface is made of, so that its users need name no other crate.
 pub use rollout::{Integrity, Version};

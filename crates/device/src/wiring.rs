@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use runtime_store::{Asked, HistoryEvent, How};
-use supervisor::{Event, Readiness, Spec, State, Supervisor};
+use supervisor::{DataKeeper, Event, Readiness, Spec, State, Supervisor, Swap};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -12,10 +12,11 @@ use updater::{UpdateEvent, Updater};
 
 use crate::device::{Device, DeviceEvent};
 use crate::history;
+use crate::keeper::{self, Keeper};
 use crate::local::Local;
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
-use crate::{Updates, passed_over};
+use crate::{applying, passed_over};
 
 /// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
 /// same, so that nothing outlives it by more than 5 s.
@@ -27,7 +28,7 @@ const RESTORING: Duration = Duration::from_secs(2);
 /// How often the status is made anew from what is known, in case the time alone changed it.
 const TICK: Duration = Duration::from_mins(1);
 
-fn spec(local: &Local) -> Spec {
+pub(crate) fn spec(local: &Local) -> Spec {
     let config = local.config();
     let timeout = config.ready.timeout;
     let ready = match (&config.ready.http, &config.ready.line) {
@@ -55,6 +56,13 @@ fn spec(local: &Local) -> Spec {
         port_file: local.data_dir().join("ports").join("main"),
         guard: local.options.guard.clone(),
         grace: GRACE,
+        workspace: "main".into(),
+        folder: None,
+        swap: config.swap.then_some(Swap {
+            drain: config.drain,
+        }),
+        mender: None,
+        keeper: None,
     }
 }
 
@@ -62,15 +70,16 @@ fn spec(local: &Local) -> Spec {
 pub(crate) async fn start(device: &Device) {
     let local = Arc::clone(&device.0.local);
     carry_afresh(device).await;
-    let passive = local.switches.updates == Updates::On;
+    let passive = local.switches.updates.is_passive();
     let news = restore_terms(device, passive).await;
+    recover_data(device).await;
     let shell = Arc::new(local.shell().clone());
-    let supervisor = Supervisor::start(
-        local.store().cloned(),
-        shell,
-        spec(&local),
-        Asked::Passively,
-    );
+    let spec = Spec {
+        keeper: keeper(&local),
+        ..spec(&local)
+    };
+    let store = local.store().cloned();
+    let supervisor = Supervisor::start(store, shell, spec, Asked::Passively);
     let heard = supervisor.events();
     let state = supervisor.state();
     device.set_supervisor(supervisor);
@@ -79,6 +88,7 @@ pub(crate) async fn start(device: &Device) {
         tokio::spawn(follow_state(device.clone(), state)),
         tokio::spawn(follow_launches(device.clone(), heard)),
         tokio::spawn(follow_time(device.clone())),
+        tokio::spawn(applying::follow(device.clone())),
     ];
     match device.updater(passive) {
         Ok(updater) => {
@@ -112,6 +122,23 @@ pub(crate) async fn start(device: &Device) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .append(&mut tasks);
+}
+
+fn keeper(local: &Local) -> Option<Arc<dyn DataKeeper>> {
+    Some(Arc::new(Keeper::of(local)?))
+}
+
+/// A put back of data that was cut off is finished before anything is launched over it.
+async fn recover_data(device: &Device) {
+    let local = Arc::clone(&device.0.local);
+    let recovered = tokio::task::spawn_blocking(move || {
+        supervisor::sweep_rehearsals(&local.data_dir().join("rehearsals"));
+        keeper::recover(&local)
+    });
+    if let Some(problem) = recovered.await.ok().flatten() {
+        tracing::error!("{problem}");
+        device.0.board.update(|facts| facts.problems.push(problem));
+    }
 }
 
 /// What was carried from an older bundled runtime may not suit the Node of this one, so this comes
@@ -283,10 +310,21 @@ async fn on_launch_event(device: &Device, event: Event) {
         Event::Failed(report) => {
             tracing::error!(message = %report.message, detail = %report.detail, "nothing runs");
         }
+        Event::Trouble(what) => {
+            tracing::warn!("{what}");
+            device.0.board.update(|facts| {
+                if !facts.problems.contains(&what) {
+                    facts.problems.push(what);
+                }
+            });
+            device.refresh().await;
+        }
         Event::Launching {
             version, launch_id, ..
         } => {
             tracing::info!(%version, %launch_id, "launching");
+            let at = runtime_store::now();
+            device.0.board.update(|facts| facts.launched = Some(at));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Values of `rehearse`, `busy`, `snapshot`, `host`, `identifier` and `apps` that cannot be meant.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::check::Problem;
@@ -28,8 +29,10 @@ impl Config {
         } else if how.p50.is_zero() || how.p95 < how.p50 {
             "`p50` must be longer than nothing, and `p95` no shorter than `p50`".to_owned()
         } else {
-            let text = how.copy.iter().find(|text| !is_in_data(text, false))?;
-            format!("`copy` has `{text}`; name what lies below {{data}}, such as `{{data}}/files`")
+            let text = how.copy.iter().find(|text| !is_place(text))?;
+            format!(
+                "`copy` has `{text}`; name what lies below {{data}}, such as `{{data}}/files`, or an absolute path"
+            )
         };
         Some(("rehearse", problem))
     }
@@ -40,8 +43,8 @@ impl Config {
                 (Some(path), None) if !path.starts_with('/') => {
                     Some("`http` must be a path that starts with `/`".to_owned())
                 }
-                (None, Some(path)) if !is_in_data(path, true) => Some(format!(
-                    "`file` must lie below {{data}} or {{workspace}}, such as `{{data}}/busy.json`; it is `{path}`"
+                (None, Some(path)) if !is_place(path) => Some(format!(
+                    "`file` must lie below {{data}} or {{workspace}}, such as `{{data}}/busy.json`, or be an absolute path; it is `{path}`"
                 )),
                 (Some(_), None) | (None, Some(_)) => None,
                 _ => Some("needs exactly one of `http` and `file`".to_owned()),
@@ -63,7 +66,7 @@ impl Config {
 
     fn folders_problem(&self) -> Option<Problem> {
         let snapshot = self.snapshot.as_ref()?;
-        if !is_in_data(&snapshot.folder, true) {
+        if !is_in_data(&snapshot.folder) {
             let problem = format!(
                 "`folder` must lie below {{data}} or {{workspace}}, such as `{{data}}/files`; it is `{}`",
                 snapshot.folder
@@ -126,11 +129,16 @@ impl Config {
     }
 }
 
-/// Whether a text names something below `{data}` (or `{workspace}`), whatever these are.
-fn is_in_data(text: &str, workspace: bool) -> bool {
+/// Whether a text names something below `{data}` or `{workspace}`, or has its place without them.
+fn is_place(text: &str) -> bool {
+    is_in_data(text) || (Path::new(text).is_absolute() && !text.contains(['{', '}', '\0']))
+}
+
+/// Whether a text names something below `{data}` or `{workspace}`, whatever these are.
+fn is_in_data(text: &str) -> bool {
     let below = text
         .strip_prefix("{data}/")
-        .or_else(|| text.strip_prefix("{workspace}/").filter(|_| workspace));
+        .or_else(|| text.strip_prefix("{workspace}/"));
     below.is_some_and(|path| super::check::is_inside(path) && !path.contains(['{', '}']))
 }
 
