@@ -61,6 +61,11 @@ pub(crate) fn read_schema<T: DeserializeOwned>(
 
 /// Reads a whole small file. Never waits (a pipe is not opened) and never follows a link.
 pub(crate) fn read(path: &Path) -> Result<Found<Vec<u8>>, StoreError> {
+    read_up_to(path, MOST_BYTES)
+}
+
+/// As [`read`], of a file of at most `most` bytes.
+pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Found<Vec<u8>>, StoreError> {
     let failed = |error| StoreError::io("read", path, error);
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -72,12 +77,10 @@ pub(crate) fn read(path: &Path) -> Result<Found<Vec<u8>>, StoreError> {
     }
     let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
         .map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Ok(Found::Invalid(format!(
-            "it is larger than {MOST_BYTES} bytes"
-        )));
+    if bytes.len() as u64 > most {
+        return Ok(Found::Invalid(format!("it is larger than {most} bytes")));
     }
     Ok(Found::Valid(bytes))
 }

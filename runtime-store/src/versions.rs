@@ -3,10 +3,12 @@
 use rollout::Version;
 use serde::Deserialize;
 
+use crate::check::{Health, recorded};
 use crate::choose::Entry;
 use crate::files::{self, Found};
 use crate::layout::names;
 use crate::record::Record;
+use crate::tree_manifest::{Pace, TreeManifest};
 use crate::{Store, StoreError, stored};
 
 /// What was found of one stored version.
@@ -16,6 +18,9 @@ pub struct Verified {
     pub version: Version,
     /// What is wrong with it, in words; none when it is whole.
     pub problem: Option<String>,
+    /// Whether its files were held against those that were staged. Not so for a version that an
+    /// older shell staged, until the first check in the background has described it.
+    pub contents: bool,
 }
 
 /// What must agree in a version's own `package.json`.
@@ -36,21 +41,50 @@ impl Store {
         Ok(versions)
     }
 
-    /// Checks that stored versions are whole: record, entry, package.json. Changes nothing.
+    /// Checks that stored versions are whole: record, entry, package.json, and every file that their
+    /// tree manifests name. What is damaged is written down beside the record, so that no launch
+    /// chooses it until it is mended; of what is whole again, that is taken away.
     pub fn verify(&self, version: Option<&Version>) -> Result<Vec<Verified>, StoreError> {
         let versions = match version {
             Some(version) => vec![version.clone()],
-            None => self.folders()?,
+            None => self.stored()?,
         };
         versions
             .into_iter()
             .map(|version| {
+                let (contents, problem) = self.problem(&version)?;
                 Ok(Verified {
-                    problem: self.problem(&version)?,
                     version,
+                    problem,
+                    contents,
                 })
             })
             .collect()
+    }
+
+    /// Folders, and what should be one: whose tree is described and gone.
+    fn stored(&self) -> Result<Vec<Version>, StoreError> {
+        let layout = self.layout();
+        let mut stored = self.folders()?;
+        for version in recorded(layout)? {
+            let known = stored.iter().any(|it| it.as_str() == version.as_str());
+            if !known && TreeManifest::path(layout, &version).exists() {
+                stored.push(version);
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Whether every file was held against what was staged, and what is wrong.
+    fn problem(&self, version: &Version) -> Result<(bool, Option<String>), StoreError> {
+        if let Some(record) = Record::load(self.layout(), version)? {
+            match self.full_check(&record.id(), Pace::Full)? {
+                Health::Damaged(damage) => return Ok((true, Some(damage.detail))),
+                Health::Whole(_) => return Ok((true, self.outward_problem(version)?)),
+                Health::Unknown => {}
+            }
+        }
+        Ok((false, self.outward_problem(version)?))
     }
 
     fn folders(&self) -> Result<Vec<Version>, StoreError> {
@@ -60,7 +94,8 @@ impl Store {
             .collect())
     }
 
-    fn problem(&self, version: &Version) -> Result<Option<String>, StoreError> {
+    /// What record, entry and package.json show.
+    fn outward_problem(&self, version: &Version) -> Result<Option<String>, StoreError> {
         let layout = self.layout();
         let folder = layout.version(version);
         if !folder.is_dir() {
