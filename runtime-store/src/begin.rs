@@ -27,10 +27,15 @@ pub(crate) struct Looked {
 }
 
 impl Looked {
-    /// What of `choice` is still to be looked at before it may be spawned.
-    pub(crate) fn wants(&self, choice: &Choice) -> Option<VersionId> {
-        let id = choice.id()?;
-        (!self.at.contains(&id) && self.at.len() < MOST_LOOKED_AT).then_some(id)
+    /// What is still to be looked at before `choice` may be spawned: that itself, and before that
+    /// what the pointer names and is gone, since that may be mended and is not to be forgotten.
+    pub(crate) fn wants(&self, named: &Named, choice: &Choice) -> Option<VersionId> {
+        let gone = match named {
+            Named::Stored(stored) if stored.entry == Entry::Missing => Some(stored.pointer.id()),
+            _ => None,
+        };
+        let wanted = |id: &VersionId| !self.at.contains(id) && self.at.len() < MOST_LOOKED_AT;
+        gone.filter(wanted).or_else(|| choice.id().filter(wanted))
     }
 
     /// `damage` is what was found at `id`.
@@ -91,7 +96,7 @@ impl Store {
                 bundled_unmet: shell.bundled_unmet(),
                 cannot_write: cannot_write.clone(),
             });
-            if let Some(id) = looked.wants(&pick.choice) {
+            if let Some(id) = looked.wants(&named, &pick.choice) {
                 // Looks at a whole tree, which takes longer than others should wait for the lock.
                 drop(lock);
                 let damage = self.quick_check(&id).err();

@@ -10,16 +10,19 @@ use rollout::Version;
 
 use crate::carry::{self, Carried, CarryError};
 use crate::durable;
+use crate::files::Found;
 use crate::fingerprints::Fingerprints;
 use crate::layout::Layout;
 use crate::lease::InUse;
 use crate::lock::StoreLock;
+use crate::pointer::VersionId;
 use crate::record::Record;
 use crate::shell::Shell;
 use crate::stage::StageError;
 use crate::stage::claim::Claim;
 use crate::stage::manifest::{Manifest, satisfies};
 use crate::stage::sync::sync_tree;
+use crate::tree_manifest::{self, Built, Pace, TreeManifest};
 use crate::{Store, StoreError};
 
 impl Store {
@@ -50,6 +53,12 @@ impl Store {
         stale: &[String],
     ) -> Result<bool, StageError> {
         let layout = self.layout();
+        let id = record.id();
+        // Described anew, damage would look as if it belonged there. Mending carries afresh too.
+        if let Err(damage) = self.quick_check(&id) {
+            tracing::warn!(%damage, "what was carried over stays until it is mended");
+            return Ok(false);
+        }
         let Some(claim) = self.claim(record)? else {
             return Ok(false);
         };
@@ -60,10 +69,11 @@ impl Store {
             carried.retain(|old| old.path != *path);
             carried.push(fresh);
         }
+        let tree = describe(layout, &id, claim.dir(), stale)?;
         sync_tree(claim.dir())?;
         let mut fresh = record.clone();
         fresh.carried = serde_json::to_value(&carried).ok();
-        replace(layout, claim, record, &fresh)
+        replace(layout, claim, record, &fresh, tree.as_ref())
     }
 
     /// A partial to build in; none while the version is in use or being staged.
@@ -79,6 +89,32 @@ impl Store {
     }
 }
 
+/// The manifest of the folder `new`: what was taken over keeps the digests that it had, whatever it
+/// holds now, and what was carried afresh is read. None where the version had none.
+fn describe(
+    layout: &Layout,
+    id: &VersionId,
+    new: &Path,
+    stale: &[String],
+) -> Result<Option<TreeManifest>, StageError> {
+    let Found::Valid(old) = TreeManifest::find(layout, id)? else {
+        return Ok(None);
+    };
+    let is_fresh = |file: &str| {
+        stale.iter().any(|folder| {
+            file.strip_prefix(folder.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let taken_over = old.files.into_iter().filter(|file| !is_fresh(&file.path));
+    let known = taken_over.map(|file| (file.path, file.sha256)).collect();
+    match tree_manifest::build(new, id, &known, Pace::Full) {
+        Ok(Built::Whole(manifest)) => Ok(Some(manifest)),
+        Ok(Built::NotATree(path)) => Err(StageError::NotUnpacked { path }),
+        Err((path, error)) => Err(StageError::write("read", &path, error)),
+    }
+}
+
 /// Gives the new folder the old one's name. Between the two renames the version is not there, and a
 /// power cut then costs a download, nothing more.
 fn replace(
@@ -86,6 +122,7 @@ fn replace(
     mut claim: Claim,
     old: &Record,
     fresh: &Record,
+    tree: Option<&TreeManifest>,
 ) -> Result<bool, StageError> {
     let lock = StoreLock::take(layout)?;
     let unchanged = Record::load(layout, &old.version)?.as_ref() == Some(old);
@@ -93,6 +130,10 @@ fn replace(
         return Ok(false);
     }
     let discarded = durable::discard(layout, &layout.version(&old.version))?;
+    match tree {
+        Some(tree) => tree.save(layout)?,
+        None => TreeManifest::remove(layout, &old.version)?,
+    }
     fresh.save(layout)?;
     claim.move_into_place(&lock)?;
     drop(lock);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{self, Found};
 use crate::layout::Layout;
 use crate::pointer::VersionId;
-use crate::{StoreError, durable};
+use crate::{StoreError, check, durable};
 
 /// What was staged. Written before the folder gets its name, removed after it lost it: a folder
 /// without a matching record is never taken for a version.
@@ -186,8 +186,9 @@ impl Record {
         durable::write_json(&layout.record(&self.version), self)
     }
 
-    /// Removes the record of `version`, where there is one.
+    /// Removes the record of `version`, where there is one, and what stands beside it.
     pub(crate) fn remove(layout: &Layout, version: &Version) -> Result<(), StoreError> {
+        check::forget(layout, version)?;
         durable::remove_file(&layout.record(version))
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod claim;
 mod commit;
 mod error;
 pub(crate) mod manifest;
+mod mend;
 mod placed;
 mod room;
 mod standing;
@@ -49,6 +50,7 @@ use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::record::{Record, RehearsalRecord};
 use crate::shell::Shell;
+use crate::tree_manifest::{Digests, TreeManifest};
 use crate::unpack::{self, Limits, UnpackedTree};
 
 /// How a version is to be staged.
@@ -119,6 +121,7 @@ pub struct Unpacked {
     claim: Claim,
     order: Box<Order>,
     tree: UnpackedTree,
+    digests: Digests,
 }
 
 /// A verified, complete and synced tree, still in `partial/`.
@@ -127,6 +130,7 @@ pub struct Whole {
     claim: Claim,
     order: Box<Order>,
     record: Record,
+    tree: TreeManifest,
 }
 
 /// A version that the pointer names now, on trial.
@@ -171,6 +175,9 @@ impl Store {
         if let Err(error) = self.sweep() {
             tracing::warn!(%error, "leftovers of earlier stagings could not be swept");
         }
+        if plan.mend || mend::is_due(&order) {
+            return mend::begin(order);
+        }
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order)?;
         if let Some(refusal) = standing.refuse(&lock, &order)? {
@@ -207,12 +214,19 @@ impl Partial {
     /// One pass over the tarball's bytes: hash, gunzip, unpack.
     pub fn unpack(self, tarball: impl Read) -> Result<Unpacked, StageError> {
         let Self { claim, order } = self;
+        let mut digests = Digests::new();
         let tree = {
             let dir = Dir::open_ambient_dir(claim.dir(), ambient_authority())
                 .map_err(|error| StageError::write("open the folder", claim.dir(), error))?;
-            unpack::unpack(tarball, &dir, claim.dir(), &order.plan.limits)?
+            let limits = &order.plan.limits;
+            unpack::unpack(tarball, &dir, claim.dir(), limits, Some(&mut digests))?
         };
-        Ok(Unpacked { claim, order, tree })
+        Ok(Unpacked {
+            claim,
+            order,
+            tree,
+            digests,
+        })
     }
 }
 
@@ -225,19 +239,26 @@ impl Unpacked {
     /// Holds the tree against the decision (integrity, name, version, entry, `engines`), carries
     /// the shared dependencies over and brings all of it to disk.
     pub fn verify(self) -> Result<Whole, StageError> {
-        let Self { claim, order, tree } = self;
+        let Self {
+            claim,
+            order,
+            tree,
+            digests,
+        } = self;
         order.right_bytes(&tree)?;
         let manifest = order.right_package(claim.dir())?;
         order.right_entry(claim.dir())?;
         order.suits(&manifest)?;
         let needs = order.meets(&manifest)?;
         let carried = order.carry(claim.dir(), &manifest)?;
+        let tree = order.describe(claim.dir(), &digests)?;
         sync::sync_tree(claim.dir())?;
         let record = order.record(&manifest, needs, &carried);
         Ok(Whole {
             claim,
             order,
             record,
+            tree,
         })
     }
 }
@@ -254,19 +275,25 @@ impl Whole {
             claim,
             order,
             record,
+            tree,
         } = self;
-        placed::place(claim, order, record)
+        placed::place(claim, order, record, &tree)
     }
 
-    /// Under the store lock: record, rename, parents to disk, pointer. Nobody rehearses it.
+    /// Under the store lock: record, rename, parents to disk, pointer. Nobody rehearses it. What is
+    /// mended takes its old place, and the pointer stays as it is.
     pub fn commit(self) -> Result<Staged, StageError> {
         let Self {
             claim,
             order,
             mut record,
+            tree,
         } = self;
+        if order.plan.mend {
+            return mend::mend(claim, &order, record, &tree);
+        }
         record.rehearsal = None;
-        commit::commit(claim, &order, &record)
+        commit::commit(claim, &order, &record, &tree)
     }
 }
 

@@ -141,7 +141,7 @@ impl Store {
                 cannot_write: None,
             })
             .choice;
-            match looked.wants(&choice) {
+            match looked.wants(&named, &choice) {
                 Some(id) => {
                     let damage = match self.glance(&id) {
                         Health::Damaged(damage) => Some(damage),

@@ -40,10 +40,12 @@ use entries::{Kind, Stream};
 pub use error::{Refusal, UnpackError};
 use inflate::Inflate;
 use packed::Packed;
+use sha2::{Digest as _, Sha256};
 use tree::{Place, Tree};
 use writer::Writer;
 
 use crate::stage::StageError;
+use crate::tree_manifest::{Digest, Digests};
 
 /// Bounds of one unpacking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +107,7 @@ pub fn unpack_into(
     })?;
     let unpacked = Dir::open_ambient_dir(into, ambient_authority())
         .map_err(|error| StageError::write("open the folder", into, error))
-        .and_then(|dir| Ok(unpack(tarball, &dir, into, limits)?));
+        .and_then(|dir| Ok(unpack(tarball, &dir, into, limits, None)?));
     if unpacked.is_err()
         && let Err(error) = fs::remove_dir_all(into)
     {
@@ -115,12 +117,14 @@ pub fn unpack_into(
 }
 
 /// Unpacks into the empty folder `dir`, which lies at `shown`. On an error, what was written so far
-/// is still there: it is the caller's to remove.
+/// is still there: it is the caller's to remove. Given `digests`, the content of each file is hashed
+/// while it goes by, which costs less than reading it again.
 pub(crate) fn unpack(
     tarball: impl Read,
     dir: &Dir,
     shown: &Path,
     limits: &Limits,
+    mut digests: Option<&mut Digests>,
 ) -> Result<UnpackedTree, UnpackError> {
     let mut stream = Stream::new(
         Inflate::new(Packed::new(tarball, limits.packed_bytes)),
@@ -150,8 +154,17 @@ pub(crate) fn unpack(
                 }
                 let place: Place = tree.file(&path).map_err(refuse)?;
                 let mut file = writer.file(&place, &path, executable)?;
-                stream.content(size, |bytes| file.write(bytes))?;
+                let mut hasher = digests.is_some().then(Sha256::new);
+                stream.content(size, |bytes| {
+                    if let Some(hasher) = &mut hasher {
+                        hasher.update(bytes);
+                    }
+                    file.write(bytes)
+                })?;
                 file.end();
+                if let (Some(digests), Some(hasher)) = (&mut digests, hasher) {
+                    digests.insert(path.join("/"), Digest::of(hasher));
+                }
                 files += 1;
                 unpacked_bytes += size;
             }

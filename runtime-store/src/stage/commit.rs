@@ -6,40 +6,45 @@ use super::claim::Claim;
 use super::standing::Standing;
 use super::{Order, StageError, Staged};
 use crate::choose::Entry;
+use crate::damage::Finding;
 use crate::durable::{self, Discarded};
 use crate::lease::InUse;
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, VersionId};
 use crate::record::Record;
+use crate::tree_manifest::TreeManifest;
 use crate::{stored, transition};
 
 pub(super) fn commit(
     mut claim: Claim,
     order: &Order,
     record: &Record,
+    tree: &TreeManifest,
 ) -> Result<Staged, StageError> {
     let mut discarded = Vec::new();
     let staged = {
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, order)?;
         standing.still_wanted(&lock, order)?;
-        move_in(&lock, &mut claim, order, &standing, record, &mut discarded)?;
+        make_way(&lock, order, &standing, &mut discarded)?;
+        move_in(&lock, &mut claim, order, record, tree)?;
         point_at(&lock, order, &standing)?
     };
     discarded.into_iter().for_each(Discarded::delete);
     Ok(staged)
 }
 
-/// Puts the tree where its name is: record first, so that a folder there always has one.
+/// Puts the tree where its name is, and where nothing is any more: manifest and record first, so
+/// that a folder there always has them.
 pub(super) fn move_in(
     store: &StoreLock,
     claim: &mut Claim,
     order: &Order,
-    standing: &Standing,
     record: &Record,
-    discarded: &mut Vec<Discarded>,
+    tree: &TreeManifest,
 ) -> Result<(), StageError> {
-    make_way(store, order, standing, discarded)?;
+    tree.save(&order.layout)?;
+    Finding::remove(&order.layout, &record.version)?;
     record.save(&order.layout)?;
     claim.move_into_place(store)?;
     Ok(())
@@ -47,7 +52,7 @@ pub(super) fn move_in(
 
 /// Moves every folder away that is this version, under whatever spelling. If one is in use or cannot
 /// be moved, nothing is staged.
-fn make_way(
+pub(super) fn make_way(
     store: &StoreLock,
     order: &Order,
     standing: &Standing,
@@ -92,7 +97,7 @@ fn make_way(
 /// the power is cut, there is a pointer to something whole, or none.
 fn step_back(order: &Order, standing: &Standing, pointer: &Pointer) -> Result<(), StageError> {
     let layout = &order.layout;
-    let previous = standing.in_its_place(layout).cloned();
+    let previous = standing.in_its_place(order).cloned();
     let whole = previous.and_then(|it| match stored::look(layout, &it.id()) {
         Entry::Whole { entry, .. } => Some((it.id(), entry)),
         Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => None,
@@ -138,7 +143,9 @@ pub(super) fn point_at(
             .filter(|replaced| other(&replaced.version));
     }
     if let Some(old) = old {
-        next = transition::beside_recalled(next, old, |version| standing.recalls(version));
+        next = transition::beside_recalled(next, old, |version| {
+            standing.recalls(version) || standing.is_unmet(version)
+        });
     }
     if let Some(trial) = &mut next.trial {
         trial.gated = plan.gated;

@@ -158,6 +158,21 @@ pub enum StageError {
         /// What the pointer names now.
         by: Box<Version>,
     },
+    /// What is to be mended is not stored, or with another content.
+    #[error("there is nothing of {version} to mend. Stage it")]
+    NothingToMend {
+        /// The version asked for.
+        version: Version,
+    },
+    /// What was unpacked changed before it was described.
+    #[error(
+        "{} is in what was just unpacked and does not belong there. Keep other programs out of that \
+         folder and try again", .path.display()
+    )]
+    NotUnpacked {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// A folder of that name is there, and in use.
     #[error(
         "another content of {version} is in use, so it cannot be replaced. Quit every window of the \

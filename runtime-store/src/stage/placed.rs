@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rollout::{BadEntry, BadReason, Version};
 
 use super::claim::Claim;
-use super::commit::{move_in, point_at};
+use super::commit::{make_way, move_in, point_at};
 use super::standing::Standing;
 use super::{Order, StageError, Staged};
 use crate::choose::{Choice, Entry, Source};
@@ -22,6 +22,7 @@ use crate::lease::{Lease, Use};
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Previous, VersionId};
 use crate::record::{Record, RehearsalRecord, Rehearsed};
+use crate::tree_manifest::TreeManifest;
 use crate::{StoreError, stored};
 
 /// A whole version in its place, leased, while the pointer is as it was. Dropping it lets the lease
@@ -35,21 +36,20 @@ pub struct Placed {
     lease: Lease,
 }
 
-pub(super) fn place(claim: Claim, order: Box<Order>, record: Record) -> Result<Placed, StageError> {
+pub(super) fn place(
+    claim: Claim,
+    order: Box<Order>,
+    record: Record,
+    tree: &TreeManifest,
+) -> Result<Placed, StageError> {
     let mut claim = claim;
     let mut discarded = Vec::new();
     let placed = {
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order)?;
         standing.still_wanted(&lock, &order)?;
-        move_in(
-            &lock,
-            &mut claim,
-            &order,
-            &standing,
-            &record,
-            &mut discarded,
-        )?;
+        make_way(&lock, &order, &standing, &mut discarded)?;
+        move_in(&lock, &mut claim, &order, &record, tree)?;
         found(&lock, order, record)?
     };
     discarded.into_iter().for_each(Discarded::delete);
@@ -242,6 +242,3 @@ fn has_shown(pointer: &Pointer, id: &VersionId) -> bool {
         || by_previous
         || replaced.is_some_and(|it| it.id() == *id && !it.trial.is_undecided())
 }
-
-#[cfg(test)]
-mod tests;

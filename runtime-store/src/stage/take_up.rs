@@ -1,16 +1,15 @@
 //! A whole version that is there already needs no download.
 
-use rollout::contract::Unmet;
-
 use super::commit::point_at;
 use super::standing::Standing;
 use super::{BeginStage, Order, StageError, placed};
 use crate::carry::{self, Carried};
-use crate::choose::{Entry, passes_the_gate};
+use crate::check::Health;
 use crate::lease::InUse;
 use crate::lock::StoreLock;
 use crate::record::{Record, RehearsalRecord, Rehearsed};
 use crate::stored;
+use crate::tree_manifest::Pace;
 
 /// The record of a stored version that is the candidate's very content and would be built the same
 /// way again: same entry, and shared dependencies as the bundled runtime has them now. Telling that
@@ -28,8 +27,16 @@ pub(super) fn find(order: &Order) -> Result<Option<Record>, StageError> {
     let same = record.integrity == candidate.integrity
         && record.package == candidate.package
         && record.entry == order.plan.entry;
-    let whole = same && order.right_entry(&dir).is_ok() && order.carried_is_current(&record)?;
+    let whole = same
+        && order.right_entry(&dir).is_ok()
+        && order.carried_is_current(&record)?
+        && !is_damaged(order, &record)?;
     Ok(whole.then_some(record))
+}
+
+fn is_damaged(order: &Order, record: &Record) -> Result<bool, StageError> {
+    let health = order.store.full_check(&record.id(), Pace::Full)?;
+    Ok(matches!(health, Health::Damaged(_)))
 }
 
 /// Points at the stored version that [`find`] found, if it is still what stands there.
@@ -50,7 +57,7 @@ pub(super) fn take_up(
     if let Err(why) = record.engines.suit(&order.shell.host) {
         return Ok(Some(BeginStage::Incompatible(why)));
     }
-    if let Err(unmet) = gate_of(order, &record) {
+    if let Some(unmet) = stored::unmet(&order.layout, &record.id(), &order.shell) {
         return Ok(Some(BeginStage::Contract(unmet)));
     }
     let plan = &order.plan;
@@ -69,13 +76,6 @@ pub(super) fn take_up(
     }
     let staged = point_at(store, order, standing)?;
     Ok(Some(BeginStage::TakenUp(staged)))
-}
-
-fn gate_of(order: &Order, record: &Record) -> Result<(), Unmet> {
-    match stored::look(&order.layout, &record.id()) {
-        Entry::Whole { needs, .. } => passes_the_gate(&needs, &order.shell),
-        Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => Ok(()),
-    }
 }
 
 impl Order {

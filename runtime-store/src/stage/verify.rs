@@ -9,6 +9,8 @@ use super::manifest::{Manifest, Wanted, satisfies};
 use super::{Order, StageError};
 use crate::carry::{self, Carried, CarryError};
 use crate::choose::passes_the_gate;
+use crate::pointer::VersionId;
+use crate::tree_manifest::{self, Built, Digests, Pace, TreeManifest};
 use crate::unpack::UnpackedTree;
 
 impl Order {
@@ -126,6 +128,24 @@ impl Order {
             all.push(carry::copy(bundled, path, dir)?);
         }
         Ok(all)
+    }
+
+    /// 6. Every file as it is now, for all later checks: what was unpacked by the digests that were
+    /// taken on the way, what was carried over by reading it.
+    pub(super) fn describe(
+        &self,
+        dir: &Path,
+        digests: &Digests,
+    ) -> Result<TreeManifest, StageError> {
+        let id = VersionId {
+            version: self.candidate.version.clone(),
+            integrity: self.candidate.integrity.clone(),
+        };
+        match tree_manifest::build(dir, &id, digests, Pace::Full) {
+            Ok(Built::Whole(manifest)) => Ok(manifest),
+            Ok(Built::NotATree(path)) => Err(StageError::NotUnpacked { path }),
+            Err((path, error)) => Err(StageError::write("read", &path, error)),
+        }
     }
 
     fn incompatible(&self, why: Unsuitable) -> StageError {
