@@ -198,10 +198,10 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         damage: past::with_unmended(facts.past.damage.clone(), &facts.unmended),
         contract: facts.contract.clone(),
         snapshots: facts.past.snapshots.clone(),
-        managed: None,
+        managed: local.managed(),
         workspaces: facts.workspaces.clone(),
         app: AppInfo {
-            name: "main".to_owned(),
+            name: local.app.clone(),
             package: local.config().package.to_string(),
         },
     }
@@ -264,6 +264,7 @@ fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running>
         source,
         url,
         since,
+        launch_id,
         ..
     }) = state
     else {
@@ -283,6 +284,7 @@ fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running>
         url: url.clone(),
         since: *since,
         trial: on_trial,
+        launch_id: launch_id.clone(),
         integrity: integrity.clone(),
     })
 }

@@ -71,7 +71,7 @@ pub enum DeviceEvent {
         /// Its name.
         workspace: String,
         /// What ran there before.
-        from: Version,
+        from: Option<Version>,
         /// What runs there now.
         to: Version,
     },

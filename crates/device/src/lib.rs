@@ -45,6 +45,7 @@ mod owner;
 mod passed_over;
 mod past;
 mod program;
+mod roll_back;
 mod rollout_status;
 mod schedules;
 mod status;
@@ -52,6 +53,7 @@ mod switches;
 mod trust_root;
 mod updating;
 mod wiring;
+mod with_data;
 mod workspaces;
 
 pub use applied::{Applied, AppliedOutcome};

@@ -65,6 +65,8 @@ impl DeviceOptions {
 /// A device's settings, folders and facts, and its store where there is one.
 #[derive(Debug, Clone)]
 pub struct Local {
+    /// Which of the shell's runtimes it is about.
+    pub(crate) app: String,
     pub(crate) options: DeviceOptions,
     pub(crate) switches: Switches,
     pub(crate) program: PathBuf,
@@ -156,11 +158,19 @@ impl Local {
             source: source(config),
             bundled: bundled.clone(),
         };
+        // It runs all the same, where nothing else does: something always runs.
+        problems.extend(shell.bundled_unmet().map(|unmet| {
+            format!(
+                "version {}, which came with the app, {unmet}; it runs where nothing else may",
+                bundled.version
+            )
+        }));
         let bundled = BundledVersion {
             version: bundled.version,
             note: found.note,
         };
         Self {
+            app: crate::MAIN_APP.to_owned(),
             options,
             switches,
             program,
@@ -172,6 +182,15 @@ impl Local {
             admin,
             problems,
             refusal,
+        }
+    }
+
+    /// The same for another of the shell's runtimes; see [`DeviceOptions::of_app`].
+    #[must_use]
+    pub fn named(self, app: &str) -> Self {
+        Self {
+            app: app.to_owned(),
+            ..self
         }
     }
 

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::{Applied, Problem, Status};
+use crate::{Applied, Problem, Status, Upgraded, Workspace, WorkspaceStatus};
 use rollout::Version;
 
 /// A request is a line of at most this many bytes.
-const REQUEST_BYTES: u64 = 4096;
+const REQUEST_BYTES: u64 = 64 * 1024;
 /// How long a connected client may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
@@ -39,6 +39,25 @@ pub enum Request {
     },
     /// Read the store again: another process changed it. Nothing is restarted.
     Changed,
+    /// Every workspace.
+    Workspaces,
+    /// Add a workspace, and start it with what runs already.
+    AddWorkspace {
+        /// What it is to be.
+        workspace: Workspace,
+    },
+    /// Stop a workspace and forget it.
+    RemoveWorkspace {
+        /// Its name.
+        name: String,
+    },
+    /// Restart a workspace.
+    RestartWorkspace {
+        /// Its name.
+        name: String,
+    },
+    /// Pull the newest version and bring it to every workspace.
+    Upgrade,
 }
 
 /// What it answers.
@@ -51,6 +70,12 @@ pub enum Answer {
     Applied(Applied),
     /// To `changed`.
     Noted,
+    /// To `workspaces`.
+    Workspaces(Vec<WorkspaceStatus>),
+    /// To everything about one workspace: how it is now.
+    Workspace(WorkspaceStatus),
+    /// To `upgrade`.
+    Upgraded(Box<Upgraded>),
     /// It did not work.
     Problem(Problem),
 }

@@ -16,7 +16,7 @@ use crate::keeper::{self, Keeper};
 use crate::local::Local;
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
-use crate::{applying, passed_over};
+use crate::{applying, passed_over, workspaces};
 
 /// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
 /// same, so that nothing outlives it by more than 5 s.
@@ -79,10 +79,12 @@ pub(crate) async fn start(device: &Device) {
         ..spec(&local)
     };
     let store = local.store().cloned();
+    let spec = workspaces::main_spec(&local, spec);
     let supervisor = Supervisor::start(store, shell, spec, Asked::Passively);
     let heard = supervisor.events();
     let state = supervisor.state();
     device.set_supervisor(supervisor);
+    workspaces::start(device).await;
     let mut tasks = vec![
         tokio::spawn(collect_after_launch(device.clone(), state.clone())),
         tokio::spawn(follow_state(device.clone(), state)),
@@ -230,6 +232,7 @@ async fn follow_time(device: Device) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        device.0.local.admin.look_again();
         device.0.board.update(|_| {});
     }
 }
@@ -385,6 +388,7 @@ async fn serve(device: Device, owner: Owner) {
                     device.refresh().await;
                     Ok(Answer::Noted)
                 }
+                request => workspaces::answer(&device, request).await,
             };
             asker.answer(&answer.unwrap_or_else(Answer::Problem)).await;
         });

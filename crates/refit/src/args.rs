@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, bundle, check, explain, gc, keys, publish, repo, resolve, retry, rollback, rollout, run,
-    serve, simulate, stage, status, unpack, verify,
+    apply, apps, bundle, check, explain, gc, keys, publish, repo, resolve, retry, rollback,
+    rollout, run, serve, simulate, stage, status, unpack, verify, workspaces,
 };
 
 /// Keeps the runtime inside an installed desktop app current.
@@ -51,6 +51,14 @@ pub(crate) struct Globals {
         help_heading = "Global options"
     )]
     pub(crate) bundled: Option<PathBuf>,
+    /// Which of the app's runtimes it is about, where the settings have several; `main` by default
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Global options"
+    )]
+    pub(crate) app: Option<String>,
     /// Print one JSON object on stdout
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -70,6 +78,8 @@ pub(crate) enum Command {
     Retry(retry::Retry),
     Verify(verify::Verify),
     Gc(gc::Gc),
+    Workspaces(workspaces::Workspaces),
+    Apps(apps::Apps),
     Bundle(bundle::Bundle),
     Unpack(unpack::Unpack),
     Keys(keys::Keys),

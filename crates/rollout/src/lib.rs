@@ -44,6 +44,7 @@ mod share;
 pub mod simulate;
 mod standing;
 mod terms;
+pub mod timetable;
 mod version;
 
 pub use bad::{BadEntry, BadReason};
@@ -51,7 +52,8 @@ pub use candidate::{Candidate, PackageName, PackageNameError};
 pub use description::{Description, DescriptionError};
 pub use engines::{Engines, Host, NodeFact, Unsuitable};
 pub use explain::{
-    Believes, ExplainFacts, Explanation, Gate, Gated, Opening, Pointed, Sources, Verdict, explain,
+    Believes, ExplainFacts, Explanation, Gate, Gated, Opening, Pointed, Setting, Sources, Verdict,
+    explain, settings,
 };
 pub use integrity::{Integrity, IntegrityError};
 pub use manifest::{Manifest, ManifestError};

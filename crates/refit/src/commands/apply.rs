@@ -25,7 +25,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
         ));
     }
     block_on(async {
-        match ask(data, &Request::Apply).await? {
+        match ask(&data, &Request::Apply).await? {
             Some(answer) => applied(answer),
             None => Ok(outcome(&Applied {
                 outcome: AppliedOutcome::Nothing,
@@ -42,7 +42,7 @@ pub(super) fn applied(answer: device::Answer) -> Result<Answer, Failure> {
     match answer {
         device::Answer::Applied(applied) => Ok(outcome(&applied)),
         device::Answer::Problem(problem) => Err(problem.into()),
-        device::Answer::Status(_) | device::Answer::Noted => Err(local::strange_answer()),
+        _ => Err(local::strange_answer()),
     }
 }
 

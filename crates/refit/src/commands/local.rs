@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use device::{Config, ConfigError, DeviceOptions, Local, Store, Version};
+use device::{Config, ConfigError, DeviceOptions, Local, MAIN_APP, Store, Version};
 use runtime_store::StoreError;
 
 use crate::args::Globals;
@@ -10,15 +10,24 @@ use crate::failure::Failure;
 
 /// Settings, folders and facts; needs `--config`, `--data-dir` and `--bundled`.
 pub(super) fn open(globals: &Globals) -> Result<Local, Failure> {
-    options(globals).map(Local::open)
+    let (options, app) = chosen(globals)?;
+    Ok(Local::open(options).named(app))
 }
 
 /// The same for a command that makes nothing, not even the store's folders.
 pub(super) fn look(globals: &Globals) -> Result<Local, Failure> {
-    options(globals).map(Local::look)
+    let (options, app) = chosen(globals)?;
+    Ok(Local::look(options).named(app))
 }
 
-fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
+/// The options of the runtime that `--app` names.
+fn chosen(globals: &Globals) -> Result<(DeviceOptions, &str), Failure> {
+    let app = globals.app.as_deref().unwrap_or(MAIN_APP);
+    Ok((options(globals)?.of_app(app)?, app))
+}
+
+/// The whole app's options, whatever `--app` names.
+pub(super) fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
     let path = needed(globals.config.as_ref(), "--config FILE")?;
     let config = Config::load(path).map_err(|error| {
         let hint = match error {
@@ -36,7 +45,7 @@ fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
     })?;
     Ok(DeviceOptions {
         config,
-        data_dir: data_dir(globals)?.to_owned(),
+        data_dir: needed(globals.data_dir.as_ref(), "--data-dir DIR")?.to_owned(),
         bundled_dir: needed(globals.bundled.as_ref(), "--bundled DIR")?.to_owned(),
         trust_root: None,
         shell_version,
@@ -78,13 +87,28 @@ pub(super) fn strange_answer() -> Failure {
 }
 
 /// `--data-dir`, for what needs no more than that.
-pub(super) fn data_dir(globals: &Globals) -> Result<&Path, Failure> {
-    needed(globals.data_dir.as_ref(), "--data-dir DIR").map(PathBuf::as_path)
+pub(super) fn data_dir(globals: &Globals) -> Result<PathBuf, Failure> {
+    let whole = needed(globals.data_dir.as_ref(), "--data-dir DIR")?;
+    let app = globals.app.as_deref().filter(|app| *app != MAIN_APP);
+    let Some(app) = app else {
+        return Ok(whole.clone());
+    };
+    // The name becomes part of a path, and without the settings nothing else looks at it.
+    let data = whole.join("apps").join(app);
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !app.is_empty() && app.chars().all(is_name) && data.is_dir() {
+        return Ok(data);
+    }
+    Err(Failure::new(
+        "no-such-app",
+        format_args!("{} has no app `{app}`", whole.display()),
+        "`refit apps list` shows which there are.",
+    ))
 }
 
 /// The store below `--data-dir`.
 pub(super) fn store(globals: &Globals) -> Result<Store, Failure> {
-    Store::open(data_dir(globals)?).map_err(|error| failed(&error))
+    Store::open(&data_dir(globals)?).map_err(|error| failed(&error))
 }
 
 /// An error of the store. Those without a hint here name the next step in their own words.

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub(crate) mod apply;
+pub(crate) mod apps;
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod explain;
@@ -20,6 +21,7 @@ pub(crate) mod stage;
 pub(crate) mod status;
 pub(crate) mod unpack;
 pub(crate) mod verify;
+pub(crate) mod workspaces;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -40,6 +42,8 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Retry(command) => command.run(&globals),
         Command::Verify(command) => command.run(&globals),
         Command::Gc(gc::Gc {}) => gc::run(&globals),
+        Command::Workspaces(command) => command.run(&globals),
+        Command::Apps(command) => command.run(&globals),
         Command::Bundle(command) => command.run(),
         Command::Unpack(command) => command.run(),
         Command::Keys(command) => command.run(),

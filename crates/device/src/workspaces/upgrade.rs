@@ -1,0 +1,181 @@
+//! One upgrade: pull once, try in the first workspace, then bring it to the others.
+
+use std::sync::PoisonError;
+
+use tokio::sync::watch;
+
+use super::{UpgradeOutcome, Upgraded, WorkspaceUpgrade};
+use crate::status::StagedVersion;
+use crate::{AppliedOutcome, Device, Problem, StageOutcome, WorkspaceState, WorkspaceStatus};
+
+impl Device {
+    /// An upgrade on its way is joined: both hear the same.
+    pub(super) async fn upgrade_or_join(&self) -> Result<Upgraded, Problem> {
+        let mut answer = {
+            let slot = &self.0.crew.upgrading;
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            match slot
+                .as_ref()
+                .filter(|on_its_way| on_its_way.borrow().is_none())
+            {
+                Some(on_its_way) => on_its_way.clone(),
+                None => {
+                    let (sender, receiver) = watch::channel(None);
+                    *slot = Some(receiver.clone());
+                    let device = self.clone();
+                    // Of its own: whoever asked may go away meanwhile.
+                    tokio::spawn(async move {
+                        let done = device.upgrade_once().await;
+                        sender.send_replace(Some(done));
+                    });
+                    receiver
+                }
+            }
+        };
+        let stopped = || {
+            Problem::new(
+                "internal",
+                "the upgrade ended by itself",
+                "See the app's log, then try again.",
+            )
+        };
+        match answer.wait_for(Option::is_some).await {
+            Ok(done) => done.clone().unwrap_or_else(|| Err(stopped())),
+            Err(_) => Err(stopped()),
+        }
+    }
+
+    async fn upgrade_once(&self) -> Result<Upgraded, Problem> {
+        self.may_change()?;
+        let before = self.workspaces().await;
+        let checked = self.check().await;
+        self.refresh().await;
+        let waiting = match self.0.board.waiting() {
+            Some(waiting) => waiting,
+            None => return nothing_waits(&before, &checked?),
+        };
+        if let Some(blocked) = waiting.blocked.as_ref().filter(|it| !it.passes_a_person()) {
+            let reason = blocked.message.clone();
+            return Ok(nothing(&before, UpgradeOutcome::Held, reason));
+        }
+        if self.supervisor().is_none() {
+            return Ok(Upgraded {
+                to: Some(waiting.version.clone()),
+                ..nothing(&before, UpgradeOutcome::Staged, staged(&waiting))
+            });
+        }
+        let main_is_dead = before
+            .first()
+            .is_some_and(|it| it.state == WorkspaceState::Dead);
+        let others_live = before.iter().any(|it| it.version.is_some());
+        if main_is_dead && others_live {
+            self.lead().await?;
+        } else {
+            let applied = self.apply().await?;
+            if applied.outcome == AppliedOutcome::Nothing {
+                return Ok(nothing(&before, UpgradeOutcome::UpToDate, applied.reason));
+            }
+        }
+        self.settled().await;
+        Ok(told(&before, &self.workspaces().await, &waiting))
+    }
+}
+
+fn staged(waiting: &StagedVersion) -> String {
+    format!(
+        "Version {} is staged. No app is running here; its next start tries it.",
+        waiting.version
+    )
+}
+
+/// What leads, as far as a list of statuses tells.
+fn leads(all: &[WorkspaceStatus]) -> Option<&WorkspaceStatus> {
+    all.iter().find(|it| it.version.is_some())
+}
+
+fn nothing(before: &[WorkspaceStatus], outcome: UpgradeOutcome, reason: String) -> Upgraded {
+    let runs = leads(before).and_then(|it| it.version.clone());
+    Upgraded {
+        outcome,
+        from: runs.clone(),
+        to: runs,
+        reason,
+        workspaces: Vec::new(),
+    }
+}
+
+fn nothing_waits(
+    before: &[WorkspaceStatus],
+    checked: &crate::CheckReport,
+) -> Result<Upgraded, Problem> {
+    let staged = checked.staged.as_ref();
+    let held = checked.decision == "hold"
+        || staged.is_some_and(|report| {
+            matches!(
+                report.outcome,
+                StageOutcome::Held | StageOutcome::BadVersion | StageOutcome::Incompatible
+            )
+        });
+    let outcome = if held {
+        UpgradeOutcome::Held
+    } else {
+        UpgradeOutcome::UpToDate
+    };
+    let message = staged.map_or(&checked.message, |report| &report.message);
+    Ok(nothing(before, outcome, message.clone()))
+}
+
+/// What an upgrade came to, from how all were before and are now.
+fn told(
+    before: &[WorkspaceStatus],
+    after: &[WorkspaceStatus],
+    waiting: &StagedVersion,
+) -> Upgraded {
+    let wanted = &waiting.version;
+    let was = |name: &str| {
+        let found = before.iter().find(|it| it.name == name);
+        found.and_then(|it| it.version.clone())
+    };
+    let workspaces: Vec<_> = after
+        .iter()
+        .map(|now| WorkspaceUpgrade {
+            name: now.name.clone(),
+            from: was(&now.name),
+            to: now.version.clone(),
+            state: now.state,
+            detail: now.detail.clone(),
+        })
+        .collect();
+    let to = leads(after).and_then(|it| it.version.clone());
+    let arrived = to.as_ref() == Some(wanted);
+    let dead: Vec<_> = workspaces
+        .iter()
+        .filter(|it| it.state == WorkspaceState::Dead)
+        .map(|it| format!("`{}`", it.name))
+        .collect();
+    let mut reason = if arrived {
+        format!("Version {wanted} is running.")
+    } else {
+        let runs = to
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string);
+        format!("Version {wanted} did not become ready; {runs} is running.")
+    };
+    if !dead.is_empty() {
+        let names = dead.join(", ");
+        reason.push_str(&format!(
+            " It did not become ready in {names}; a restart or a later upgrade may revive it."
+        ));
+    }
+    Upgraded {
+        outcome: if arrived {
+            UpgradeOutcome::Upgraded
+        } else {
+            UpgradeOutcome::FellBack
+        },
+        from: leads(before).and_then(|it| it.version.clone()),
+        to,
+        reason,
+        workspaces,
+    }
+}
