@@ -49,6 +49,7 @@ pub(crate) fn updater(
         passive,
         after: config.check.after,
         every: config.check.every,
+        rehearser: None,
     };
     Ok(Updater::start(
         spec,
@@ -81,6 +82,7 @@ fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
         experimental: local.switches.experimental,
         built_at: local.shell().built_at,
         pin: config.pin(),
+        minimum_age: None,
     })
 }
 

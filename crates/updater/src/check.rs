@@ -59,6 +59,32 @@ impl Inner {
         picked: &Picked,
         gated: bool,
     ) -> Result<StageReport, UpdateError> {
+        let mut plan = self.plan(picked);
+        plan.gated = gated;
+        plan.rehearse = self.stager.rehearser.is_some();
+        let Picked {
+            candidate, from, ..
+        } = picked;
+        let report = self.stager.run(candidate, from, &plan).await?;
+        if report.outcome == Outcome::Staged {
+            // Nobody listening is fine: the status says it too.
+            let _ = self.events.send(UpdateEvent::Staged {
+                version: candidate.version.clone(),
+            });
+        }
+        Ok(report)
+    }
+
+    /// Replaces the stored copy of what was picked: it was tried before, and waits for nobody.
+    pub(crate) async fn stage_copy(&self, picked: &Picked) -> Result<StageReport, UpdateError> {
+        let mut plan = self.plan(picked);
+        plan.mend = true;
+        self.stager
+            .run(&picked.candidate, &picked.from, &plan)
+            .await
+    }
+
+    fn plan(&self, picked: &Picked) -> StagePlan {
         let Picked {
             candidate,
             from,
@@ -75,26 +101,18 @@ impl Inner {
             Ok(url) if !matches!(from, Origin::File(_)) => shown(&url),
             _ => candidate.tarball.clone(),
         };
-        let plan = StagePlan {
+        StagePlan {
             entry: self.settings.entry.clone(),
             carry: self.settings.carry.clone(),
             limits,
             source,
             now: self.now(),
             older: *older,
-            gated,
+            gated: false,
             signed: matches!(from, Origin::Signed(_)),
             rehearse: false,
             mend: false,
-        };
-        let report = self.stager.run(candidate, from, &plan).await?;
-        if report.outcome == Outcome::Staged {
-            // Nobody listening is fine: the status says it too.
-            let _ = self.events.send(UpdateEvent::Staged {
-                version: candidate.version.clone(),
-            });
         }
-        Ok(report)
     }
 
     /// What waits was asked for by a person now, whoever had it staged.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use rollout::{
-    Blocked, Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version,
+    Blocked, Candidate, Decision, Facts, MinimumAge, Offer, OfferFacts, StageReason, Standing,
+    Version,
 };
 use runtime_store::Snapshot;
 
@@ -149,7 +150,7 @@ impl Inner {
             bad: &here.snapshot.bad,
             recalled,
             host: &self.stager.shell.host,
-            minimum_age: None,
+            minimum_age: self.age(word, offer.version()).await,
         };
         let asked = match (offer, rollout::worth_asking(&facts)) {
             (Offer::Unlimited(_), _) => Some(match &self.settings.pin {
@@ -164,6 +165,10 @@ impl Inner {
             (_, None) => None,
         };
         facts.candidate = asked.as_ref().map(|(candidate, _)| candidate);
+        if facts.minimum_age.is_none() {
+            let named = facts.candidate.map(|candidate| &candidate.version);
+            facts.minimum_age = self.age(word, named).await;
+        }
         let decision = rollout::decide(&facts);
         let older = blocked
             || unvouched
@@ -176,6 +181,23 @@ impl Inner {
                 older,
             });
         Ok((decision, picked))
+    }
+
+    /// How old `version` has to be and is, where anybody wants to know; that it was heard of is kept
+    /// in any case, since that may be wanted later.
+    pub(crate) async fn age(&self, word: &Word, version: Option<&Version>) -> Option<MinimumAge> {
+        let version = version?.clone();
+        let manifest = word.terms.as_ref().map(|terms| &terms.manifest);
+        let published = manifest
+            .filter(|manifest| manifest.version == version)
+            .and_then(|manifest| manifest.published_at);
+        let now = word.now;
+        let seen = self.save(move |releases| releases.see(&version, now)).await;
+        Some(MinimumAge {
+            least: self.settings.minimum_age?,
+            since: published.or(seen),
+            now,
+        })
     }
 
     /// What may be known of `version`, and where its bytes are.

@@ -101,6 +101,14 @@ pub enum UpdateError {
     /// Another process stages that version now.
     #[error("another process is staging {0} now")]
     Busy(Version),
+    /// A damaged copy that was not replaced, though its content was to be had.
+    #[error("the damaged copy of {version} was not replaced: {why}")]
+    NotMended {
+        /// The version.
+        version: Box<Version>,
+        /// Why not.
+        why: String,
+    },
     /// `stop()` came first.
     #[error("stopped before it was done")]
     Stopped,
@@ -125,6 +133,7 @@ impl UpdateError {
             Self::File { .. } => "file",
             Self::Tarball { .. } => "tarball",
             Self::Busy(_) => "busy",
+            Self::NotMended { .. } => "not-mended",
             Self::Stopped => "stopped",
             Self::Internal(_) => "internal",
         }
@@ -168,6 +177,7 @@ impl UpdateError {
             }
             Self::Tarball { .. } => "Give the tarball that `npm pack` made of this package.".into(),
             Self::Busy(_) => "Wait for it, then check again.".into(),
+            Self::NotMended { .. } => "Another version runs meanwhile; the next start tries again.".into(),
             Self::Stopped => "Start again.".into(),
             Self::Internal(_) => "Start the app again and report this.".into(),
         }

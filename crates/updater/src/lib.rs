@@ -42,6 +42,7 @@ mod feed;
 mod follow;
 mod http;
 mod journal;
+mod mend;
 mod named;
 mod npmrc;
 mod packument;
@@ -49,6 +50,7 @@ mod plain;
 mod policy;
 mod rate;
 mod registry;
+mod rehearse;
 mod releases;
 mod restore;
 mod retry;
@@ -74,8 +76,10 @@ pub use npmrc::NpmSettings;
 pub use packument::Packument;
 pub use policy::{Follow, Mode, Policy};
 pub use registry::{CachedPackument, PACKUMENT_BYTES, PackumentAnswer, Registry};
+pub use rehearse::{Rehearsal, RehearsalFault, Rehearser};
 pub use releases::{By, ErrorReport, LastCheck};
 pub use status::{
-    CheckReport, Outcome, Phase, Progress, StageReport, TermsView, UpdateEvent, UpdaterStatus,
+    CheckReport, Outcome, Phase, Progress, RehearsalOutcome, StageReport, TermsView, UpdateEvent,
+    UpdaterStatus,
 };
 pub use updater::{Updater, UpdaterSpec, Wanted};

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollout::{Candidate, Integrity, Version};
+use rollout::{Candidate, Decision, HoldReason, Integrity, Version};
 
 use crate::bytes::Origin;
 use crate::decide::{Picked, expired};
@@ -32,6 +32,9 @@ impl Inner {
             return Ok(recalled(version));
         }
         self.refuse_expired(&word, version)?;
+        if let Some(held) = self.too_young(&word, version, older).await {
+            return Ok(held);
+        }
         let asking = self.ask_named(&word, version);
         let (candidate, from) = self.stager.unless_stopped(asking).await??;
         self.stage_named(&word, candidate, from, older).await
@@ -59,6 +62,9 @@ impl Inner {
         };
         if recalls(&word, &candidate.version) {
             return Ok(recalled(&candidate.version));
+        }
+        if let Some(held) = self.too_young(&word, &candidate.version, older).await {
+            return Ok(held);
         }
         let vouching = self.vouched_for(&word, &candidate);
         self.stager.unless_stopped(vouching).await??;
@@ -131,6 +137,21 @@ impl Inner {
             Some(since) => Err(self.expired_since(since, version)),
             None => Ok(()),
         }
+    }
+
+    /// The answer where an administrator wants releases to be older than `version` is. To go back,
+    /// nobody has to wait.
+    async fn too_young(&self, word: &Word, version: &Version, older: bool) -> Option<StageReport> {
+        let age = self.age(word, Some(version)).await.filter(|_| !older)?;
+        let until = age.until()?;
+        let why = Decision::Hold(version.clone(), HoldReason::MinimumAge { until });
+        Some(StageReport {
+            outcome: Outcome::Held,
+            version: Some(version.clone()),
+            reason: why.reason().to_owned(),
+            message: why.to_string(),
+            trouble: None,
+        })
     }
 
     /// Only an ordered roll back leads to an older version.

@@ -1,6 +1,7 @@
 //! Whom a device believes about versions, and what it makes of its turn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rollout::Version;
@@ -21,6 +22,9 @@ pub struct Policy {
     pub built_at: Timestamp,
     /// The one version that this device is to have.
     pub pin: Option<Version>,
+    /// How old a release must be, whoever asks for it; counted from its publication, or else from
+    /// when this device first heard of it.
+    pub minimum_age: Option<Duration>,
 }
 
 /// Who says what the newest version is.
@@ -94,6 +98,7 @@ impl Policy {
             experimental: false,
             built_at,
             pin: None,
+            minimum_age: None,
         }
     }
 }

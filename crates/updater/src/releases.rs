@@ -1,5 +1,7 @@
 //! `releases.json`: what the registry last said, and when to ask again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rollout::{Integrity, Terms, Version};
 use serde::de::{DeserializeOwned, Error as _};
@@ -10,6 +12,9 @@ use crate::error::UpdateError;
 use crate::registry::CachedPackument;
 
 const SCHEMA: u32 = 1;
+
+/// Versions of which it is kept when they were first heard of.
+const MOST_SEEN: usize = 32;
 
 /// Where a manifest is moved that this version cannot read.
 const ASIDE: &str = "manifestSetAside";
@@ -35,6 +40,9 @@ pub(crate) struct Releases {
     /// What was fetched whole and cannot be used here, so that no timer fetches it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refused: Option<Refused>,
+    /// When this device first heard of a version, for how old it is where its publisher does not say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) first_seen: BTreeMap<String, Timestamp>,
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
@@ -50,6 +58,7 @@ impl Default for Releases {
             not_before: None,
             manifest: None,
             refused: None,
+            first_seen: BTreeMap::new(),
             extra: Map::new(),
         }
     }
@@ -66,6 +75,7 @@ impl<'de> Deserialize<'de> for Releases {
         let next_check_at = part(&mut file, "nextCheckAt");
         let not_before = part(&mut file, "notBefore");
         let refused = part(&mut file, "refused");
+        let first_seen = part(&mut file, "firstSeen").unwrap_or_default();
         let before = file.get("manifest").cloned();
         let manifest = part(&mut file, "manifest");
         if let (None, Some(unread)) = (&manifest, before.filter(|it| !it.is_null())) {
@@ -80,6 +90,7 @@ impl<'de> Deserialize<'de> for Releases {
             not_before,
             manifest,
             refused,
+            first_seen,
             extra: file,
         })
     }
@@ -112,6 +123,24 @@ impl Releases {
             manifest: self.manifest,
             ..Self::default()
         }
+    }
+
+    /// When `version` was first heard of, which is `now` where that is news.
+    pub(crate) fn see(&mut self, version: &Version, now: Timestamp) -> Timestamp {
+        let seen = self.first_seen.entry(version.to_string()).or_insert(now);
+        // A clock that was ahead then must not make a version younger than it can be.
+        *seen = now.min(*seen);
+        let seen = *seen;
+        while self.first_seen.len() > MOST_SEEN {
+            let others = self.first_seen.iter();
+            let others = others.filter(|(other, _)| other.as_str() != version.as_str());
+            let oldest = others.min_by_key(|(_, at)| **at);
+            let Some(oldest) = oldest.map(|(version, _)| version.clone()) else {
+                break;
+            };
+            self.first_seen.remove(&oldest);
+        }
+        seen
     }
 
     /// What is cached for exactly this question.
@@ -266,7 +295,7 @@ mod tests {
         );
     }
 
-    const PARTS: [&str; 8] = [
+    const PARTS: [&str; 9] = [
         "registry",
         "lastCheck",
         "checkedAt",
@@ -274,6 +303,7 @@ mod tests {
         "notBefore",
         "manifest",
         "refused",
+        "firstSeen",
         "hologram",
     ];
 
@@ -291,6 +321,41 @@ mod tests {
                     .prop_map(|map| map.into_iter().collect()),
             ]
         })
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_version_keeps_the_time_at_which_it_was_first_heard_of() {
+        let mut releases = Releases::default();
+        let version: Version = "1.2.0".parse().unwrap();
+        assert_eq!(releases.see(&version, at(100)), at(100));
+        assert_eq!(releases.see(&version, at(200)), at(100));
+        let text = serde_json::to_string(&releases).unwrap();
+        assert!(
+            text.contains(r#""firstSeen":{"1.2.0":"1970-01-01T00:01:40Z"}"#),
+            "{text}"
+        );
+        let mut read: Releases = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.see(&version, at(300)), at(100));
+        // The clock was ahead when it was first heard of.
+        assert_eq!(read.see(&version, at(50)), at(50));
+    }
+
+    #[test]
+    fn what_was_heard_of_long_ago_is_forgotten_first_and_never_what_is_heard_of_now() {
+        let mut releases = Releases::default();
+        for n in 0..100 {
+            let version: Version = format!("1.{n}.0").parse().unwrap();
+            assert_eq!(releases.see(&version, at(n)), at(n));
+        }
+        assert_eq!(releases.first_seen.len(), MOST_SEEN);
+        assert!(releases.first_seen.values().all(|seen| *seen >= at(68)));
+        let old: Version = "0.1.0".parse().unwrap();
+        releases.see(&old, at(1));
+        assert!(releases.first_seen.contains_key("0.1.0"));
     }
 
     proptest! {

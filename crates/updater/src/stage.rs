@@ -1,7 +1,7 @@
 //! One version on its way from a source to the pointer.
 //!
 //! ```text
-//! network or file ─► bounded channel ─► blocking thread: hash → gunzip → unpack ─► verify ─► commit
+//! network or file ─► bounded channel ─► blocking thread: hash → gunzip → unpack ─► verify ─► commit, or place ─► rehearse ─► point
 //! ```
 //!
 //! Invariants: the channel holds a few pieces and nothing holds the whole; an end that nobody
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollout::{BadReason, Candidate};
-use runtime_store::{BeginStage, Partial, Shell, StageError, StagePlan, Staged, Store};
-use tokio::sync::{mpsc, watch};
+use runtime_store::{BeginStage, Partial, Placed, Shell, StageError, StagePlan, Staged, Store};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::bytes::{Origin, open_copy};
@@ -21,8 +21,10 @@ use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::feed::{Feed, Piece, Pieces};
 use crate::http::shown;
+use crate::rehearse::Rehearser;
 use crate::source::Source;
-use crate::status::{Outcome, Phase, Progress, StageReport, UpdaterStatus};
+use crate::status::{Outcome, Phase, Progress, StageReport, UpdateEvent, UpdaterStatus};
+use crate::updater::Clock;
 
 /// Pieces under way between network and unpacker. A piece is what one read brought, at most
 /// some tens of KiB.
@@ -40,11 +42,16 @@ pub(crate) struct Stager {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) tries: usize,
     pub(crate) pause: Duration,
+    pub(crate) rehearser: Option<Arc<dyn Rehearser>>,
+    pub(crate) events: broadcast::Sender<UpdateEvent>,
+    pub(crate) clock: Clock,
 }
 
 /// What the blocking thread came to.
 enum Done {
     Staged(Staged),
+    /// Whole, and to be rehearsed before it is pointed at.
+    Placed(Box<Placed>),
     Failed(StageError),
     Stopped,
 }
@@ -118,20 +125,26 @@ impl Stager {
         };
         let partial = match begun {
             BeginStage::Fetch(partial) => partial,
+            BeginStage::Unrehearsed(placed) => {
+                return self.rehearse(candidate, placed, &plan.source).await;
+            }
             BeginStage::Busy => return Err(UpdateError::Busy(candidate.version.clone())),
             other => return Ok(settled(candidate, other)),
         };
         self.tell(candidate, Phase::Downloading, 0, None);
         if let Origin::File(path) = from {
             let feed = Feed::open(path).await?;
-            return self.pump(candidate, partial, feed, &plan.source).await;
+            return self
+                .pump(candidate, partial, feed, &plan.source, plan.rehearse)
+                .await;
         }
         let open = self.open(candidate, from, plan.limits.packed_bytes);
         let download = self.unless_stopped(open).await??;
         // Another host may have been asked in place of the one that is named.
         let asked = download.asked();
         let feed = Feed::Net(Box::new(download));
-        self.pump(candidate, partial, feed, &asked).await
+        self.pump(candidate, partial, feed, &asked, plan.rehearse)
+            .await
     }
 
     async fn open(
@@ -153,12 +166,15 @@ impl Stager {
         partial: Partial,
         mut feed: Feed,
         origin: &str,
+        rehearse: bool,
     ) -> Result<StageReport, UpdateError> {
         let (send, receive) = mpsc::channel(PIECES);
         let unpacking = {
             let stager = self.clone();
             let candidate = candidate.clone();
-            tokio::task::spawn_blocking(move || stager.unpack(&candidate, partial, receive))
+            tokio::task::spawn_blocking(move || {
+                stager.unpack(&candidate, partial, receive, rehearse)
+            })
         };
         let passed_on = self
             .unless_stopped(self.feed(candidate, &mut feed, &send))
@@ -175,6 +191,7 @@ impl Stager {
                 "verified",
                 "is ready and waits for a restart",
             )),
+            (Done::Placed(placed), _) => self.rehearse(candidate, *placed, origin).await,
             (_, Err(stopped)) => Err(stopped),
             // What cut the bytes off says more than what the unpacker made of it.
             (_, Ok(Err(error))) => Err(error),
@@ -212,6 +229,7 @@ impl Stager {
         candidate: &Candidate,
         partial: Partial,
         receive: mpsc::Receiver<Piece>,
+        rehearse: bool,
     ) -> Done {
         let reader = Pieces::new(receive);
         let unpacked = match partial.unpack(reader) {
@@ -224,10 +242,13 @@ impl Stager {
         self.phase(candidate, Phase::Verifying);
         let committed = unpacked.verify().and_then(|whole| {
             self.phase(candidate, Phase::Staging);
-            whole.commit()
+            if rehearse {
+                return Ok(Done::Placed(Box::new(whole.place()?)));
+            }
+            Ok(Done::Staged(whole.commit()?))
         });
         match committed {
-            Ok(staged) => Done::Staged(staged),
+            Ok(done) => done,
             Err(error) => Done::Failed(error),
         }
     }
@@ -243,7 +264,7 @@ impl Stager {
         });
     }
 
-    fn phase(&self, candidate: &Candidate, phase: Phase) {
+    pub(crate) fn phase(&self, candidate: &Candidate, phase: Phase) {
         let progress = self.status.borrow().progress.clone();
         let (bytes, total) =
             progress.map_or((0, None), |progress| (progress.bytes, progress.total));
@@ -265,7 +286,7 @@ impl Stager {
 }
 
 /// What only the archive itself or another process showed: some of it is an outcome, not an error.
-fn refused(
+pub(crate) fn refused(
     candidate: &Candidate,
     origin: &str,
     error: StageError,

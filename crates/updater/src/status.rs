@@ -1,6 +1,7 @@
 //! What the updater tells while it works.
 
 use jiff::Timestamp;
+use rollout::rehearsal::Smoke;
 use rollout::{Terms, Version};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,8 @@ pub enum Phase {
     Downloading,
     /// Everything came; it is being checked, completed and synced.
     Verifying,
+    /// It is started out of sight, and looked at.
+    Rehearsing,
     /// It gets its name and the pointer.
     Staging,
 }
@@ -104,6 +107,28 @@ pub enum UpdateEvent {
         /// That version.
         version: Version,
     },
+    /// A rehearsal was held, or was not.
+    Rehearsed {
+        /// Of which version.
+        version: Version,
+        /// What came of it.
+        outcome: RehearsalOutcome,
+    },
+}
+
+/// What came of a rehearsal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RehearsalOutcome {
+    /// It passed, with these numbers: it waits for a restart.
+    Passed(Smoke),
+    /// It failed, and this was seen. It gets another one.
+    Failed(String),
+    /// None was held, for this reason: it waits for a restart all the same.
+    Skipped(String),
+    /// It failed for good, with this: it is bad.
+    Bad(String),
+    /// It failed, and so does everything here, or the machine did: it is tried again later.
+    Inconclusive(String),
 }
 
 /// What became of a wish to stage. Refusals are outcomes, not errors.

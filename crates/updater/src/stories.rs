@@ -275,6 +275,7 @@ impl Bench {
             after: passive.unwrap_or_default(),
             every: Duration::from_mins(30),
             policy,
+            rehearser: None,
         };
         Updater::start_by(
             clock,

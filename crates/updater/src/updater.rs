@@ -19,8 +19,10 @@ use tokio::task::JoinHandle;
 
 use crate::error::UpdateError;
 use crate::follow::Followed;
+use crate::mend::Mending;
 use crate::policy::Policy;
 use crate::registry::Registry;
+use crate::rehearse::Rehearser;
 use crate::releases::By;
 use crate::source::Source;
 use crate::stage::Stager;
@@ -47,6 +49,8 @@ pub struct UpdaterSpec {
     pub every: Duration,
     /// Whose word counts.
     pub policy: Policy,
+    /// Holds the rehearsal of what is staged, before a restart can launch it; none: no rehearsals.
+    pub rehearser: Option<Arc<dyn Rehearser>>,
 }
 
 /// What to stage.
@@ -94,6 +98,8 @@ pub(crate) struct Inner {
     /// Told when that changes.
     pub(crate) paced: tokio::sync::Notify,
     pub(crate) timer: Mutex<Option<JoinHandle<()>>>,
+    /// Damaged copies that are being replaced.
+    pub(crate) mending: Mutex<Vec<Mending>>,
 }
 
 /// A check on its way, and who wanted it.
@@ -124,6 +130,7 @@ pub(crate) struct Settings {
     pub(crate) experimental: bool,
     pub(crate) built_at: Timestamp,
     pub(crate) pin: Option<Version>,
+    pub(crate) minimum_age: Option<Duration>,
     pub(crate) clock: Clock,
 }
 
@@ -175,32 +182,38 @@ impl Updater {
             experimental: spec.policy.experimental,
             built_at: spec.policy.built_at,
             pin: spec.policy.pin,
+            minimum_age: spec.policy.minimum_age,
             clock,
         };
         let followed = Followed::new(spec.policy.follow, &settings.channel, &spec.registry);
         let tries = (timeouts.tries, timeouts.pause);
+        let rehearser = spec.rehearser;
         Self::with_source(
             settings,
             Arc::new(spec.registry),
             followed,
             tries,
+            rehearser,
             store,
             shell,
             running,
         )
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a start is made of, once")]
     pub(crate) fn with_source(
         settings: Settings,
         source: Arc<dyn Source>,
         followed: Followed,
         (tries, pause): (usize, Duration),
+        rehearser: Option<Arc<dyn Rehearser>>,
         store: Store,
         shell: Arc<Shell>,
         running: watch::Receiver<Option<Version>>,
     ) -> Self {
         let (status, _) = watch::channel(UpdaterStatus::default());
         let (stop, stopped) = watch::channel(false);
+        let events = broadcast::channel(32).0;
         let passive = settings.passive;
         let stager = Stager {
             store,
@@ -210,6 +223,9 @@ impl Updater {
             stop: stopped,
             tries,
             pause,
+            rehearser,
+            events: events.clone(),
+            clock: settings.clock.clone(),
         };
         let updater = Self(Arc::new(Inner {
             settings,
@@ -218,7 +234,7 @@ impl Updater {
             stager,
             running,
             status,
-            events: broadcast::channel(32).0,
+            events,
             stop,
             flight: Mutex::new(None),
             work: tokio::sync::Mutex::new(()),
@@ -228,6 +244,7 @@ impl Updater {
             pace: Mutex::default(),
             paced: tokio::sync::Notify::new(),
             timer: Mutex::new(None),
+            mending: Mutex::default(),
         }));
         let started = updater.clone();
         let timer = tokio::spawn(async move {
@@ -309,7 +326,8 @@ impl Updater {
     }
 
     /// Ends the loop and whatever is on its way. A stage past unpacking finishes first, an earlier
-    /// one is dropped. Nothing can be asked afterwards.
+    /// one is dropped, and a rehearsal ends in order, with nothing of it left. Nothing can be asked
+    /// afterwards.
     pub async fn stop(&self) {
         self.0.stop.send_replace(true);
         let timer = lock(&self.0.timer).take();
@@ -320,6 +338,10 @@ impl Updater {
         let flight = lock(&self.0.flight).clone();
         if let Some(flight) = flight {
             let _ = flight.landing.await;
+        }
+        let mending = lock(&self.0.mending).clone();
+        for mending in mending {
+            let _ = mending.landing().await;
         }
         drop(self.0.work.lock().await);
     }
@@ -346,7 +368,7 @@ impl Updater {
 }
 
 /// A check's answer as the answer to a wish to stage.
-fn in_short(check: CheckReport) -> StageReport {
+pub(crate) fn in_short(check: CheckReport) -> StageReport {
     if let Some(staged) = check.staged {
         return staged;
     }

@@ -104,6 +104,7 @@ impl Device {
             after: Duration::from_secs(30),
             every: Duration::from_mins(30),
             policy: Policy::registry(jiff::Timestamp::UNIX_EPOCH),
+            rehearser: None,
         };
         Updater::start(
             spec,

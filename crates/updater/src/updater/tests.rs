@@ -162,6 +162,7 @@ fn start_by(clock: Clock, source: &Arc<Fake>, data: &TempDir, passive: bool) -> 
         experimental: false,
         built_at: Timestamp::UNIX_EPOCH,
         pin: None,
+        minimum_age: None,
         clock,
     };
     let store = Store::open(data.path()).unwrap();
@@ -172,6 +173,7 @@ fn start_by(clock: Clock, source: &Arc<Fake>, data: &TempDir, passive: bool) -> 
         source,
         Followed::Registry,
         (3, AFTER),
+        None,
         store,
         shell(),
         running,
