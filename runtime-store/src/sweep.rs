@@ -4,6 +4,7 @@ use std::fs::{self, File};
 
 use rollout::Version;
 
+use crate::bad::BadList;
 use crate::durable::{self, Discarded, TEMPORARY};
 use crate::files::Found;
 use crate::layout::{Layout, PARTIAL_LOCK, names};
@@ -11,7 +12,8 @@ use crate::lease::{self, InUse};
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Previous, Replaced, VersionId};
 use crate::record::Record;
-use crate::{Store, StoreError};
+use crate::tree_manifest::TreeManifest;
+use crate::{Store, StoreError, check};
 
 /// What housekeeping did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +40,8 @@ impl Store {
         Ok(swept)
     }
 
-    /// Sweep, and every version that is neither pointer, previous, still soaking, nor leased.
+    /// Sweep, and every version that is neither pointer, previous, still soaking, leased, nor the
+    /// newest that waits for its rehearsal.
     pub fn gc(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let lock = StoreLock::take(self.layout())?;
@@ -104,8 +107,10 @@ fn sweep_versions(lock: &StoreLock, layout: &Layout, swept: &mut Swept) -> Resul
         }
     };
     let in_use = InUse::look(lock, layout)?;
+    let mut needed = pointer.as_ref().map(needed).unwrap_or_default();
+    needed.extend(awaited(layout, pointer.as_ref())?);
     for name in names(&layout.versions())? {
-        sweep_version(layout, &name, pointer.as_ref(), &in_use, swept)?;
+        sweep_version(layout, &name, &needed, &in_use, swept)?;
     }
     for name in names(&layout.records())? {
         let version = name
@@ -113,18 +118,40 @@ fn sweep_versions(lock: &StoreLock, layout: &Layout, swept: &mut Swept) -> Resul
             .and_then(|version| version.parse::<Version>().ok());
         if let Some(version) = version
             && fs::symlink_metadata(layout.version(&version)).is_err()
-            && !matches!(Record::find(layout, &version)?, Found::Newer(..))
+            && !stays_known(layout, &version, &needed)?
         {
             Record::remove(layout, &version)?;
+        }
+        if let Some(version) = check::beside(&name)
+            && fs::symlink_metadata(layout.record(&version)).is_err()
+        {
+            check::forget(layout, &version)?;
         }
     }
     Ok(())
 }
 
+/// Whether the record of a version that is not there stays: a newer shell's, and one by which the
+/// version that a launch needs can be fetched again.
+fn stays_known(
+    layout: &Layout,
+    version: &Version,
+    needed: &[VersionId],
+) -> Result<bool, StoreError> {
+    Ok(match Record::find(layout, version)? {
+        Found::Newer(..) => true,
+        Found::Valid(record) => {
+            let id = record.id();
+            needed.contains(&id) && matches!(TreeManifest::find(layout, &id)?, Found::Valid(_))
+        }
+        Found::Missing | Found::Invalid(_) => false,
+    })
+}
+
 fn sweep_version(
     layout: &Layout,
     name: &str,
-    pointer: Option<&Pointer>,
+    needed: &[VersionId],
     in_use: &InUse,
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
@@ -135,7 +162,7 @@ fn sweep_version(
         return Ok(());
     };
     if in_use.holds(&version) {
-        if !pointer.is_some_and(|pointer| names_version(pointer, &version)) {
+        if needed.iter().all(|id| id.version != version) {
             swept.kept.push(format!("version {version}: it is in use"));
         }
         return Ok(());
@@ -147,9 +174,7 @@ fn sweep_version(
                 .push(format!("version {version}: a newer shell staged it"));
             true
         }
-        Found::Valid(record) => {
-            pointer.is_some_and(|pointer| needed(pointer).contains(&record.id()))
-        }
+        Found::Valid(record) => needed.contains(&record.id()),
         Found::Missing | Found::Invalid(_) => false,
     };
     if !stays {
@@ -160,8 +185,31 @@ fn sweep_version(
     Ok(())
 }
 
-fn names_version(pointer: &Pointer, version: &Version) -> bool {
-    needed(pointer).iter().any(|id| id.version == *version)
+/// The newest version that waits for its rehearsal, where it may still come to something: thrown
+/// away, it would be fetched again, and its rehearsals would be counted anew.
+fn awaited(layout: &Layout, pointer: Option<&Pointer>) -> Result<Option<VersionId>, StoreError> {
+    let (bad, _) = BadList::read(layout)?;
+    let mut newest: Option<VersionId> = None;
+    for name in names(&layout.versions())? {
+        let Ok(version) = name.parse::<Version>() else {
+            continue;
+        };
+        let Some(record) = Record::load(layout, &version)? else {
+            continue;
+        };
+        let is_bad = bad
+            .entries()
+            .any(|entry| entry.is_about(&record.version, &record.integrity));
+        let stands = newest.as_ref().map(|it| &it.version);
+        let newer = [stands, pointer.map(|pointer| &pointer.version)]
+            .into_iter()
+            .flatten()
+            .all(|other| record.version.is_newer_than(other));
+        if record.awaits_rehearsal() && !is_bad && newer {
+            newest = Some(record.id());
+        }
+    }
+    Ok(newest)
 }
 
 /// Everything that a launch may choose because of this pointer. Nobody goes back to a trial that
