@@ -65,7 +65,9 @@ struct Stage {
 
 impl Stage {
     fn of(version: &str) -> Result<Self> {
-        let scene = Scene::new()?;
+        let mut scene = Scene::new()?;
+        // What is looked at here is what staging does on disk; a rehearsal comes after it.
+        scene.set("rehearse", serde_json::json!(false));
         let tarball = scene.root().join(format!("{version}.tgz"));
         Package::new(version, Mode::Good).pack(&tarball)?;
         Ok(Self { scene, tarball })
