@@ -1,6 +1,7 @@
 //! The one task behind a [`crate::Supervisor`]: what it does next, and who waits for it.
 //!
-//! Launching is in `launch`, watching what runs in `running`; each returns the next [`Step`].
+//! Launching is in `launch`, taking over from what runs in `swap`, watching what runs in `running`;
+//! each returns the next [`Step`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,12 @@ use runtime_store::{Asked, Choice, Failure, Shell, Store, VersionId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::backoff::Backoff;
+use crate::crashes::Deaths;
+use crate::front::Front;
 use crate::running::Session;
 use crate::state::{Event, FailureReport, Outcome, State, SupervisorError};
 use crate::store::Books;
+use crate::swap::Draining;
 use crate::{Spec, port};
 
 #[derive(Debug)]
@@ -65,6 +69,12 @@ pub(crate) struct Actor {
     pub(crate) spec: Arc<Spec>,
     pub(crate) role: Role,
     pub(crate) backoff: Backoff,
+    /// The crashes of an instance that follows.
+    pub(crate) deaths: Deaths,
+    /// Where versions swap: the address that stays.
+    pub(crate) front: Option<Front>,
+    /// What was taken over from and still answers.
+    pub(crate) draining: Draining,
     state: watch::Sender<State>,
     events: broadcast::Sender<Event>,
 }
@@ -77,8 +87,8 @@ pub(crate) enum Step {
     Watch(Box<Session>),
     /// Nothing runs; wait for an order.
     Idle,
-    /// The runtime is gone; answer and end.
-    End(Option<oneshot::Sender<()>>),
+    /// End what still serves, and for good; answer then.
+    End(Option<Box<Session>>, Option<oneshot::Sender<()>>),
 }
 
 /// A launch to make.
@@ -90,6 +100,8 @@ pub(crate) struct Request {
     /// What already failed and must not be chosen: a crash loop.
     pub(crate) failures: Vec<Failure>,
     pub(crate) waiting: Vec<Waiting>,
+    /// What serves until the next one does.
+    pub(crate) beside: Option<Box<Session>>,
 }
 
 impl Request {
@@ -99,6 +111,7 @@ impl Request {
             again: None,
             failures: Vec::new(),
             waiting: Vec::new(),
+            beside: None,
         }
     }
 
@@ -168,6 +181,9 @@ impl Actor {
             spec: Arc::new(spec),
             role,
             backoff: Backoff::default(),
+            deaths: Deaths::default(),
+            front: None,
+            draining: Draining::default(),
             state,
             events,
         }
@@ -187,12 +203,12 @@ impl Actor {
                 Step::Launch(request) => self.launch(request, &mut orders).await,
                 Step::Later(delay, request) => tokio::select! {
                     () = tokio::time::sleep(delay) => Step::Launch(request),
-                    order = orders.next() => self.obey(order, request.waiting),
+                    order = orders.next() => self.obey(order, request.waiting, None),
                 },
                 Step::Watch(session) => self.watch(session, &mut orders).await,
                 Step::Idle => match orders.next().await {
                     Order::Restart { wanted, reply } => match self.spec.check() {
-                        Ok(()) => self.obey(Order::Restart { wanted, reply }, Vec::new()),
+                        Ok(()) => self.obey(Order::Restart { wanted, reply }, Vec::new(), None),
                         Err(error) => {
                             let mut request = Request::new(Asked::Passively);
                             request.waiting.push(reply);
@@ -200,9 +216,11 @@ impl Actor {
                             Step::Idle
                         }
                     },
-                    order => self.obey(order, Vec::new()),
+                    order => self.obey(order, Vec::new(), None),
                 },
-                Step::End(reply) => {
+                Step::End(serving, reply) => {
+                    tokio::join!(self.draining.end(), end(serving));
+                    self.front = None;
                     self.set(State::Stopped);
                     if let Some(reply) = reply {
                         let _ = reply.send(());
@@ -213,22 +231,30 @@ impl Actor {
         }
     }
 
-    /// What an order makes of a launch that others wait for.
-    pub(crate) fn obey(&mut self, order: Order, waiting: Vec<Waiting>) -> Step {
+    /// What an order makes of a launch that others wait for. `beside` serves until the next one
+    /// does, or all ends.
+    pub(crate) fn obey(
+        &mut self,
+        order: Order,
+        waiting: Vec<Waiting>,
+        beside: Option<Box<Session>>,
+    ) -> Step {
         match order {
             Order::Restart { wanted, reply } => {
                 let (role, asked) = self.role.clone().then(wanted);
                 self.role = role;
+                self.deaths = Deaths::default();
                 let mut request = Request::new(asked);
                 request.waiting = waiting;
                 request.waiting.push(reply);
+                request.beside = beside;
                 Step::Launch(request)
             }
             Order::Stop { reply } => {
                 drop(waiting);
-                Step::End(Some(reply))
+                Step::End(beside, Some(reply))
             }
-            Order::Abandoned => Step::End(None),
+            Order::Abandoned => Step::End(beside, None),
         }
     }
 
@@ -248,16 +274,60 @@ impl Actor {
     /// Nothing is left to try: says so everywhere.
     pub(crate) fn failed(&self, report: FailureReport, request: Request) {
         tracing::error!(message = %report.message, detail = %report.detail, "no runtime could be started");
+        if let Some(front) = &self.front {
+            front.close();
+        }
         self.set(State::Failed(report.clone()));
         self.tell(Event::Failed(report.clone()));
         request.answer(&Err(SupervisorError::Failed(report)));
     }
 
-    /// The port for a spawn, chosen off the async threads since it looks at files and locks.
-    pub(crate) async fn port(&self, avoid: Option<u16>) -> Result<u16, port::PortError> {
+    /// The port for a spawn, chosen off the async threads since it looks at files and locks. Behind
+    /// a front it is any.
+    pub(crate) async fn port(&mut self, avoid: Option<u16>) -> Result<u16, port::PortError> {
         let file = self.spec.port_file.clone();
-        tokio::task::spawn_blocking(move || port::choose(&file, avoid))
+        let behind_front = self.spec.swap.is_some();
+        if behind_front && self.front.is_none() {
+            self.front = Some(Front::bind(&file).await?);
+        }
+        let choose = if behind_front {
+            port::fresh
+        } else {
+            port::choose
+        };
+        tokio::task::spawn_blocking(move || choose(&file, avoid))
             .await
             .unwrap_or(Err(port::PortError::Interrupted))
+    }
+}
+
+async fn end(session: Option<Box<Session>>) {
+    if let Some(session) = session {
+        session.end().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_keeps_who_chooses_and_the_other_orders_change_it() {
+        let id = VersionId {
+            version: "1.1.0".parse().expect("version"),
+            integrity: format!("sha512-{}A==", "a".repeat(85))
+                .parse()
+                .expect("integrity"),
+        };
+        let follows = Role::Follows(Some(id));
+        let asked = Asked::ByPerson;
+        let again = follows.clone().then(Wanted::Again(asked));
+        assert_eq!(again, (follows.clone(), asked));
+        let again = Role::Leads.then(Wanted::Again(asked));
+        assert_eq!(again, (Role::Leads, asked));
+        let leads = follows.then(Wanted::Lead(asked));
+        assert_eq!(leads, (Role::Leads, asked));
+        let follows = Role::Leads.then(Wanted::Follow(None));
+        assert_eq!(follows, (Role::Follows(None), Asked::Passively));
     }
 }

@@ -1,8 +1,12 @@
-//! The crashes of a soak that the store could not write down: on a full disk, too, three of them
-//! end the launch on its fallback. Pure: the store's answers come in.
+//! Crashes that no store counts. Those of a soak that it could not write down: on a full disk, too,
+//! three of them end the launch on its fallback. And those of an instance that follows another
+//! workspace. Pure: the store's answers, and the time, come in.
+
+use std::time::Duration;
 
 use rollout::{Integrity, Version};
 use runtime_store::{AfterCrash, Choice, VersionId};
+use tokio::time::Instant;
 
 use crate::actor::id_of;
 
@@ -59,6 +63,25 @@ impl Unwritten {
     fn of(&self, id: &VersionId) -> u32 {
         let known = self.0.iter().find(|(known, _)| known == id);
         known.map_or(0, |(_, crashes)| *crashes)
+    }
+}
+
+/// When an instance that follows has crashed, since somebody last asked for it.
+#[derive(Debug, Default)]
+pub(crate) struct Deaths(Vec<Instant>);
+
+impl Deaths {
+    /// What follows one more: three within the time of a soak, and it is dead.
+    pub(crate) fn one_more(&mut self, now: Instant, soak: Duration) -> AfterCrash {
+        self.0
+            .retain(|then| now.saturating_duration_since(*then) <= soak);
+        self.0.push(now);
+        let crashes = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        if crashes >= CRASHES_OF_A_LOOP {
+            AfterCrash::Loop
+        } else {
+            AfterCrash::Restart { crashes }
+        }
     }
 }
 
@@ -126,6 +149,21 @@ mod tests {
         assert_eq!(unwritten.after_crash(&choice, None), restart(1));
         unwritten.forget(&choice.version, &integrity());
         assert_eq!(unwritten.after_crash(&choice, None), restart(1));
+    }
+
+    #[test]
+    fn an_instance_that_follows_is_dead_after_three_crashes_within_a_soak() {
+        let (start, soak) = (Instant::now(), Duration::from_mins(10));
+        let at = |minutes| start + Duration::from_mins(minutes);
+        let mut deaths = Deaths::default();
+        assert_eq!(deaths.one_more(at(0), soak), restart(1));
+        assert_eq!(deaths.one_more(at(6), soak), restart(2));
+        assert_eq!(
+            deaths.one_more(at(11), soak),
+            restart(2),
+            "the first is past"
+        );
+        assert_eq!(deaths.one_more(at(16), soak), AfterCrash::Loop);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rollout::BadEntry;
 use runtime_store::{
-    AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt, VersionId,
+    AfterCrash, Asked, Choice, Failure, Launch, Shell, Soak, Source, Store, TakenAttempt,
+    VersionId, WhyNot,
 };
 
 use crate::crashes::Unwritten;
@@ -38,6 +39,29 @@ impl Books {
         Arc::new(begun.unwrap_or_else(|| bundled(&self.shell)))
     }
 
+    /// A launch of exactly this, for a workspace that follows another.
+    pub(crate) async fn follow(&self, what: Option<&VersionId>) -> Result<Arc<Launch>, WhyNot> {
+        let shell = Arc::clone(&self.shell);
+        let wanted = what.cloned();
+        let followed = self
+            .call(move |store| {
+                Ok(store.follow_launch(&shell, wanted.as_ref(), runtime_store::now()))
+            })
+            .await;
+        match followed {
+            Some(launch) => launch.map(Arc::new),
+            None if what.is_none() => Ok(Arc::new(bundled(&self.shell))),
+            None => Err(WhyNot::CannotRead("there is no store".to_owned())),
+        }
+    }
+
+    /// What the pointer names.
+    pub(crate) async fn named(&self) -> Option<VersionId> {
+        self.call(|store| Ok(store.snapshot().pointer.map(|pointer| pointer.id())))
+            .await
+            .flatten()
+    }
+
     /// What was condemned; nothing when that could not be written, or there is no store.
     pub(crate) async fn ready(
         &mut self,
@@ -58,13 +82,7 @@ impl Books {
 
     /// Whether the pointer names exactly this.
     pub(crate) async fn names(&self, id: &VersionId) -> bool {
-        let id = id.clone();
-        self.call(move |store| {
-            let pointer = store.snapshot().pointer;
-            Ok(pointer.is_some_and(|pointer| pointer.id() == id))
-        })
-        .await
-        .unwrap_or(false)
+        self.named().await.as_ref() == Some(id)
     }
 
     pub(crate) async fn give_back(&self, taken: Vec<TakenAttempt>) {

@@ -12,7 +12,7 @@
 //!
 //! `environment` condemns nobody. Whether the others do is the store's to say.
 
-use runtime_store::{Failure, How, Source};
+use runtime_store::{Failure, How, Source, WhyNot};
 
 use crate::state::{FailureReport, Tried};
 
@@ -129,6 +129,28 @@ pub(crate) fn with_tail(mut text: String, tail: &str) -> String {
     text
 }
 
+/// Why a version that another workspace runs is not launched in this one, for a person.
+pub(crate) fn refusal(why: &WhyNot) -> String {
+    match why {
+        WhyNot::NotNewerThanBundled => "the version inside the app is as new".to_owned(),
+        WhyNot::Bad => "it failed before".to_owned(),
+        WhyNot::Recalled => "its publisher recalled it".to_owned(),
+        WhyNot::MissingEntry => "it is not stored any more".to_owned(),
+        WhyNot::Incompatible(why) => why.to_string(),
+        WhyNot::Contract(unmet) => unmet.to_string(),
+        WhyNot::Damaged(detail) => format!("its stored copy is damaged: {detail}"),
+        WhyNot::CannotRead(why) | WhyNot::CannotWrite(why) | WhyNot::InvalidPointer(why) => {
+            why.clone()
+        }
+        WhyNot::NewerSchema => "a newer release of this app stored it".to_owned(),
+        WhyNot::Blocked(_)
+        | WhyNot::FailedInThisLaunch
+        | WhyNot::OnTrialElsewhere
+        | WhyNot::NoVerdict
+        | WhyNot::TrialsOff => "it may not run now".to_owned(),
+    }
+}
+
 /// Whether the launch has nothing left to try.
 pub(crate) fn exhausted(failures: &[Failure]) -> bool {
     failures
@@ -171,7 +193,11 @@ pub(crate) fn report(failures: &[Failure]) -> FailureReport {
             format!("The runtime {version} was ended from outside: {seen}"),
             "Try again; if it stays so, free some memory.".to_owned(),
         ),
-        How::Exited | How::NoVerdict | How::CrashLoop => (
+        How::CrashLoop => (
+            format!("The runtime {version} keeps crashing: {seen}"),
+            "Try again; if it stays so, install the app again.".to_owned(),
+        ),
+        How::Exited | How::NoVerdict => (
             format!("The runtime {version} did not start: {seen}"),
             "Try again; if it stays so, install the app again.".to_owned(),
         ),
