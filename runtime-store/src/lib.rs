@@ -85,12 +85,12 @@ pub use lease::Lease;
 pub use moment::now;
 pub use orders::{RollBack, RolledBack};
 pub use pointer::{Pointer, Previous, Replaced, Trial, VersionId};
-pub use record::{RehearsalRecord, Record, Rehearsed};
+pub use record::{Record, RehearsalRecord, Rehearsed};
 pub use shell::{Asked, Bundled, Shell};
+pub use snapshots::{BeforeLaunch, DataSnapshot, DataSnapshots, PutBack, SnapshotError, Taken};
 pub use stage::{
     BeginStage, ManifestError, Partial, Placed, StageError, StagePlan, Staged, Unpacked, Whole,
 };
-pub use snapshots::{BeforeLaunch, DataSnapshot, DataSnapshots, PutBack, SnapshotError, Taken};
 pub use store::{Snapshot, Store};
 pub use sweep::Swept;
 pub use unpack::{Limits, Refusal, UnpackError, UnpackedTree, unpack_into};

@@ -206,6 +206,10 @@ impl Store {
         let Some(record) = Record::load_for_change(self.layout(), &version)? else {
             return Ok(RolledBack::NotStored(version));
         };
+        if record.awaits_rehearsal() {
+            // Staging it is what rehearses it.
+            return Ok(RolledBack::NotStored(version));
+        }
         let id = VersionId {
             version: record.version,
             integrity: record.integrity,
@@ -292,14 +296,15 @@ impl Store {
             .collect())
     }
 
-    /// Whether the pointer's version is recalled, or not signed, and runs nowhere: nobody can leave it.
+    /// Whether the pointer's version is recalled, not signed, or not for this shell, and runs nowhere: nobody can leave it.
     fn is_passed_over(
         &self,
         lock: &StoreLock,
         ruled: &Ruled<'_>,
         pointer: &Pointer,
     ) -> Result<bool, StoreError> {
-        Ok(ruled.ruling.passes_over(pointer)
+        let unmet = stored::unmet(self.layout(), &pointer.id(), ruled.shell).is_some();
+        Ok((ruled.ruling.passes_over(pointer) || unmet)
             && !InUse::look(lock, self.layout())?.runs(&pointer.id()))
     }
 

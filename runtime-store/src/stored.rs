@@ -54,6 +54,14 @@ fn needs_of(dir: &Path) -> Result<Needs, Unmet> {
     }
 }
 
+/// What the stored version `id` needs and `shell` does not offer. Nothing of what is not there.
+pub(crate) fn unmet(layout: &Layout, id: &VersionId, shell: &Shell) -> Option<Unmet> {
+    match look(layout, id) {
+        Entry::Whole { needs, .. } => passes_the_gate(&needs, shell).err(),
+        Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => None,
+    }
+}
+
 impl Shell {
     /// What the bundled runtime needs and this shell does not offer. It runs all the same, as the
     /// last resort, so this is to be told.

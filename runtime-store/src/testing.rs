@@ -100,6 +100,13 @@ impl Bench {
         self.store.layout().version(&v(version)).join(ENTRY)
     }
 
+    pub(crate) fn amend_record(&self, version: &str, amend: impl FnOnce(&mut Record)) {
+        let layout = self.store.layout();
+        let mut record = Record::load(layout, &v(version)).unwrap().unwrap();
+        amend(&mut record);
+        record.save(layout).unwrap();
+    }
+
     /// Makes the record of a stored version one of a shell from the future.
     pub(crate) fn write_newer_record(&self, version: &str) {
         let record = serde_json::json!({ "schema": 2, "version": version, "later": true });

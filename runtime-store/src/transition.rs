@@ -55,8 +55,8 @@ pub(crate) fn staged(
     next
 }
 
-/// The pointer to a version that was staged over `old`, with nothing in it that is recalled where
-/// there is something else: what launches have fallen back to meanwhile stays what they fall back
+/// The pointer to a version that was staged over `old`, with nothing in it that is recalled, or that
+/// this shell cannot run, where there is something else: what launches have fallen back to meanwhile stays what they fall back
 /// to, and no soak of a version that must not run is waited for.
 pub(crate) fn beside_recalled(
     mut next: Pointer,

@@ -41,6 +41,7 @@ fn needing(version: &str, node: Option<&str>) -> Entry {
             node: node.map(str::to_owned),
             refit: None,
         },
+        needs: Ok(Needs::default()),
     }
 }
 
@@ -76,9 +77,9 @@ struct Case {
     bad: Vec<BadEntry>,
     ruling: Ruling,
     failures: Vec<Failure>,
-    damage: &[],
-            bundled_unmet: None,
-            cannot_write: Option<String>,
+    damage: Vec<Damage>,
+    bundled_unmet: Option<Unmet>,
+    cannot_write: Option<String>,
 }
 
 impl Case {
@@ -90,7 +91,7 @@ impl Case {
             bad: Vec::new(),
             ruling: Ruling::default(),
             failures: Vec::new(),
-            damage: &[],
+            damage: Vec::new(),
             bundled_unmet: None,
             cannot_write: None,
         }
@@ -135,8 +136,8 @@ impl Case {
             bad: &self.bad,
             ruling: &self.ruling,
             failures: &self.failures,
-            damage: &[],
-            bundled_unmet: None,
+            damage: &self.damage,
+            bundled_unmet: self.bundled_unmet.clone(),
             cannot_write: self.cannot_write.clone(),
         })
     }
@@ -364,4 +365,93 @@ fn a_choice_names_folder_and_entry() {
     let bundled = Case::of(trial()).bundled("2.0.0").choose().choice;
     assert_eq!(bundled.entry, PathBuf::from("/app/runtime/cli.js"));
     assert_eq!(bundled.integrity, None);
+}
+
+fn needs(contract: u32) -> Result<Needs, Unmet> {
+    Ok(Needs {
+        contract: Some(contract),
+        requires: Vec::new(),
+    })
+}
+
+fn demand(entry: &mut Entry, demanded: Result<Needs, Unmet>) {
+    if let Entry::Whole { needs, .. } = entry {
+        *needs = demanded;
+    }
+}
+
+#[test]
+fn a_contract_that_is_not_met_is_passed_over_and_nothing_is_lost() {
+    for demanded in [
+        needs(2),
+        Err(Unmet::Malformed {
+            detail: "no list".to_owned(),
+        }),
+    ] {
+        for stored in [trial(), confirmed()] {
+            let mut stored = stored;
+            demand(&mut stored.entry, demanded.clone());
+            let mut case = Case::of(stored);
+            assert_eq!(case.picks(), ("1.1.0".to_owned(), Source::Previous, false));
+            let pick = case.choose();
+            let why = &pick.choice.passed_over[0].why;
+            assert!(matches!(why, WhyNot::Contract(_)), "{why:?}");
+            assert_eq!((pick.clear, pick.failure), (None, None));
+            if demanded.is_ok() {
+                case.shell.offers.contract = 2;
+                assert_eq!(case.picks().1, Source::Pointer);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_version_is_passed_over_and_nothing_is_lost() {
+    let damage = |version: &str| Damage::new(&id(version), "`cli.js` is missing".to_owned());
+    let mut missing = confirmed();
+    missing.entry = Entry::Missing;
+    for stored in [trial(), confirmed(), missing] {
+        let mut case = Case::of(stored);
+        case.damage = vec![damage("1.2.0")];
+        let pick = case.choose();
+        assert_eq!(pick.choice.version, v("1.1.0"));
+        assert_eq!(
+            pick.choice.passed_over[0].why,
+            WhyNot::Damaged("`cli.js` is missing".to_owned())
+        );
+        assert_eq!((pick.clear, pick.failure), (None, None));
+        case.damage.push(damage("1.1.0"));
+        let pick = case.choose();
+        assert_eq!(pick.choice.source, Source::Bundled);
+        assert_eq!((pick.clear, pick.failure), (None, None));
+    }
+}
+
+#[test]
+fn a_recalled_version_is_recalled_first_and_a_damaged_one_before_its_contract() {
+    let mut stored = trial();
+    demand(&mut stored.entry, needs(9));
+    let mut case = Case::of(stored);
+    case.damage = vec![Damage::new(&id("1.2.0"), "wiped".to_owned())];
+    let why = |case: &Case| case.choose().choice.passed_over[0].why.clone();
+    assert_eq!(why(&case), WhyNot::Damaged("wiped".to_owned()));
+    let case = case.bad("1.2.0");
+    assert_eq!(why(&case), WhyNot::Bad);
+}
+
+#[test]
+fn that_the_bundled_contract_is_not_met_is_told_only_where_it_runs() {
+    let unmet = Unmet::TooNew {
+        needs: 2,
+        offered: 1,
+    };
+    let mut case = Case::of(trial());
+    case.bundled_unmet = Some(unmet.clone());
+    assert_eq!(case.choose().choice.passed_over, []);
+    let case = case.bundled("2.0.0");
+    let passed_over = case.choose().choice.passed_over;
+    let last = passed_over.last().unwrap();
+    assert_eq!(last.source, Source::Bundled);
+    assert_eq!(last.version, Some(v("2.0.0")));
+    assert_eq!(last.why, WhyNot::Contract(unmet));
 }

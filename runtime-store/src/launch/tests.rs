@@ -6,6 +6,7 @@ use rollout::{BadReason, Engines};
 use super::*;
 use crate::choose::{Source, WhyNot};
 use crate::failure::How;
+use crate::shell::Asked;
 use crate::testing::{Bench, chosen, failure, id, now, taken, v};
 
 fn is(version: &str, source: Source) -> (String, Source) {

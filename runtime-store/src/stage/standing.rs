@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
+use rollout::contract::Unmet;
 use rollout::{BadEntry, Terms, Version};
 
 use super::{BeginStage, Order, StageError};
 use crate::bad::BadList;
 use crate::choose::Entry;
-use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::pointer::{Pointer, Previous, VersionId};
 use crate::{ruling, stored, transition};
@@ -19,13 +19,20 @@ pub(super) struct Standing {
     bad: Vec<BadEntry>,
     terms: Option<Terms>,
     signed_only: bool,
+    /// What the pointer's version needs and this shell does not offer.
+    unmet: Option<Unmet>,
 }
 
 impl Standing {
     pub(super) fn load(_store: &StoreLock, order: &Order) -> Result<Self, StageError> {
         let layout = &order.layout;
+        let pointer = Pointer::load_for_change(layout, order.plan.now)?;
+        let unmet = pointer
+            .as_ref()
+            .and_then(|pointer| stored::unmet(layout, &pointer.id(), &order.shell));
         Ok(Self {
-            pointer: Pointer::load_for_change(layout, order.plan.now)?,
+            pointer,
+            unmet,
             // Only read here; a list that cannot be read is set aside by the next launch.
             bad: BadList::read(layout)?.0.entries().cloned().collect(),
             terms: order.store.memory().counting(layout, &order.shell),
@@ -106,7 +113,18 @@ impl Standing {
 
     /// Whether no launch starts what `pointer` names, so that it is in nobody's way.
     pub(super) fn passes_over(&self, pointer: &Pointer) -> bool {
-        self.recalls(&pointer.version) || self.signed_only && pointer.is_unsigned()
+        self.recalls(&pointer.version)
+            || self.signed_only && pointer.is_unsigned()
+            || self.is_unmet(&pointer.version)
+    }
+
+    /// Whether `version` is what the pointer names and needs what this shell does not offer.
+    pub(super) fn is_unmet(&self, version: &Version) -> bool {
+        self.unmet.is_some()
+            && self
+                .pointer
+                .as_ref()
+                .is_some_and(|it| it.version == *version)
     }
 
     pub(super) fn recalls(&self, version: &Version) -> bool {
@@ -124,9 +142,13 @@ impl Standing {
         if let Some(pointer) = self.serving()
             && pointer.names(&candidate.version, &candidate.integrity)
         {
-            return Some(BeginStage::AlreadyStaged);
+            // That it waits for a restart would not be true.
+            return Some(match &self.unmet {
+                Some(unmet) => BeginStage::Contract(unmet.clone()),
+                None => BeginStage::AlreadyStaged,
+            });
         }
-        if let Some(previous) = self.in_its_place(&order.layout)
+        if let Some(previous) = self.in_its_place(order)
             && previous.version == candidate.version
             && previous.integrity == candidate.integrity
         {
@@ -153,12 +175,13 @@ impl Standing {
         self.in_the_way(order)
     }
 
-    /// The version that the pointer names, where the candidate does not come after it. A recalled
-    /// one, or one that is not signed, is in nobody's way; what runs in its place is.
+    /// The version that the pointer names, where the candidate does not come after it. One that no
+    /// launch starts (recalled, not signed, its contract not met) is in nobody's way; what runs in
+    /// its place is.
     pub(super) fn in_the_way(&self, order: &Order) -> Option<Version> {
         let pointer = self.serving()?;
         let stands = if self.passes_over(pointer) {
-            &self.in_its_place(&order.layout)?.version
+            &self.in_its_place(order)?.version
         } else {
             &pointer.version
         };
@@ -171,13 +194,15 @@ impl Standing {
     }
 
     /// What launches go to while they pass over the version that the pointer names.
-    pub(super) fn in_its_place(&self, layout: &Layout) -> Option<&Previous> {
+    pub(super) fn in_its_place(&self, order: &Order) -> Option<&Previous> {
+        let layout = &order.layout;
         let pointer = self.serving().filter(|it| self.passes_over(it))?;
         pointer.previous.as_ref().filter(|previous| {
             let id = previous.id();
             !self.recalls(&id.version)
                 && !self.is_bad(&id)
                 && matches!(stored::look(layout, &id), Entry::Whole { .. })
+                && stored::unmet(layout, &id, &order.shell).is_none()
         })
     }
 

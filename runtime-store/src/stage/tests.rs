@@ -17,6 +17,8 @@ use crate::unpack::samples::{Archive, integrity};
 
 mod carrying;
 mod committing;
+mod contract;
+mod placing;
 mod recalling;
 mod signing;
 mod verifying;
