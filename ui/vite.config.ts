@@ -22,7 +22,13 @@ export default defineConfig({
     // An inlined file would need `data:` in the content security policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: { index: here('index.html'), runtime: here('runtime.html') } },
+    rolldownOptions: {
+      input: {
+        index: here('index.html'),
+        runtime: here('runtime.html'),
+        apps: here('apps.html'),
+      },
+    },
   },
   // Times are shown in the zone of whoever reads them: the tests read them in Berlin.
   test: {

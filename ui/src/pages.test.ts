@@ -3,6 +3,7 @@ import { flushSync, mount, unmount } from 'svelte'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import {
   FELL_BACK,
+  MANAGED,
   PASSED_OVER,
   STAGED,
   aRollout,
@@ -25,6 +26,7 @@ const api = vi.hoisted(() => ({
 vi.mock('tauri-plugin-refit-api', async (original) => ({
   ...(await original<object>()),
   ...api,
+  onApps: () => Promise.resolve(() => undefined),
   onStatus: (handler: (status: unknown) => void) => {
     api.tell = handler
     return Promise.resolve(() => {
@@ -215,4 +217,75 @@ test('a page that goes away ends its subscription', async () => {
   if (page !== null) await unmount(page)
   page = null
   expect(api.detached).toBe(before + 1)
+})
+
+const at = '2026-06-12T08:00:00Z'
+
+test('the runtime page says what a restart waits for, and its latest moment', () => {
+  vi.useFakeTimers({ now: new Date('2026-06-12T12:00:00Z') })
+  open(Runtime)
+  const applying = { mode: 'idle', waitsFor: 'idle', deadline: '2026-06-12T16:40:00Z' } as const
+  tell(aStatus({ staged: STAGED, applying, busy: { tasks: 3, since: at } }))
+  expect(seen('applying').replace(/\s/g, ' ')).toContain('applies by 6:40 PM at the latest')
+  expect(seen('busy')).toContain('3 tasks running')
+  expect(button('Restart to apply').disabled).toBe(false)
+  vi.useRealTimers()
+})
+
+test('the runtime page alone tells of rehearsals, damage and contracts', () => {
+  open(Runtime)
+  expect(document.querySelector('#upkeep')).toBeNull()
+  tell(
+    aStatus({
+      rehearsals: [
+        { version: '1.1.0', outcome: 'passed', detail: 'ok=50/50', at },
+        { version: '1.2.0', outcome: 'bad', detail: 'too slow', at },
+      ],
+      damage: [{ version: '1.0.5', detail: 'dist/cli.js differs', state: 'waiting', at }],
+      contract: { version: '1.3.0', message: 'it needs `tray`', healed: null },
+    }),
+  )
+  const lines = [...document.querySelectorAll('[data-refit=rehearsals] li')]
+  expect(lines.map((it) => it.getAttribute('data-outcome'))).toEqual(['bad', 'passed'])
+  expect(seen('damage')).toContain('dist/cli.js differs')
+  expect(seen('contract')).toContain('it needs `tray`')
+})
+
+test('a roll back with data asks by itself and says so to the device', async () => {
+  open(Runtime)
+  const running = { ...aStatus().running, version: '1.1.0', source: 'pointer' } as Status['running']
+  tell(aStatus({ running }))
+  expect(() => button('Roll back with data')).toThrow()
+  const snapshots = [{ version: '1.1.0', of: '1.0.0', at, bytes: 12_000_000 }]
+  tell(aStatus({ seq: 2, running, snapshots }))
+  expect(seen('snapshots')).toContain('12.0 MB')
+  button('Roll back with data').click()
+  await vi.waitFor(() => expect(seen('question')).toContain('and to its data of Jun 12'))
+  await vi.waitFor(() => expect(document.activeElement?.textContent?.trim()).toBe('Cancel'))
+  button('Cancel').click()
+  await vi.waitFor(() =>
+    expect(document.activeElement?.textContent?.trim()).toBe('Roll back with data…'),
+  )
+  button('Roll back with data').click()
+  await vi.waitFor(() => button('Roll back to 1.0.0 with data'))
+  api.rollback.mockResolvedValue({ reason: 'Version 1.0.0 is running.' })
+  button('Roll back to 1.0.0 with data').click()
+  await vi.waitFor(() => expect(text()).toContain('Version 1.0.0 is running.'))
+  expect(api.rollback).toHaveBeenCalledExactlyOnceWith(undefined, true)
+})
+
+test('where an administrator decides, all may look, and nobody is let change versions', () => {
+  open(Runtime)
+  const bad = [{ version: '1.2.0', reason: 'crash-loop', detail: 'x', at }]
+  const snapshots = [{ version: '1.1.0', of: '1.0.0', at, bytes: 1 }]
+  tell(aStatus({ staged: STAGED, bad, snapshots, updates: 'managed', managed: MANAGED }))
+  for (const label of [/^Roll back…$/, /^Roll back with data…$/, /^Try again$/]) {
+    const found = button(label)
+    expect(found.disabled, String(label)).toBe(true)
+    const why = found.getAttribute('aria-describedby') ?? ''
+    expect(document.getElementById(why)?.textContent).toBe('Managed by your administrator')
+  }
+  expect(seen('managed')).toContain('/etc/dev.refit.shell/policy.json')
+  expect(button('Check now').disabled).toBe(false)
+  expect(button('Restart to apply').disabled).toBe(false)
 })

@@ -99,17 +99,17 @@ export function workspaces(app: string): Promise<Workspace[]> {
 }
 
 /** Makes a workspace with a folder of its own, which the app chooses. App pages only. */
-export function workspaceAdd(app: string, name: string): Promise<void> {
+export function workspaceAdd(app: string, name: string): Promise<Workspace> {
   return ask('workspace_add', { app, name })
 }
 
 /** Stops a workspace and forgets it; its folder stays. App pages only. */
-export function workspaceRemove(app: string, name: string): Promise<void> {
+export function workspaceRemove(app: string, name: string): Promise<Workspace> {
   return ask('workspace_remove', { app, name })
 }
 
 /** Restarts one workspace, or revives it. App pages only. */
-export function workspaceRestart(app: string, name: string): Promise<void> {
+export function workspaceRestart(app: string, name: string): Promise<Workspace> {
   return ask('workspace_restart', { app, name })
 }
 

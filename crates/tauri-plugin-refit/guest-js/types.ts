@@ -2,7 +2,8 @@
 export interface Status {
   /** Larger than that of every earlier status of this run. */
   seq: number
-  updates: 'on' | 'development-build' | 'no-auto-update'
+  /** `managed`: it looks by itself, and only an administrator decides; `off`: it does not look. */
+  updates: 'on' | 'development-build' | 'no-auto-update' | 'managed' | 'off'
   phase: 'starting' | 'running' | 'restarting' | 'failed' | 'stopped'
   /** The version that is on its way up. */
   starting: string | null
@@ -112,6 +113,9 @@ export interface Workspace {
   state: 'starting' | 'running' | 'restarting' | 'dead' | 'stopped'
   version: string | null
   url: string | null
+  /** What serves there now: another one after each restart and each swap. */
+  launchId: string | null
+  since: string | null
   /** Why it is dead, and the like. */
   detail: string | null
   schedules: Schedule[]
@@ -157,9 +161,10 @@ export interface Place {
 export interface Upgraded {
   from: string | null
   to: string | null
-  outcome: string
+  outcome: 'upgraded' | 'up-to-date' | 'fell-back' | 'held' | 'staged'
   /** In words. */
   reason: string
+  /** What happened in each workspace, `main` first; none where nothing was restarted. */
   workspaces: UpgradedWorkspace[]
 }
 

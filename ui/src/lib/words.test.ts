@@ -26,6 +26,7 @@ const pointer = (version: string): Status['running'] => ({
   url: 'http://127.0.0.1:4321/',
   since: '2026-06-12T08:00:00Z',
   trial: false,
+  launchId: 'first',
 })
 
 test('a roll back leads to the version before, else to the bundled one, else nowhere', () => {

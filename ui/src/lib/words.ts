@@ -35,6 +35,10 @@ export function updatesOff(updates: Status['updates']): string | null {
       return 'Updates are off: this is a development build.'
     case 'no-auto-update':
       return 'Automatic updates are off: REFIT_NO_AUTO_UPDATE is set. What you ask for by hand works.'
+    // An administrator's decision is told in the administrator's words.
+    case 'managed':
+    case 'off':
+      return null
   }
 }
 
@@ -58,6 +62,7 @@ export function progressWords(progress: NonNullable<Status['progress']>): string
   const { version, phase } = progress
   if (phase === 'verifying') return `Verifying version ${version}…`
   if (phase === 'staging') return `Staging version ${version}…`
+  if (phase === 'rehearsing') return `Rehearsing version ${version} out of sight…`
   const total = progress.total === null ? '' : ` of ${bytes(progress.total)}`
   return `Downloading version ${version}: ${bytes(progress.bytes)}${total}`
 }
@@ -84,6 +89,30 @@ export function historyWords(entry: HistoryEntry): string {
         : `Rolled back from version ${from} to version ${version}`
     case 'forgiven':
       return `Version ${version} may be tried again`
+    case 'rehearsed':
+      return `Version ${version} passed its rehearsal`
+    case 'rehearsal-failed':
+      return `Version ${version} failed its rehearsal`
+    case 'rehearsal-skipped':
+      return `Version ${version} was not rehearsed`
+    case 'damaged':
+      return `Version ${version} was found damaged on the disk`
+    case 'mended':
+      return `Version ${version} was fetched again and replaced as a whole`
+    case 'contract-unmet':
+      return `Version ${version} needs another version of this app`
+    case 'snapshot':
+      return `The data were kept before the first start of version ${version}`
+    case 'put-back':
+      return from === undefined
+        ? `The data were put back as they were with version ${version}`
+        : `The data were put back as they were before version ${from}`
+    case 'upgraded':
+      return from === undefined
+        ? `A workspace runs version ${version}`
+        : `A workspace went from version ${from} to version ${version}`
+    case 'workspace-dead':
+      return `A workspace stopped for good with version ${version}`
   }
 }
 
@@ -104,6 +133,11 @@ const REASONS: Record<string, string> = {
   expired: 'The signed update information had expired.',
   'not-signed': 'Nobody vouches for it: it was staged before this app believed signed versions only.',
   unheard: 'What its publisher last said was not known here.',
+  rehearsal: 'It failed its rehearsal twice, out of sight.',
+  'rehearsal-inconclusive': 'Its rehearsal failed, and so did that of the version inside the installer.',
+  contract: 'It needs another version of this app.',
+  'minimum-age': 'It has not been out for as long as your administrator wants.',
+  managed: 'Managed by your administrator.',
 }
 
 /** A reason's code in words; what is no known code stays as it is. */
@@ -128,7 +162,10 @@ export function startingVersion(status: Status): string {
 }
 
 /** Changes when the history has something to add. */
-export function historyKey({ running, staged, fellBack, passedOver, bad }: Status): string {
+export function historyKey(status: Status): string {
+  const { running, staged, fellBack, passedOver, bad, workspaces } = status
   const runs = [running?.version, running?.since, running?.trial]
-  return JSON.stringify([...runs, staged, fellBack, passedOver, bad])
+  const upkeep = [status.rehearsals, status.damage, status.contract, status.snapshots]
+  const places = workspaces.map(({ name, state, version }) => [name, state, version])
+  return JSON.stringify([...runs, staged, fellBack, passedOver, bad, upkeep, places])
 }

@@ -103,6 +103,8 @@ export function aWorkspace(news: Partial<Workspace> = {}): Workspace {
     state: 'running',
     version: '1.0.0',
     url: 'http://127.0.0.1:4321/',
+    launchId: 'first',
+    since: '2026-06-12T08:00:00Z',
     detail: null,
     schedules: [],
     ...news,

@@ -32,11 +32,11 @@ export declare function appUpgrade(app: string): Promise<Upgraded>;
 /** The workspaces of one runtime, `main` first. App pages only. */
 export declare function workspaces(app: string): Promise<Workspace[]>;
 /** Makes a workspace with a folder of its own, which the app chooses. App pages only. */
-export declare function workspaceAdd(app: string, name: string): Promise<void>;
+export declare function workspaceAdd(app: string, name: string): Promise<Workspace>;
 /** Stops a workspace and forgets it; its folder stays. App pages only. */
-export declare function workspaceRemove(app: string, name: string): Promise<void>;
+export declare function workspaceRemove(app: string, name: string): Promise<Workspace>;
 /** Restarts one workspace, or revives it. App pages only. */
-export declare function workspaceRestart(app: string, name: string): Promise<void>;
+export declare function workspaceRestart(app: string, name: string): Promise<Workspace>;
 /** Shows a workspace in the main window. App pages only. */
 export declare function workspaceShow(app: string, name: string): Promise<void>;
 /**

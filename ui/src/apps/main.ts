@@ -1,0 +1,5 @@
+import '../style.css'
+import { mount } from 'svelte'
+import Apps from './Apps.svelte'
+
+mount(Apps, { target: document.getElementById('app') as HTMLElement })
