@@ -38,8 +38,6 @@ pub(crate) struct Admin {
     now: Arc<Mutex<Reading>>,
     /// What counts since the start.
     pub(crate) settled: Settled,
-    /// The configuration's own channel, before the policy's word.
-    pub(crate) configured: String,
 }
 
 impl Admin {
@@ -63,7 +61,6 @@ impl Admin {
             path,
             now: Arc::new(Mutex::new(reading)),
             settled,
-            configured: config.channel.clone(),
         }
     }
 
@@ -78,12 +75,6 @@ impl Admin {
     /// What was odd about the file, in words.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.reading().problems
-    }
-
-    /// Where the policy is, if there is one that counts.
-    pub(crate) fn source(&self) -> Option<PathBuf> {
-        let counts = self.reading().policy.is_some();
-        self.path.clone().filter(|_| counts)
     }
 
     fn reading(&self) -> Reading {
@@ -150,19 +141,14 @@ impl Admin {
         }
     }
 
-    /// In which words a value's source is told.
-    pub(crate) fn told(
-        &self,
-        source: SettingSource,
-        configuration: &str,
-        variable: &str,
-    ) -> String {
-        match source {
-            SettingSource::Policy => format!("policy {}", self.shown()),
-            SettingSource::Fleet => "fleet".to_owned(),
-            SettingSource::Environment => format!("environment {variable}"),
-            SettingSource::Configuration => format!("configuration {configuration}"),
-            SettingSource::Default => "built in".to_owned(),
-        }
+    /// Every setting that several may make, and whose word counts. `configuration` names its file.
+    pub(crate) fn settings(&self, configuration: &str) -> Vec<Setting> {
+        rollout::settings(&self.settled, |name, source| match source {
+            SettingSource::Policy => self.shown(),
+            SettingSource::Environment if name == "experimental" => "REFIT_EXPERIMENTAL".to_owned(),
+            SettingSource::Environment => "REFIT_NO_AUTO_UPDATE".to_owned(),
+            SettingSource::Configuration => configuration.to_owned(),
+            SettingSource::Fleet | SettingSource::Default => String::new(),
+        })
     }
 }

@@ -285,6 +285,16 @@ impl Local {
         self.admin.managed()
     }
 
+    /// Every setting that several may make, and whose word counts. `configuration` names its file.
+    pub fn settings(&self, configuration: &str) -> Vec<rollout::Setting> {
+        self.admin.settings(configuration)
+    }
+
+    /// How old releases must be, where an administrator says so.
+    pub fn minimum_age(&self) -> Option<std::time::Duration> {
+        self.admin.settled.minimum_age.value
+    }
+
     /// What was odd when it was opened, in words.
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -81,6 +81,10 @@ impl AdminPolicy {
     /// Reads the text of a policy: a JSON object with none but the known keys.
     pub fn parse(text: &[u8]) -> Result<Self, AdminPolicyError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        // A list of values without their keys would pass too.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(AdminPolicyError("it is no JSON object".to_owned()));
+        }
         serde_json::from_slice(text).map_err(|error| AdminPolicyError(error.to_string()))
     }
 

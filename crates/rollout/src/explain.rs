@@ -4,19 +4,25 @@
 //! ```text
 //! ExplainFacts ─► offer ─► decide ─► headline ─► Explanation { decision, reason, gates, when the next opens }
 //!       └──────► gates: updates · trust · expiry · clock · recall · pin · turn · critical ·
-//!                       experimental · newer · bad · staged · engines · first-launch
+//!                       experimental · newer · bad · staged · age · engines · first-launch
 //! ```
 
+mod age;
 mod gates;
 mod headline;
+mod setting;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use setting::{Setting, settings};
+
 use crate::{
-    BadEntry, Blocked, Candidate, Decision, Engines, Facts, Host, Integrity, Launcher, Offer,
-    OfferFacts, PackageName, StageReason, Standing, Terms, Version, Waiting, decide, offer, ramp,
-    worth_asking,
+    BadEntry, Blocked, Candidate, Decision, Engines, Facts, Host, Integrity, Launcher, MinimumAge,
+    Offer, OfferFacts, PackageName, StageReason, Standing, Terms, Version, Waiting, decide, offer,
+    ramp, worth_asking,
 };
 
 /// Everything that is known, and where from.
@@ -52,6 +58,12 @@ pub struct ExplainFacts<'a> {
     pub bad: &'a [BadEntry],
     /// What `engines` are judged against, where it is known.
     pub host: Option<&'a Host>,
+    /// How old an administrator wants releases to be.
+    pub minimum_age: Option<Duration>,
+    /// When this device first saw a version.
+    pub first_seen: &'a [(Version, Timestamp)],
+    /// What counts of settings that several may make.
+    pub settings: &'a [Setting],
     /// Where all this is from.
     pub sources: Sources<'a>,
 }
@@ -110,6 +122,8 @@ pub struct Sources<'a> {
     pub time: &'a str,
     /// Whether to wait for a turn.
     pub experimental: &'a str,
+    /// How old releases must be.
+    pub age: &'a str,
     /// The version that runs.
     pub running: &'a str,
     /// What is staged, and what failed.
@@ -176,6 +190,8 @@ pub struct Explanation {
     pub next: Option<Opening>,
     /// Every gate, in the order in which they are asked.
     pub gates: Vec<Gate>,
+    /// What counts of settings that several may make, and whose word it is.
+    pub settings: Vec<Setting>,
 }
 
 /// A gate that opens by time alone.
@@ -200,6 +216,8 @@ struct Findings<'a> {
     known: bool,
     /// What is left to be said of what waits.
     blocked: Option<Blocked>,
+    /// How old what is offered must be, and is.
+    age: Option<MinimumAge>,
 }
 
 impl<'a> Findings<'a> {
@@ -239,6 +257,9 @@ pub fn explain(facts: &ExplainFacts<'_>) -> Explanation {
         host: facts.host.unwrap_or(&anything),
         minimum_age: None,
     };
+    let unlimited = facts.candidate.map(|it| &it.version);
+    let age = age::of(facts, offered.version().or(unlimited), now);
+    question.minimum_age = age;
     let wanted = worth_asking(&question).cloned();
     let about = match &wanted {
         Some(version) => facts.candidate.filter(|it| it.version == *version),
@@ -258,6 +279,7 @@ pub fn explain(facts: &ExplainFacts<'_>) -> Explanation {
         bypassed,
         known: about.is_some(),
         blocked: blocked(facts, now),
+        age,
     };
     told(&findings, &decide(&question))
 }
@@ -354,6 +376,7 @@ fn told(findings: &Findings<'_>, decision: &Decision) -> Explanation {
         at: now,
         next,
         gates,
+        settings: findings.facts.settings.to_vec(),
     }
 }
 

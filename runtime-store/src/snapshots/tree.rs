@@ -161,19 +161,23 @@ impl Copying<'_> {
     }
 }
 
-/// Gives `path` the times and the mode of `about`.
+/// Gives `path` the mode of `about`, and a file its time too, where that can be had.
 fn like(path: &Path, about: &Metadata) -> Result<(), StoreError> {
-    let failed = |error| StoreError::io("set times and mode of", path, error);
-    let mut times = fs::FileTimes::new();
-    if let Ok(modified) = about.modified() {
-        times = times.set_modified(modified);
+    if about.is_file()
+        && let Ok(modified) = about.modified()
+    {
+        // Windows wants to write for this; elsewhere a file that may only be read has a time too.
+        let opened = File::options()
+            .read(true)
+            .write(cfg!(windows))
+            .open(path)
+            .and_then(|file| file.set_modified(modified));
+        if let Err(error) = opened {
+            tracing::debug!(path = %path.display(), %error, "a copy has another time");
+        }
     }
-    // A folder cannot be opened like this everywhere; its times are nobody's data.
-    if about.is_file() {
-        let file = File::options().write(true).open(path).map_err(failed)?;
-        file.set_times(times).map_err(failed)?;
-    }
-    fs::set_permissions(path, about.permissions()).map_err(failed)
+    fs::set_permissions(path, about.permissions())
+        .map_err(|error| StoreError::io("set the mode of", path, error))
 }
 
 /// A file that may only be read can be brought to disk all the same.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use device::Version;
 use jiff::Timestamp;
-use rollout::{Explanation, Gate, Verdict};
+use rollout::{Explanation, Gate, Setting, Verdict};
 
 use self::scene::Scene;
 use super::local;
@@ -91,7 +91,22 @@ fn text(told: &Explanation) -> String {
         head.push(["Next".to_owned(), words]);
     }
     let gates = table(told.gates.iter().map(row));
-    format!("{}\n\n{gates}", table(head))
+    if told.settings.is_empty() {
+        return format!("{}\n\n{gates}", table(head));
+    }
+    let settings = table(told.settings.iter().map(setting));
+    format!("{}\n\n{gates}\n\n{settings}", table(head))
+}
+
+/// A setting, what counts, and whose word it is.
+fn setting(setting: &Setting) -> [String; 3] {
+    let source = setting.source;
+    let from = match setting.from.as_str() {
+        "" => source.to_string(),
+        from => format!("{source} {from}"),
+    };
+    let value = setting.value.clone();
+    [setting.name.to_owned(), value, format!("[{from}]")]
 }
 
 fn row(gate: &Gate) -> [String; 3] {

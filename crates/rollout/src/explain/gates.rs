@@ -1,6 +1,6 @@
 //! What each gate says.
 
-use super::{Believes, Findings, Gate, Verdict};
+use super::{Believes, Findings, Gate, Verdict, age};
 use crate::{Blocked, Manifest, Terms, Version, ramp};
 
 use Verdict::{Closed, Idle, Open, Past, Unknown};
@@ -20,6 +20,7 @@ pub(super) fn all(findings: &Findings<'_>, about: Option<&Version>) -> Vec<Gate>
         newer(findings, about),
         bad(findings, about),
         staged(findings, about),
+        age::gate(findings),
         engines(findings),
         first_launch(findings),
     ]

@@ -19,6 +19,7 @@ const SOURCES: Sources<'_> = Sources {
     device: "device-id",
     time: "clock",
     experimental: "REFIT_EXPERIMENTAL",
+    age: "policy",
     running: "store",
     store: "store",
     candidate: "registry",
@@ -96,6 +97,9 @@ impl Scene {
                 }),
             bad: &self.bad,
             host: Some(&self.host),
+            minimum_age: None,
+            first_seen: &[],
+            settings: &[],
             sources: SOURCES,
         }
     }
@@ -513,7 +517,7 @@ fn it_is_one_object() {
         told["next"],
         json!({ "gate": "turn", "at": "2026-06-12T20:00:00Z" })
     );
-    assert_eq!(told["gates"].as_array().unwrap().len(), 14);
+    assert_eq!(told["gates"].as_array().unwrap().len(), 15);
     assert_eq!(told["gates"][6]["verdict"], "closed");
     assert_eq!(told["gates"][6]["opensAt"], "2026-06-12T20:00:00Z");
 }
@@ -542,6 +546,7 @@ proptest! {
             offer: &offered, candidate: None, bundled: &scene.bundled, running: Some(&scene.running),
             staged: None, staged_blocked: false,
             bad: &[], recalled: &manifest.recalled, host: &scene.host,
+            minimum_age: None,
         };
         let found = worth_asking(&asked).map(|wanted| candidate(wanted.as_str(), "*"));
         asked.candidate = found.as_ref();
@@ -554,3 +559,5 @@ proptest! {
         prop_assert_eq!(shut, !through, "{:#?}", told);
     }
 }
+
+mod ages;

@@ -345,3 +345,5 @@ fn a_withdrawn_version_that_waits_is_in_nobodys_way() {
         is("stage", "1.2.0", "eligible")
     );
 }
+
+mod ages;

@@ -1,14 +1,17 @@
 //! What is known of a device, and from which option, variable or file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use device::{Local, Version};
 use jiff::Timestamp;
 use rollout::{
     BadEntry, Believes, Candidate, ExplainFacts, Gated, Host, Integrity, Manifest, PackageName,
-    Pointed, Sources, Terms,
+    Pointed, Setting, Sources, Terms,
 };
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::args::Globals;
 use crate::commands::block_on;
@@ -37,6 +40,9 @@ pub(super) struct Scene {
     pointer: Option<Pointer>,
     bad: Vec<BadEntry>,
     host: Option<Host>,
+    minimum_age: Option<Duration>,
+    first_seen: Vec<(Version, Timestamp)>,
+    settings: Vec<Setting>,
     problems: String,
     from: From,
 }
@@ -94,6 +100,9 @@ impl Scene {
             pointer: None,
             bad: Vec::new(),
             host: None,
+            minimum_age: None,
+            first_seen: Vec::new(),
+            settings: Vec::new(),
             problems: String::new(),
             from: From {
                 config: "no configuration".to_owned(),
@@ -132,15 +141,16 @@ impl Scene {
             )
         };
         let releases = file("releases.json");
+        let configuration = globals
+            .config
+            .as_ref()
+            .map_or_else(String::new, |path| path.display().to_string());
         let mut problems = super::local::problems(local, globals);
         problems.extend(snapshot.problems);
         Self {
             package: Some(config.package.clone()),
             here: true,
-            off: (!shell.launch_trials).then(|| {
-                "updates are off: nothing is looked for, staged or tried unless somebody asks"
-                    .to_owned()
-            }),
+            off: off(local).map(ToOwned::to_owned),
             whom,
             device: snapshot.device,
             clock: runtime_store::now(),
@@ -161,12 +171,12 @@ impl Scene {
             }),
             bad: snapshot.bad,
             host: Some(shell.host.clone()),
+            minimum_age: local.minimum_age(),
+            first_seen: first_seen(Path::new(&releases)),
+            settings: local.settings(&configuration),
             problems: problems.join("\n"),
             from: From {
-                config: globals
-                    .config
-                    .as_ref()
-                    .map_or_else(String::new, |path| path.display().to_string()),
+                config: configuration,
                 trust: None,
                 terms: terms.as_ref().map_or_else(
                     || "no manifest".to_owned(),
@@ -203,6 +213,8 @@ impl Scene {
             self.here = false;
             self.off = None;
             self.experimental = false;
+            self.minimum_age = None;
+            self.settings = Vec::new();
             self.pointer = None;
             self.bad = Vec::new();
             self.running = None;
@@ -269,6 +281,16 @@ impl Scene {
         &self.problems
     }
 
+    /// Where the setting with one of these names is from, or, where nobody says it, `otherwise`.
+    fn from_of<'a>(&'a self, names: &[&str], otherwise: &'a str) -> &'a str {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|setting| names.contains(&setting.name));
+        match setting.map(|setting| setting.from.as_str()) {
+            None | Some("") => otherwise,
+            Some(from) => from,
+        }
+    }
+
     /// For the explanation.
     pub(super) fn facts(&self) -> ExplainFacts<'_> {
         ExplainFacts {
@@ -298,19 +320,34 @@ impl Scene {
             }),
             bad: &self.bad,
             host: self.host.as_ref(),
+            minimum_age: self.minimum_age,
+            first_seen: &self.first_seen,
+            settings: &self.settings,
             sources: Sources {
-                off: "REFIT_NO_AUTO_UPDATE",
+                off: self.from_of(&["updates"], "REFIT_NO_AUTO_UPDATE"),
                 trust: self.from.trust.unwrap_or(&self.from.config),
-                pin: &self.from.config,
+                pin: self.from_of(&["pin", "channel"], &self.from.config),
                 terms: &self.from.terms,
                 device: &self.from.device,
                 time: self.from.time,
                 experimental: "REFIT_EXPERIMENTAL",
+                age: self.from_of(&["minimumAge"], "no policy"),
                 running: self.from.running,
                 store: &self.from.store,
                 candidate: &self.from.candidate,
             },
         }
+    }
+}
+
+/// Why nothing happens here by itself.
+fn off(local: &Local) -> Option<&'static str> {
+    match local.managed() {
+        Some(managed) if managed.updates == "off" => {
+            Some("your administrator turned updates off: nothing is looked for, staged or tried")
+        }
+        _ if local.shell().launch_trials => None,
+        _ => Some("updates are off: nothing is looked for, staged or tried unless somebody asks"),
     }
 }
 
@@ -324,8 +361,7 @@ fn runs(local: &Local, pointer: Option<&runtime_store::Pointer>) -> Option<Versi
     }
 }
 
-/// What the registry last said of a version. Read here, and not by way of the store, which would set
-/// an unreadable file aside.
+/// What the registry last said of a version.
 fn candidate(releases: &Path) -> Option<Candidate> {
     #[derive(Deserialize)]
     struct Releases {
@@ -335,8 +371,24 @@ fn candidate(releases: &Path) -> Option<Candidate> {
     struct Registry {
         candidate: Candidate,
     }
+    Some(read::<Releases>(releases)?.registry?.candidate)
+}
+
+/// When this device first saw which version.
+fn first_seen(releases: &Path) -> Vec<(Version, Timestamp)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Releases {
+        first_seen: BTreeMap<String, Timestamp>,
+    }
+    let seen = read::<Releases>(releases).map_or_else(BTreeMap::new, |it| it.first_seen);
+    let version = |(version, at): (String, Timestamp)| Some((version.parse().ok()?, at));
+    seen.into_iter().filter_map(version).collect()
+}
+
+/// Read here, and not by way of the store, which would set an unreadable file aside.
+fn read<T: DeserializeOwned>(releases: &Path) -> Option<T> {
     let text = std::fs::read(releases).ok()?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let releases: Releases = serde_json::from_slice(text).ok()?;
-    Some(releases.registry?.candidate)
+    serde_json::from_slice(text).ok()
 }
