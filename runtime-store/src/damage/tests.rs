@@ -63,6 +63,7 @@ fn found(seen: &[Seen], closed: &[&str]) -> Vec<(String, What)> {
 fn with(change: impl FnOnce(&mut Vec<Seen>)) -> Vec<(String, What)> {
     let mut seen = as_staged(&manifest());
     change(&mut seen);
+    seen.sort_by(|a, b| a.path.cmp(&b.path));
     found(&seen, &[])
 }
 

@@ -74,3 +74,25 @@ fn a_version_in_use_or_with_another_range_is_left_as_it_is() {
     assert_eq!(recarry(&bench), []);
     assert!(stored_pty(&bench).contains("1.0.0"));
 }
+
+#[test]
+fn what_is_carried_afresh_is_described_and_what_was_taken_over_keeps_its_digest() {
+    let bench = carried_bench("*");
+    let day = std::time::Duration::from_hours(24);
+    bench.store.daily_check(crate::testing::now(), day);
+    // Not to be seen without reading: it must not look as if it belonged there afterwards.
+    let entry = bench.entry("1.1.0");
+    let time = fs::metadata(&entry).unwrap().modified().unwrap();
+    fs::write(&entry, "1.1.1").unwrap();
+    let file = fs::File::options().write(true).open(&entry).unwrap();
+    file.set_times(fs::FileTimes::new().set_modified(time))
+        .unwrap();
+
+    bundle(&bench, "1.0.5");
+    assert_eq!(recarry(&bench), [id("1.1.0").version]);
+    bench.store.quick_check(&id("1.1.0")).unwrap();
+    let problem = bench.store.verify(None).unwrap()[0].problem.clone();
+    assert_eq!(problem.as_deref(), Some("`dist/cli.js` was changed"));
+    bundle(&bench, "1.0.6");
+    assert_eq!(recarry(&bench), [], "a damaged version was described anew");
+}

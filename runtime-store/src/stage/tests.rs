@@ -17,6 +17,7 @@ use crate::unpack::samples::{Archive, integrity};
 
 mod carrying;
 mod committing;
+mod mending;
 mod contract;
 mod placing;
 mod recalling;

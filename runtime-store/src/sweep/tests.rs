@@ -99,3 +99,23 @@ fn gc_keeps_what_a_newer_shell_staged_and_its_record() {
         ["1.1.0.json", "1.3.0.json"]
     );
 }
+
+#[test]
+fn what_stands_beside_a_record_goes_with_it_and_a_needed_version_that_is_gone_stays_known() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.place("1.2.0");
+    bench.place("1.3.0");
+    let day = std::time::Duration::from_hours(24);
+    bench.store.daily_check(crate::testing::now(), day);
+    for version in ["1.1.0", "1.3.0"] {
+        fs::remove_dir_all(bench.path(&format!("versions/{version}"))).unwrap();
+    }
+    fs::write(bench.path("records/1.4.0~tree.json"), "").unwrap();
+    fs::write(bench.path("records/1.4.0~damage.json"), "").unwrap();
+    bench.store.gc().unwrap();
+    assert_eq!(
+        names(&bench.path("records")).unwrap(),
+        ["1.1.0.json", "1.1.0~tree.json"]
+    );
+}
