@@ -150,6 +150,12 @@ pub struct WorkspaceStatus {
     pub version: Option<Version>,
     /// Where it serves.
     pub url: Option<String>,
+    /// Which launch serves there: another one has another page, also at the same address.
+    #[serde(default)]
+    pub launch_id: Option<String>,
+    /// Since when that launch has been ready.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// Why it is dead, and the like.
     pub detail: Option<String>,
     /// Its timed calls.

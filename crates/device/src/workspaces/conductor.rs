@@ -376,6 +376,8 @@ impl Conductor {
                 status.state = WorkspaceState::Running;
                 status.version = Some(running.version);
                 status.url = Some(running.url);
+                status.launch_id = Some(running.launch_id);
+                status.since = Some(running.since);
             }
             Some(State::Restarting { .. }) => status.state = WorkspaceState::Restarting,
             Some(State::Failed(report)) => {

@@ -112,6 +112,8 @@ pub(crate) fn at_rest(workspace: &Workspace, folder: std::path::PathBuf) -> Work
         state: WorkspaceState::Stopped,
         version: None,
         url: None,
+        launch_id: None,
+        since: None,
         detail: None,
         schedules: workspace.schedules.iter().map(schedule).collect(),
     }
