@@ -16,6 +16,8 @@ use supervisor::{State, Supervisor};
 
 #[path = "settings.rs"]
 mod settings;
+#[path = "web.rs"]
+mod web;
 
 /// The port was taken.
 const PORT_TAKEN: i32 = 98;
@@ -46,6 +48,7 @@ fn step(word: &str, rest: &str) {
         "exit" => exit(rest.parse().unwrap_or(1)),
         "abort" => std::process::abort(),
         "serve" => serve(rest == "with-id"),
+        "web" => web::serve(listen()),
         "hang" => hang(),
         "wait-for" => wait_for(Path::new(rest)),
         // Once: the file says that it was done.
@@ -135,8 +138,7 @@ fn at_term(then: impl Fn() + Send + 'static) {
     }
 }
 
-/// Answers 200 everywhere: `/env`, `/args` and `/cwd` say what was given, `/exit/N` ends it.
-fn serve(with_id: bool) {
+fn listen() -> TcpListener {
     let port: u16 = env::var("REFIT_PORT")
         .ok()
         .and_then(|port| port.parse().ok())
@@ -145,6 +147,12 @@ fn serve(with_id: bool) {
         say("the port is taken");
         exit(PORT_TAKEN);
     };
+    listener
+}
+
+/// Answers 200 everywhere: `/env`, `/args` and `/cwd` say what was given, `/exit/N` ends it.
+fn serve(with_id: bool) {
+    let listener = listen();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let _ = answer(stream, with_id);

@@ -12,6 +12,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System}
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::broadcast;
 
+pub(crate) mod asking;
 mod settings;
 pub(crate) mod shelf;
 
