@@ -123,6 +123,11 @@ impl WhyNot {
         )
     }
 
+    /// Whether a version that was confirmed may run again without being staged anew.
+    pub(crate) fn may_end(&self) -> bool {
+        matches!(self, Self::Recalled | Self::Contract(_) | Self::Damaged(_))
+    }
+
     /// Whether it is the publisher who does not let it run, and nothing that it did.
     fn is_the_publishers(&self) -> bool {
         matches!(self, Self::Recalled | Self::Blocked(_))
@@ -211,7 +216,7 @@ pub(crate) struct Pick {
 /// How a useless pointer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clear {
-    /// Its `previous` passes, or would if it were not recalled, and takes its place, confirmed.
+    /// Its `previous` passes, or would but for what may end, and takes its place, confirmed.
     ToPrevious,
     /// Nothing stored passes: the file is removed.
     Remove,
@@ -272,7 +277,7 @@ pub(crate) fn choose(facts: &Facts<'_>) -> Pick {
                     if clears {
                         pick.clear = Some(match &previous {
                             Some((_, Ok(_))) => Clear::ToPrevious,
-                            Some((_, Err(WhyNot::Recalled))) if stored.previous.is_whole() => {
+                            Some((_, Err(why))) if why.may_end() && stored.previous.is_whole() => {
                                 Clear::ToPrevious
                             }
                             _ => Clear::Remove,

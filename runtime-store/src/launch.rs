@@ -95,17 +95,16 @@ impl Store {
             return Err(error);
         }
         let staged_at = self.staged_at(&launch.choice.version).unwrap_or(now);
-        let recalled = verdict
-            .pointer
-            .as_ref()
-            .and_then(|pointer| self.recalled_previous(pointer, &verdict.condemned));
+        let kept = verdict.pointer.as_ref().and_then(|pointer| {
+            self.kept_previous(pointer, &verdict.condemned, &launch.choice.passed_over)
+        });
         let after = transition::without(
             verdict.pointer,
             &verdict.condemned,
             &launch.choice,
             staged_at,
         )
-        .or(recalled);
+        .or(kept);
         self.persist(before.as_ref(), after.as_ref())?;
         let ids: Vec<_> = verdict.condemned.iter().map(id_of).collect();
         self.remove_condemned(lock, &ids, after.as_ref());

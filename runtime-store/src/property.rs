@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use rollout::contract::{self, Needs};
+use rollout::{Candidate, Engines};
 use serde_json::json;
 
-use crate::testing::{Bench, failure, now, v};
+use crate::testing::{Bench, ENTRY, failure, now, v};
 use crate::transition;
-use crate::{AfterCrash, Failure, How, Launch, RollBack, Soak, Source, TakenAttempt};
+use crate::{
+    AfterCrash, BeginStage, Failure, How, Launch, PassedOver, Placed, RehearsalRecord, Rehearsed,
+    RollBack, Soak, Source, StagePlan, TakenAttempt, WhyNot,
+};
 
 const VERSIONS: [&str; 5] = ["1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0"];
 const SOAK: Duration = Duration::from_mins(10);
@@ -45,6 +50,24 @@ enum Step {
     Trust(bool),
     /// A signed repository turns out to vouch for what waits.
     VouchFor,
+    /// A version is placed and its rehearsal begun; what was placed before is let go.
+    Place(usize),
+    /// The rehearsal ends.
+    Rehearse(End),
+    /// Another workspace follows, wherever it is told to.
+    Follow(usize),
+    /// Another release of the shell offers this contract.
+    Offer(u32),
+}
+
+/// How a rehearsal ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Passes,
+    IsSkipped,
+    Fails,
+    Condemns,
+    IsLost,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -70,7 +93,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => version.clone().prop_map(Step::Forgive),
         1 => version.clone().prop_map(Step::LoseEntry),
         2 => (any::<u8>(), version.clone()).prop_map(|(recalled, newest)| Step::Hear(recalled, newest)),
-        2 => version.prop_map(Step::StageGated),
+        2 => version.clone().prop_map(Step::StageGated),
+        3 => version.clone().prop_map(Step::Place),
+        3 => end().prop_map(Step::Rehearse),
+        2 => version.prop_map(Step::Follow),
+        1 => (1_u32..3).prop_map(Step::Offer),
         2 => any::<bool>().prop_map(Step::Trust),
         2 => Just(Step::VouchFor),
         1 => Just(Step::GarblePointer),
@@ -79,13 +106,41 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        3 => Just(End::Passes),
+        1 => Just(End::IsSkipped),
+        2 => Just(End::Fails),
+        2 => Just(End::Condemns),
+        1 => Just(End::IsLost),
+    ]
+}
+
+/// What a version needs of its host, by its name.
+fn needs(version: &str) -> Needs {
+    Needs {
+        contract: (version == "1.2.0" || version == "1.5.0").then_some(2),
+        requires: Vec::new(),
+    }
+}
+
 struct World {
     bench: Bench,
+    /// What is rehearsed now.
+    placed: Option<Placed>,
     /// What runs now, ready, oldest first; each in a shell of its own.
     running: Vec<Launch>,
 }
 
 impl World {
+    fn new() -> Self {
+        Self {
+            bench: Bench::new(),
+            placed: None,
+            running: Vec::new(),
+        }
+    }
+
     fn take(&mut self, step: &Step) {
         let bench = &mut self.bench;
         match step {
@@ -134,7 +189,10 @@ impl World {
             }
             Step::LoseEntry(index) => {
                 let version = v(VERSIONS[*index]);
-                if self.running.iter().all(|it| it.choice.version != version) {
+                let rehearsed = self.placed.as_ref().map(Placed::version);
+                if self.running.iter().all(|it| it.choice.version != version)
+                    && rehearsed != Some(&version)
+                {
                     let _ = std::fs::remove_file(bench.entry(VERSIONS[*index]));
                 }
             }
@@ -142,6 +200,20 @@ impl World {
             Step::GarbleBadList => std::fs::write(bench.path("bad-versions.json"), "").unwrap(),
             Step::Gc => drop(bench.store.gc().unwrap()),
             Step::Hear(recalled, newest) => hear(bench, *recalled, *newest),
+            Step::Place(index) => {
+                self.placed = None;
+                self.placed = place(bench, VERSIONS[*index]);
+            }
+            Step::Rehearse(end) => {
+                if let Some(placed) = self.placed.take() {
+                    self.placed = rehearse(bench, placed, *end);
+                }
+            }
+            Step::Follow(index) => {
+                let launch = follow(bench, VERSIONS[*index]);
+                self.running.extend(launch);
+            }
+            Step::Offer(contract) => bench.shell.offers.contract = *contract,
             Step::Trust(on) => bench.shell.signed_only = *on,
             Step::VouchFor => {
                 if bench.store.snapshot().pointer.is_some() {
@@ -182,6 +254,13 @@ impl World {
             choice.version == shell.bundled.version
         );
         if let Some(integrity) = &choice.integrity {
+            let stored = store.versions().unwrap();
+            let record = stored.iter().find(|it| Some(it.id()) == choice.id());
+            prop_assert!(
+                record.is_some_and(|it| !it.awaits_rehearsal()),
+                "not rehearsed: {choice:?}"
+            );
+            prop_assert_eq!(contract::gate(&needs(choice.version.as_str()), &shell.offers), Ok(()));
             prop_assert!(choice.version.is_newer_than(&shell.bundled.version));
             let bad = store.snapshot().bad;
             prop_assert!(
@@ -205,6 +284,12 @@ impl World {
         }
         for launch in &self.running {
             prop_assert!(launch.choice.entry.is_file(), "removed while it runs");
+        }
+        if let Some(placed) = &self.placed {
+            prop_assert!(
+                placed.choice().entry.is_file(),
+                "removed while it is rehearsed"
+            );
         }
         Ok(())
     }
@@ -231,6 +316,7 @@ fn gate(bench: &Bench) {
 /// Everything that a launch could have changed, once what is of no use is gone.
 fn settled(world: &mut World) -> (Option<crate::Pointer>, Vec<(String, rollout::BadReason)>) {
     world.running.clear();
+    world.placed = None;
     let bench = &world.bench;
     let launch = bench.begin();
     if launch.failures.is_empty() {
@@ -257,10 +343,95 @@ fn stage(bench: &Bench, version: &str) {
     if !offered {
         return;
     }
+    put(bench, version, None);
+    bench.point_at(&id);
+}
+
+/// The version whole on disk, to be rehearsed or not.
+fn put(bench: &Bench, version: &str, rehearsal: Option<RehearsalRecord>) {
     if !bench.entry(version).is_file() {
         bench.place(version);
     }
-    bench.point_at(&id);
+    bench.amend_record(version, |record| {
+        record.needs = Some(needs(version));
+        record.rehearsal = rehearsal;
+    });
+}
+
+/// None where staging refuses, or the version was rehearsed already.
+fn place(bench: &Bench, version: &str) -> Option<Placed> {
+    let id = crate::testing::id(version);
+    let candidate = Candidate {
+        package: "demo".parse().unwrap(),
+        version: id.version,
+        integrity: id.integrity,
+        engines: Engines::default(),
+        tarball: String::new(),
+        unpacked_size: None,
+    };
+    let plan = StagePlan {
+        entry: ENTRY.to_owned(),
+        now: now(),
+        rehearse: true,
+        signed: bench.shell.signed_only,
+        ..StagePlan::default()
+    };
+    if !bench.entry(version).is_file() {
+        put(bench, version, Some(RehearsalRecord::default()));
+    }
+    let before = bench.store.snapshot().pointer;
+    let begun = bench.store.begin_stage(&candidate, &bench.shell, &plan);
+    let Ok(BeginStage::Unrehearsed(mut placed)) = begun else {
+        return None;
+    };
+    assert_eq!(bench.store.snapshot().pointer, before);
+    placed.begin_rehearsal().unwrap();
+    Some(placed)
+}
+
+/// What goes on being rehearsed.
+fn rehearse(bench: &Bench, mut placed: Placed, end: End) -> Option<Placed> {
+    let id = placed.id();
+    match end {
+        // Refusals are as good as any other answer here.
+        End::Passes => drop(placed.point(Rehearsed::Passed, now())),
+        End::IsSkipped => drop(placed.point(Rehearsed::Skipped("memory".into()), now())),
+        End::Fails => {
+            placed.note_failure("too slow").unwrap();
+            placed.begin_rehearsal().unwrap();
+            return Some(placed);
+        }
+        End::Condemns => {
+            if placed.condemn("failed twice", now()).is_ok() {
+                let bad = bench.store.snapshot().bad;
+                assert!(
+                    bad.iter()
+                        .any(|bad| bad.is_about(&id.version, &id.integrity))
+                );
+            }
+        }
+        End::IsLost => {}
+    }
+    None
+}
+
+/// Exactly that version, or nothing; and nothing of the store is another for it.
+fn follow(bench: &Bench, version: &str) -> Option<Launch> {
+    let id = crate::testing::id(version);
+    let before = (bench.store.snapshot().pointer, bench.bad());
+    let launch = bench.store.follow_launch(&bench.shell, Some(&id), now());
+    assert_eq!((bench.store.snapshot().pointer, bench.bad()), before);
+    let launch = launch.ok()?;
+    assert_eq!(launch.choice.id(), Some(id));
+    assert!(launch.taken.is_none() && launch.choice.trial.is_none());
+    // Nobody follows to where the first workspace cannot be.
+    let stored = bench.store.versions().unwrap();
+    let record = stored
+        .into_iter()
+        .find(|it| it.version == launch.choice.version);
+    record
+        .is_some_and(|record| !record.awaits_rehearsal())
+        .then_some(launch)
 }
 
 /// None when every choice failed.
@@ -285,6 +456,11 @@ fn launch(bench: &Bench, ends: &[How]) -> Option<Launch> {
     }
 }
 
+/// The shell is one that can host everything.
+fn offer_all(bench: &mut Bench) {
+    bench.shell.offers.contract = 2;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -292,7 +468,7 @@ proptest! {
     fn the_next_launch_has_something_runnable_that_is_not_bad_and_never_older_than_bundled(
         steps in prop::collection::vec(step(), 1..40)
     ) {
-        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        let mut world = World::new();
         for step in &steps {
             world.take(step);
             world.holds()?;
@@ -307,10 +483,11 @@ proptest! {
     fn when_a_recall_or_a_block_is_over_everything_is_as_it_was(
         steps in prop::collection::vec(step(), 1..30), recall in any::<bool>()
     ) {
-        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        let mut world = World::new();
         for step in &steps {
             world.take(step);
         }
+        offer_all(&mut world.bench);
         hear(&world.bench, 0, 0);
         settled(&mut world);
         let bench = &world.bench;
@@ -345,14 +522,43 @@ proptest! {
     }
 
     #[test]
+    fn when_the_app_offers_enough_again_everything_is_as_it_was(
+        steps in prop::collection::vec(step(), 1..30)
+    ) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+        }
+        hear(&world.bench, 0, 0);
+        offer_all(&mut world.bench);
+        world.placed = None;
+        let was = settled(&mut world);
+        let bench = &mut world.bench;
+        let promised = bench.store.resolve(&bench.shell, now());
+        bench.shell.offers.contract = 1;
+        let launch = bench.begin();
+        let unmet = |it: &PassedOver| matches!(it.why, WhyNot::Contract(_));
+        prop_assume!(launch.choice.passed_over.first().is_some_and(unmet));
+        // What runs in its place is confirmed, or bundled.
+        prop_assert!(launch.taken.is_none() && launch.failures.is_empty());
+        bench.ready(&launch, &[]).unwrap();
+        drop(launch);
+        bench.store.gc().unwrap();
+        offer_all(bench);
+        prop_assert_eq!((bench.store.snapshot().pointer, bench.bad()), was);
+        prop_assert_eq!(bench.store.resolve(&bench.shell, now()), promised);
+    }
+
+    #[test]
     fn what_nobody_vouches_for_is_never_chosen_and_loses_nothing_until_somebody_does(
         steps in prop::collection::vec(step(), 1..30)
     ) {
-        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        let mut world = World::new();
         for step in &steps {
             world.take(step);
         }
         world.bench.shell.signed_only = false;
+        offer_all(&mut world.bench);
         hear(&world.bench, 0, 0);
         settled(&mut world);
         let bench = &mut world.bench;
@@ -385,10 +591,11 @@ proptest! {
     fn no_time_takes_a_confirmed_version_away(
         steps in prop::collection::vec(step(), 1..30), at in any::<i32>(), newest in 0..VERSIONS.len()
     ) {
-        let mut world = World { bench: Bench::new(), running: Vec::new() };
+        let mut world = World::new();
         for step in &steps {
             world.take(step);
         }
+        offer_all(&mut world.bench);
         hear(&world.bench, 0, newest);
         settled(&mut world);
         let bench = &world.bench;

@@ -55,6 +55,10 @@ pub struct RehearsalRecord {
     /// How often it was begun: written before the process exists.
     #[serde(default)]
     pub begun: u32,
+    /// How often it came to an end, whichever. Those that did not were lost: the machine or the
+    /// shell died under them.
+    #[serde(default)]
+    pub ended: u32,
     /// When it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Timestamp>,
@@ -91,7 +95,12 @@ impl RehearsalRecord {
         self.passed.is_none() && self.skipped.is_none()
     }
 
+    pub(crate) fn end(&mut self) {
+        self.ended = self.ended.saturating_add(1);
+    }
+
     pub(crate) fn fail(&mut self, detail: &str) {
+        self.end();
         self.failures
             .push(detail.chars().take(Self::LONGEST_FAILURE).collect());
         let surplus = self.failures.len().saturating_sub(Self::MOST_FAILURES);
@@ -102,7 +111,10 @@ impl RehearsalRecord {
     pub(crate) fn over(held: Option<Self>, how: Rehearsed, now: Timestamp) -> Option<Self> {
         let mut over = held.unwrap_or_default();
         match how {
-            Rehearsed::Passed => over.passed = Some(now),
+            Rehearsed::Passed => {
+                over.end();
+                over.passed = Some(now);
+            }
             Rehearsed::Skipped(why) => over.skipped = Some(why),
             Rehearsed::NotAsked if !over.is_open() => {}
             Rehearsed::NotAsked if over.begun == 0 => return None,

@@ -6,7 +6,7 @@ use rollout::{BadEntry, Blocked, Launcher, Terms, Version, Waiting};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::choose::Entry;
+use crate::choose::{Entry, PassedOver, Source};
 use crate::files::{self, Found};
 use crate::layout::Layout;
 use crate::pointer::{Pointer, Trial};
@@ -95,14 +95,24 @@ impl Store {
         Ruling::of(self.terms_for(shell), device, shell, clock)
     }
 
-    /// The pointer to a `previous` that nothing but a recall stands against, to take the place of
-    /// `pointer`, which goes: the recall may end.
-    pub(crate) fn recalled_previous(&self, pointer: &Pointer, bad: &[BadEntry]) -> Option<Pointer> {
+    /// The pointer to a `previous` that nothing stands against but what may end (a recall, damage, a
+    /// contract that this app does not meet), to take the place of `pointer`, which goes.
+    pub(crate) fn kept_previous(
+        &self,
+        pointer: &Pointer,
+        bad: &[BadEntry],
+        passed_over: &[PassedOver],
+    ) -> Option<Pointer> {
         let id = pointer.previous.as_ref()?.id();
         let listed = bad
             .iter()
             .any(|bad| bad.is_about(&id.version, &id.integrity));
-        if listed || !recalls(self.terms().as_ref(), &id.version) {
+        let may_end = passed_over.iter().any(|passed| {
+            passed.source == Source::Previous
+                && passed.version.as_ref() == Some(&id.version)
+                && passed.why.may_end()
+        });
+        if listed || !(may_end || recalls(self.terms().as_ref(), &id.version)) {
             return None;
         }
         match stored::look(self.layout(), &id) {

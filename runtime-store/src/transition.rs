@@ -248,13 +248,16 @@ pub(crate) fn without(
         .previous
         .clone()
         .filter(|previous| previous.version != id.version);
-    Some(confirmed(
-        &id,
-        &ready.entry,
-        staged_at,
-        previous,
-        Some(&pointer),
-    ))
+    // What goes on running while another was tried beside it goes on soaking, too.
+    let soaking = pointer
+        .replaced
+        .clone()
+        .filter(|replaced| replaced.id() == id);
+    let next = confirmed(&id, &ready.entry, staged_at, previous, Some(&pointer));
+    Some(Pointer {
+        trial: soaking.map(|replaced| replaced.trial),
+        ..next
+    })
 }
 
 /// Counts a crash after ready. None when the version is not on trial.

@@ -455,3 +455,20 @@ fn that_the_bundled_contract_is_not_met_is_told_only_where_it_runs() {
     assert_eq!(last.version, Some(v("2.0.0")));
     assert_eq!(last.why, WhyNot::Contract(unmet));
 }
+
+#[test]
+fn a_useless_pointer_gives_way_to_a_previous_that_may_run_again() {
+    let mut stored = confirmed();
+    demand(&mut stored.previous, needs(9));
+    let pick = Case::of(stored).bad("1.2.0").choose();
+    assert_eq!(pick.choice.source, Source::Bundled);
+    assert_eq!(pick.clear, Some(Clear::ToPrevious));
+    let mut case = Case::of(confirmed()).bad("1.2.0");
+    case.damage = vec![Damage::new(&id("1.1.0"), "changed".to_owned())];
+    assert_eq!(case.choose().clear, Some(Clear::ToPrevious));
+    let mut wiped = confirmed();
+    wiped.previous = Entry::Missing;
+    let mut case = Case::of(wiped).bad("1.2.0");
+    case.damage = vec![Damage::new(&id("1.1.0"), "wiped".to_owned())];
+    assert_eq!(case.choose().clear, Some(Clear::Remove));
+}

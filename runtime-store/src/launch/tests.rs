@@ -625,3 +625,24 @@ fn a_version_whose_record_is_gone_or_unreadable_costs_no_more_than_itself() {
         );
     }
 }
+
+#[test]
+fn a_previous_that_this_app_cannot_host_takes_the_place_of_what_is_condemned() {
+    let mut bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.amend_record("1.1.0", |record| {
+        record.needs = Some(rollout::contract::Needs {
+            contract: Some(2),
+            requires: Vec::new(),
+        });
+    });
+    bench.stage("1.2.0");
+    let next = bench.fall_back(How::Exited);
+    assert_eq!(chosen(&next), is("1.0.0", Source::Bundled));
+    assert_eq!(bench.bad().len(), 1);
+    assert_eq!(bench.pointer().id(), id("1.1.0"));
+    drop(next);
+    bench.store.gc().unwrap();
+    bench.shell.offers.contract = 2;
+    assert_eq!(chosen(&bench.begin()), is("1.1.0", Source::Pointer));
+}

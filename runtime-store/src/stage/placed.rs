@@ -145,7 +145,19 @@ impl Placed {
         Ok(self.rehearsals())
     }
 
-    /// Keeps what went wrong in the rehearsal that was begun last.
+    /// How many rehearsals were begun and came to no end: the machine or the shell died under them,
+    /// or one is under way.
+    pub fn lost(&self) -> u32 {
+        let held = self.held();
+        held.begun.saturating_sub(held.ended)
+    }
+
+    /// The rehearsal that was begun last ended in order, or in a way that says nothing of the version.
+    pub fn end_rehearsal(&mut self) -> Result<(), StoreError> {
+        self.write(RehearsalRecord::end)
+    }
+
+    /// The rehearsal that was begun last ended, and this is what went wrong in it.
     pub fn note_failure(&mut self, detail: impl Into<String>) -> Result<(), StoreError> {
         let detail = detail.into();
         self.write(|rehearsal| rehearsal.fail(&detail))

@@ -157,3 +157,24 @@ fn short_reports_add_up_to_a_soak() {
     }
     panic!("the soak never ends");
 }
+
+#[test]
+fn what_went_on_running_while_another_failed_beside_it_goes_on_soaking() {
+    let mut soaking = on_trial(Some(&good("1.1.0", None)), "1.2.0");
+    let trial = soaking.trial.as_mut().unwrap();
+    trial.ready_at = Some(now());
+    trial.soaked_seconds = 300;
+    let trial = trial.clone();
+    let pointer = on_trial(Some(&soaking), "1.3.0");
+    let ready = Choice {
+        trial: Some(trial.clone()),
+        ..choice("1.2.0", Source::Pointer)
+    };
+    let failures = [failed("1.3.0", How::Exited)];
+    let verdict = judge(Some(pointer), &ready, &failures, now());
+    assert_eq!(verdict.condemned.len(), 1);
+    let next = without(verdict.pointer, &verdict.condemned, &ready, now()).unwrap();
+    assert_eq!(next.version, v("1.2.0"));
+    assert_eq!(next.trial, Some(trial));
+    assert_eq!((previous(&next), replaced(&next)), (Some("1.1.0"), None));
+}

@@ -108,7 +108,9 @@ fn what_was_placed_is_found_again_with_everything_it_had_come_to() {
     let mut placed = room.place(&offer);
     assert_eq!(placed.begin_rehearsal().unwrap(), 1);
     assert_eq!(room.record("1.1.0").rehearsal.unwrap().begun, 1);
+    assert_eq!(placed.lost(), 1, "it is under way");
     placed.note_failure("too slow").unwrap();
+    assert_eq!(placed.lost(), 0);
     drop(placed);
     let mut again = room.unrehearsed(&offer);
     assert_eq!(
@@ -116,6 +118,13 @@ fn what_was_placed_is_found_again_with_everything_it_had_come_to() {
         (1, &["too slow".to_owned()][..])
     );
     assert_eq!(again.begin_rehearsal().unwrap(), 2);
+    again.end_rehearsal().unwrap();
+    assert_eq!((again.lost(), again.failures().len()), (0, 1));
+    assert_eq!(again.begin_rehearsal().unwrap(), 3);
+    drop(again);
+    let mut again = room.unrehearsed(&offer);
+    assert_eq!(again.lost(), 1, "the shell died under it");
+    again.begin_rehearsal().unwrap();
     again.point(Rehearsed::Passed, plan().now).unwrap();
     assert!(matches!(
         room.begin_with(&offer, &rehearse()),
