@@ -9,12 +9,12 @@ use rollout::applying::{self, Lease, Mode, Step};
 use runtime_store::Asked;
 
 use crate::board::Facts;
+use crate::busy;
 use crate::config::{Apply, Config};
 use crate::device::Device;
 use crate::local::Local;
 use crate::notes::{Applying, BusyNote, WaitsFor};
 use crate::status::{Phase, StagedVersion, Status};
-use crate::{Updates, busy};
 
 /// Between two questions whether the runtime is busy.
 const EVERY: Duration = Duration::from_secs(3);
@@ -107,7 +107,7 @@ impl Device {
 
 /// Whether anything is applied on this device without anybody asking.
 fn by_itself(local: &Local) -> bool {
-    local.switches.updates == Updates::On
+    local.switches.updates.is_passive()
 }
 
 fn mode(config: &Config) -> Mode {

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rollout::Version;
 use runtime_store::{HistoryEntry, HistoryEvent, Store};
 use supervisor::Supervisor;
+use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use updater::{
-    By, CheckReport, Outcome as StageOutcome, StageReport, Updater, UpdaterStatus, Wanted,
+    By, CheckReport, Outcome as StageOutcome, StageReport, UpdateEvent, Updater, UpdaterStatus,
+    Wanted,
 };
 
 use crate::Problem;
@@ -18,7 +20,7 @@ use crate::local::Local;
 use crate::past::Past;
 use crate::status::Status;
 use crate::workspaces::Crew;
-use crate::{updating, wiring};
+use crate::{rehearser, updating, wiring};
 
 /// A handle on one device; clones share it.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub(crate) struct Inner {
     supervisor: Mutex<Option<Supervisor>>,
     pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
     life: tokio::sync::Mutex<Life>,
+    /// What the updater tells, for whoever writes down first how rehearsals ended.
+    rehearsals: OnceLock<tokio::sync::Mutex<broadcast::Receiver<UpdateEvent>>>,
     /// One note of history at a time: see [`history::write_once`].
     pub(crate) notes: tokio::sync::Mutex<()>,
     /// The workspaces besides `main`.
@@ -98,6 +102,7 @@ impl Device {
             supervisor: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
             life: tokio::sync::Mutex::new(Life::New),
+            rehearsals: OnceLock::new(),
             notes: tokio::sync::Mutex::new(()),
             crew: Crew::default(),
             orders: tokio::sync::Mutex::new(()),
@@ -180,7 +185,28 @@ impl Device {
         self.updater(false).ok().map(Updater::status)
     }
 
+    /// Writes down how rehearsals ended since it was last done: the part that follows the news does
+    /// it, and the command that caused them, where nothing follows.
+    pub(crate) async fn note_rehearsals(&self) {
+        let Some(heard) = self.0.rehearsals.get() else {
+            return;
+        };
+        let mut heard = heard.lock().await;
+        loop {
+            let (version, outcome) = match heard.try_recv() {
+                Ok(UpdateEvent::Rehearsed { version, outcome }) => (version, outcome),
+                Ok(_) | Err(TryRecvError::Lagged(_)) => continue,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            };
+            let written = self.on_store(move |store| rehearser::note(store, &version, outcome));
+            if let Err(problem) = written.await {
+                tracing::warn!(%problem, "history is not written");
+            }
+        }
+    }
+
     async fn note_staged(&self, report: Option<&StageReport>) {
+        self.note_rehearsals().await;
         if let Some(StageReport {
             outcome: StageOutcome::Staged,
             version: Some(version),
@@ -264,12 +290,30 @@ impl Device {
         let _ = self.0.events.send(event);
     }
 
+    /// The updater, where this device looks for versions by itself, else why it does not.
+    pub(crate) fn looks_by_itself(&self) -> Result<&Updater, String> {
+        let local = &self.0.local;
+        let off = || "updates are off on this device".to_owned();
+        if !local.switches.updates.is_passive() || local.admin.may_apply().is_err() {
+            return Err(off());
+        }
+        self.updater(true).map_err(|problem| problem.message)
+    }
+
     /// The updater; `passive` counts for the first caller only: whether it also looks by itself.
     pub(crate) fn updater(&self, passive: bool) -> Result<&Updater, Problem> {
         let inner = &self.0;
         inner
             .updater
-            .get_or_init(|| updating::updater(&inner.local, inner.running.subscribe(), passive))
+            .get_or_init(|| {
+                let running = inner.running.subscribe();
+                let updater = updating::updater(&inner.local, running, passive)?;
+                // The first news are those of this very updater, so nobody was here before.
+                let _ = inner
+                    .rehearsals
+                    .set(tokio::sync::Mutex::new(updater.events()));
+                Ok(updater)
+            })
             .as_ref()
             .map_err(Clone::clone)
     }

@@ -30,6 +30,16 @@ pub(crate) async fn write_once(device: &Device, event: HistoryEvent, version: &V
     write_once_from(device, event, version, None, None).await;
 }
 
+/// The same with a reason; another reason is another event.
+pub(crate) async fn write_once_with(
+    device: &Device,
+    event: HistoryEvent,
+    version: &Version,
+    reason: Option<&str>,
+) {
+    write_once_from(device, event, version, None, reason).await;
+}
+
 /// The same for what leads from one version to another; says whether it was news. What cannot be
 /// looked up counts as known: nobody is told twice.
 pub(crate) async fn write_once_from(

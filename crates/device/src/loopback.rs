@@ -48,12 +48,16 @@ async fn ask(url: &str, path: &str) -> Result<(u16, Vec<u8>), Failed> {
         let status = answer.status().as_u16();
         Ok::<_, Failed>((status, whole(answer.into_body()).await?))
     });
-    tokio::select! {
-        answer = answer => answer,
-        ended = connection => Err(match ended {
-            Ok(()) => "it hung up before it had answered".into(),
-            Err(error) => error.into(),
-        }),
+    let mut answer = answer;
+    let ended = tokio::select! {
+        // Both at once where the server closes: what it said counts.
+        biased;
+        answer = &mut answer => return answer,
+        ended = connection => ended,
+    };
+    match ended {
+        Ok(()) => answer.await,
+        Err(error) => Err(error.into()),
     }
 }
 

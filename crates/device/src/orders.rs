@@ -1,12 +1,13 @@
-//! What a person orders: apply, try again, roll back. Each ends in a restart, one at a time.
+//! What a person orders: apply, try again; see `roll_back` for going back. Each ends in a restart,
+//! one at a time.
 
 use std::sync::Arc;
 
 use rollout::Version;
-use runtime_store::{Asked, HistoryEvent, RollBack, RolledBack, Store, VersionId};
+use runtime_store::{Asked, HistoryEvent};
 use updater::{Outcome as StageOutcome, Wanted};
 
-use crate::device::{Device, DeviceEvent};
+use crate::device::Device;
 use crate::history;
 use crate::status::{FellBack, Phase, StagedVersion};
 use crate::{Applied, AppliedOutcome, Problem};
@@ -134,132 +135,7 @@ impl Device {
         self.restart_into(&next, AppliedOutcome::Applied).await
     }
 
-    /// A person's roll back: to `to`, which may have to be fetched, or to the version before.
-    pub async fn roll_back(&self, to: Option<Version>) -> Result<Applied, Problem> {
-        self.may_change()?;
-        let order = to.map_or(RollBack::Person, RollBack::PersonTo);
-        if let Some(missing) = self.missing_for(&order).await? {
-            self.fetch_older(missing).await?;
-        }
-        let order = self.vouched_for(order).await?;
-        let _order = self.0.orders.lock().await;
-        let recalled = match order {
-            RollBack::Person => self.recalled_previous().await?,
-            _ => None,
-        };
-        let (from, version) = match self.roll_back_pointer(order).await? {
-            RolledBack::To { from, to, .. } => (from, to),
-            RolledBack::Nothing => {
-                return Ok(self.nothing("The bundled version runs; there is nothing before it."));
-            }
-            RolledBack::NotStored(version) => {
-                return Err(Problem::new(
-                    "not-stored",
-                    format!("version {version} was staged and is gone again"),
-                    "Something else removed it; roll back once more.",
-                ));
-            }
-        };
-        let store = self.0.local.store();
-        history::write(
-            store,
-            HistoryEvent::RolledBack,
-            &version,
-            from.as_ref(),
-            None,
-        );
-        self.refresh().await;
-        let why = recalled
-            .filter(|previous| *previous != version)
-            .map(|previous| {
-                format!(" Version {previous}, which was before it, was recalled by its publisher.")
-            })
-            .unwrap_or_default();
-        if self.supervisor().is_none() {
-            return Ok(Applied {
-                outcome: AppliedOutcome::RolledBack,
-                reason: format!("The next launch runs version {version}.{why}"),
-                version: Some(version),
-            });
-        }
-        let mut applied = self
-            .restart_into(&version, AppliedOutcome::RolledBack)
-            .await?;
-        applied.reason.push_str(&why);
-        self.tell(DeviceEvent::RolledBack {
-            version,
-            reason: "You went back to this version.".to_owned(),
-        });
-        Ok(applied)
-    }
-
-    /// The version before, if it was recalled: a roll back passes it over.
-    async fn recalled_previous(&self) -> Result<Option<Version>, Problem> {
-        let snapshot = self.snapshot().await?;
-        let previous = snapshot
-            .pointer
-            .as_ref()
-            .and_then(|it| it.previous.as_ref());
-        Ok(previous
-            .map(|previous| previous.version.clone())
-            .filter(|version| snapshot.recalls(version)))
-    }
-
-    /// The version that must be fetched before this order can be followed.
-    async fn missing_for(&self, order: &RollBack) -> Result<Option<Version>, Problem> {
-        let RollBack::PersonTo(version) = order else {
-            return Ok(None);
-        };
-        let wanted = version.clone();
-        let bundled = self.0.local.shell().bundled.version.clone();
-        let stored = self.on_store(Store::versions).await?;
-        let stored = stored.map_err(|error| Problem::from(&error))?;
-        let is_here = wanted == bundled || stored.iter().any(|it| it.version == wanted);
-        Ok((!is_here).then_some(wanted))
-    }
-
-    /// The order with the bytes that are signed, where only those are believed: what is stored under
-    /// the version's name may have been staged on somebody else's word.
-    async fn vouched_for(&self, order: RollBack) -> Result<RollBack, Problem> {
-        let shell = self.0.local.shell();
-        match order {
-            RollBack::PersonTo(version)
-                if shell.signed_only && version != shell.bundled.version =>
-            {
-                let signed = self.updater(false)?.described(&version).await;
-                let integrity = signed.map_err(|error| Problem::from(&error))?;
-                Ok(RollBack::PersonToSigned(VersionId { version, integrity }))
-            }
-            order => Ok(order),
-        }
-    }
-
-    /// Fetches a version that may be older than what runs. The restart is another order's, so
-    /// nobody who asks for one waits for the network.
-    async fn fetch_older(&self, version: Version) -> Result<(), Problem> {
-        let staged = self
-            .updater(false)?
-            .stage(Wanted::Version(version.clone()), true)
-            .await;
-        let report = staged.map_err(|error| Problem::from(&error))?;
-        match report.outcome {
-            StageOutcome::Staged | StageOutcome::AlreadyStaged => Ok(()),
-            _ => Err(Problem::new(
-                "not-staged",
-                format!("version {version} could not be staged: {}", report.message),
-                "Choose another version, or roll back without naming one.",
-            )),
-        }
-    }
-
-    async fn roll_back_pointer(&self, order: RollBack) -> Result<RolledBack, Problem> {
-        let local = Arc::clone(&self.0.local);
-        self.on_store(move |store| store.roll_back(local.shell(), order, runtime_store::now()))
-            .await?
-            .map_err(|error| Problem::from(&error))
-    }
-
-    async fn restart_into(
+    pub(crate) async fn restart_into(
         &self,
         wanted: &Version,
         outcome: AppliedOutcome,
@@ -268,6 +144,16 @@ impl Device {
             return Ok(self.nothing("No runtime runs here; the next start applies it."));
         };
         let launched = supervisor.restart(Asked::ByPerson).await;
+        self.restarted(launched, wanted, outcome).await
+    }
+
+    /// What a restart that was to lead to `wanted` has led to.
+    pub(crate) async fn restarted(
+        &self,
+        launched: Result<supervisor::Outcome, supervisor::SupervisorError>,
+        wanted: &Version,
+        outcome: AppliedOutcome,
+    ) -> Result<Applied, Problem> {
         self.refresh().await;
         let launched = launched.map_err(|error| {
             Problem::from_error(
@@ -295,7 +181,7 @@ impl Device {
         })
     }
 
-    fn nothing(&self, reason: &str) -> Applied {
+    pub(crate) fn nothing(&self, reason: &str) -> Applied {
         let version = self
             .status()
             .borrow()

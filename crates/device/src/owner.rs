@@ -36,6 +36,9 @@ pub enum Request {
     RollBack {
         /// The version to go to; none for the previous one.
         to: Option<Version>,
+        /// Whether the data folder goes back too.
+        #[serde(default)]
+        with_data: bool,
     },
     /// Read the store again: another process changed it. Nothing is restarted.
     Changed,

@@ -116,6 +116,9 @@ pub struct Running {
     pub since: Timestamp,
     /// Whether its trial is still on.
     pub trial: bool,
+    /// Which launch it is of: another one has another page, also at the same address.
+    #[serde(default)]
+    pub launch_id: String,
     /// Its content; none for bundled.
     #[serde(skip)]
     pub(crate) integrity: Option<Integrity>,
@@ -281,6 +284,7 @@ mod tests {
             url: "http://127.0.0.1:1/".to_owned(),
             since: Timestamp::UNIX_EPOCH,
             trial: false,
+            launch_id: String::new(),
             integrity,
         }
     }

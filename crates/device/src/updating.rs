@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::config::TrustAnchor;
 use crate::local::Local;
+use crate::rehearser::Rehearser;
 use crate::{Problem, Updates, trust_root};
 
 /// The updater, or why there is none.
@@ -49,7 +50,7 @@ pub(crate) fn updater(
         passive,
         after: config.check.after,
         every: config.check.every,
-        rehearser: None,
+        rehearser: Rehearser::of(local).map(|rehearser| Arc::new(rehearser) as _),
     };
     Ok(Updater::start(
         spec,
@@ -82,7 +83,7 @@ fn policy(local: &Local, store: &Store) -> Result<Policy, Problem> {
         experimental: local.switches.experimental,
         built_at: local.shell().built_at,
         pin: config.pin(),
-        minimum_age: None,
+        minimum_age: local.minimum_age(),
     })
 }
 

@@ -14,9 +14,10 @@ use crate::device::{Device, DeviceEvent};
 use crate::history;
 use crate::keeper::{self, Keeper};
 use crate::local::Local;
+use crate::mender::{self, Mender};
 use crate::owner::{Answer, Owner, Request};
 use crate::status::FellBack;
-use crate::{applying, passed_over, workspaces};
+use crate::{applying, passed_over, rehearser, workspaces};
 
 /// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
 /// same, so that nothing outlives it by more than 5 s.
@@ -76,6 +77,7 @@ pub(crate) async fn start(device: &Device) {
     let shell = Arc::new(local.shell().clone());
     let spec = Spec {
         keeper: keeper(&local),
+        mender: Some(Arc::new(Mender::of(device))),
         ..spec(&local)
     };
     let store = local.store().cloned();
@@ -134,7 +136,7 @@ fn keeper(local: &Local) -> Option<Arc<dyn DataKeeper>> {
 async fn recover_data(device: &Device) {
     let local = Arc::clone(&device.0.local);
     let recovered = tokio::task::spawn_blocking(move || {
-        supervisor::sweep_rehearsals(&local.data_dir().join("rehearsals"));
+        supervisor::sweep_rehearsals(&rehearser::folder(local.data_dir()));
         keeper::recover(&local)
     });
     if let Some(problem) = recovered.await.ok().flatten() {
@@ -193,6 +195,7 @@ async fn collect_after_launch(device: Device, mut state: watch::Receiver<State>)
     let decided = |state: &State| matches!(state, State::Running(_) | State::Failed(_));
     if device.0.local.store().is_some() && state.wait_for(decided).await.is_ok() {
         collect(&device).await;
+        mender::keep_whole(device).await;
     }
 }
 
@@ -267,6 +270,7 @@ async fn on_launch_event(device: &Device, event: Event) {
                 }
             });
             passed_over::tell(device, &running.passed_over, &running.version).await;
+            mender::tell(device, &running.passed_over).await;
         }
         Event::FellBack {
             from,
@@ -358,6 +362,10 @@ async fn follow_updater(
                     device.refresh().await;
                     device.tell(DeviceEvent::UpdateStaged { version });
                 }
+                Ok(UpdateEvent::Rehearsed { .. }) => {
+                    device.note_rehearsals().await;
+                    device.refresh().await;
+                }
                 Ok(_) | Err(RecvError::Lagged(_)) => device.refresh().await,
                 Err(RecvError::Closed) => return,
             },
@@ -380,7 +388,9 @@ async fn serve(device: Device, owner: Owner) {
                     Ok(Answer::Status(Box::new(status)))
                 }
                 Request::Apply => device.apply().await.map(Answer::Applied),
-                Request::RollBack { to } => device.roll_back(to).await.map(Answer::Applied),
+                Request::RollBack { to, with_data } => {
+                    device.roll_back(to, with_data).await.map(Answer::Applied)
+                }
                 Request::Changed => {
                     if let Ok(updater) = device.updater(false) {
                         updater.recall().await;

@@ -103,7 +103,7 @@ async fn what_was_staged_before_trust_is_not_started_and_what_is_signed_takes_it
     let before = pointer(local);
     assert_eq!(runs(local), "1.0.0");
     assert_eq!(blocked(local).as_deref(), Some("not-signed"));
-    let back = || device.roll_back(Some("1.1.0".parse().unwrap()));
+    let back = || device.roll_back(Some("1.1.0".parse().unwrap()), false);
     // Nobody can be asked, so nobody vouches for it.
     assert_eq!(back().await.unwrap_err().kind, "trust-missing");
     site.serve();
@@ -119,7 +119,7 @@ async fn what_was_staged_before_trust_is_not_started_and_what_is_signed_takes_it
     assert_eq!(pointer(local)["trial"]["signed"], true);
     // By name it is gone back to now, as what is signed.
     device
-        .roll_back(Some("1.0.0".parse().unwrap()))
+        .roll_back(Some("1.0.0".parse().unwrap()), false)
         .await
         .unwrap();
     assert_eq!(runs(local), "1.0.0");
@@ -134,7 +134,9 @@ async fn what_is_stored_and_signed_is_gone_back_to_by_name() {
     site.serve();
     let device = Device::open(site.local(dir.path(), &registry));
     device.check().await.unwrap();
-    let applied = device.roll_back(Some("1.1.0".parse().unwrap())).await;
+    let applied = device
+        .roll_back(Some("1.1.0".parse().unwrap()), false)
+        .await;
     assert_eq!(applied.unwrap().outcome, AppliedOutcome::RolledBack);
     assert_eq!(runs(device.local()), "1.1.0");
     assert_eq!(pointer(device.local())["trial"]["signed"], true);

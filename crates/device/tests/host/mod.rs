@@ -132,6 +132,8 @@ pub(crate) fn options(
     let mut config = json!({
         "package": "demo", "entry": "cli.js", "command": ["no-such-program"],
         "registry": host.url, "check": { "after": "1h", "every": "1h" },
+        // Nothing can be launched here, so nothing could be rehearsed either.
+        "rehearse": false,
     });
     for (key, value) in news.as_object().unwrap() {
         config[key] = value.clone();

@@ -1,0 +1,195 @@
+//! Puts right what keeps a stored version from running: a damaged copy is fetched again, and for one
+//! that needs another host than this the publisher is asked for a version that does not.
+//!
+//! Nobody asked for any of this, so it is done only where this device looks for versions by itself.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rollout::Version;
+use rollout::contract::Unmet;
+use runtime_store::{Damage, HistoryEvent, VersionId, WhyNot};
+use supervisor::{BoxFuture, Finding};
+use updater::Outcome;
+
+use crate::device::{Device, Inner};
+use crate::history;
+use crate::notes::ContractNote;
+
+/// How often stored versions are read in full.
+const EVERY: Duration = Duration::from_hours(24);
+
+/// How often somebody looks whether that is due, and whether what is damaged can be mended by now.
+const LOOK: Duration = Duration::from_hours(1);
+
+/// The launch's way to the updater. Holds no device: a launch must not keep its own device alive.
+#[derive(Debug)]
+pub(crate) struct Mender(Weak<Inner>);
+
+impl Mender {
+    pub(crate) fn of(device: &Device) -> Self {
+        Self(Arc::downgrade(&device.0))
+    }
+}
+
+impl supervisor::Mender for Mender {
+    fn mend(&self, finding: Finding) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let Some(inner) = self.0.upgrade() else {
+                return false;
+            };
+            let device = Device(inner);
+            // A launch that waits no longer cuts nothing off: what is fetched serves the next one.
+            let work = tokio::spawn(async move {
+                match finding {
+                    Finding::Damaged { id, detail } => mend(&device, &id, &detail).await,
+                    Finding::Contract { id, unmet } => look_for_another(&device, &id, &unmet).await,
+                }
+            });
+            work.await.unwrap_or(false)
+        })
+    }
+}
+
+/// Fetches `id` again, byte for byte; says whether it is whole now.
+async fn mend(device: &Device, id: &VersionId, detail: &str) -> bool {
+    let version = &id.version;
+    tracing::warn!(%version, detail, "a stored version is damaged");
+    note_damage(device, version, detail).await;
+    let outcome = match device.looks_by_itself() {
+        Err(why) => Err(why),
+        Ok(updater) => updater.mend(id).await.map_err(|error| error.to_string()),
+    };
+    match outcome {
+        Ok(()) => {
+            tracing::info!(%version, "mended");
+            let store = device.0.local.store();
+            history::write(store, HistoryEvent::Mended, version, None, None);
+            device.0.board.update(|facts| {
+                facts.unmended.remove(version.as_str());
+            });
+            device.refresh().await;
+            true
+        }
+        Err(why) => {
+            tracing::warn!(%version, why, "a damaged version could not be mended");
+            device.0.board.update(|facts| {
+                facts.unmended.insert(version.to_string(), why);
+            });
+            device.refresh().await;
+            false
+        }
+    }
+}
+
+/// Writes a find down, once for as long as it stands.
+async fn note_damage(device: &Device, version: &Version, detail: &str) {
+    let known = device.0.board.knows_damage(version);
+    if !known {
+        let event = HistoryEvent::Damaged;
+        history::write(device.0.local.store(), event, version, None, Some(detail));
+    }
+    device.refresh().await;
+}
+
+/// One look at once for a version that this host satisfies; says whether there is one now.
+async fn look_for_another(device: &Device, id: &VersionId, unmet: &Unmet) -> bool {
+    tracing::warn!(version = %id.version, %unmet, "a stored version needs another host");
+    note_contract(device, &id.version, unmet).await;
+    let report = match device.looks_by_itself() {
+        Ok(updater) => updater
+            .forced_look()
+            .await
+            .map_err(|error| error.to_string()),
+        Err(why) => Err(why),
+    };
+    let healed = match report {
+        Ok(report) if matches!(report.outcome, Outcome::Staged | Outcome::AlreadyStaged) => {
+            report.version.filter(|version| *version != id.version)
+        }
+        Ok(report) => {
+            tracing::warn!(message = report.message, "no version suits this host");
+            None
+        }
+        Err(why) => {
+            tracing::warn!(
+                why,
+                "nobody could be asked for a version that suits this host"
+            );
+            None
+        }
+    };
+    let found = healed.is_some();
+    device.0.board.update(|facts| {
+        if let Some(note) = &mut facts.contract {
+            note.healed = healed;
+        }
+    });
+    device.refresh().await;
+    found
+}
+
+async fn note_contract(device: &Device, version: &Version, unmet: &Unmet) {
+    let note = ContractNote {
+        version: version.clone(),
+        message: format!("Version {version} {unmet}."),
+        healed: None,
+    };
+    let event = HistoryEvent::ContractUnmet;
+    let reason = unmet.to_string();
+    history::write_once_with(device, event, version, Some(&reason)).await;
+    device.0.board.update(|facts| {
+        // What a launch has said before, with what became of it, stands.
+        let told = facts.contract.as_ref();
+        if told.is_none_or(|told| (&told.version, &told.message) != (&note.version, &note.message))
+        {
+            facts.contract = Some(note);
+        }
+    });
+}
+
+/// Tells what a launch that is ready now has passed over, where nobody was asked to mend it.
+pub(crate) async fn tell(device: &Device, passed: &[runtime_store::PassedOver]) {
+    let mut unmet_of = None;
+    for passed in passed {
+        // Bundled runs all the same, and its finding stands among the problems.
+        let Some(version) = passed
+            .version
+            .as_ref()
+            .filter(|_| passed.source != runtime_store::Source::Bundled)
+        else {
+            continue;
+        };
+        match &passed.why {
+            WhyNot::Damaged(detail) => note_damage(device, version, detail).await,
+            WhyNot::Contract(unmet) if unmet_of.is_none() => {
+                note_contract(device, version, unmet).await;
+                unmet_of = Some(version);
+            }
+            _ => {}
+        }
+    }
+    if unmet_of.is_none() {
+        device.0.board.update(|facts| facts.contract = None);
+    }
+}
+
+/// Reads what is stored in full, once a day, and mends what is damaged once that can be done.
+pub(crate) async fn keep_whole(device: Device) {
+    loop {
+        let found = device.on_store(|store| {
+            store.daily_check(runtime_store::now(), EVERY);
+            store.damaged()
+        });
+        for Damage {
+            version,
+            integrity,
+            detail,
+        } in found.await.unwrap_or_default()
+        {
+            let id = VersionId { version, integrity };
+            mend(&device, &id, &detail).await;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
