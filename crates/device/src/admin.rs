@@ -20,6 +20,7 @@ mod trust;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rollout::Setting;
 use rollout::admin::{
     self, AdminPolicy, AdminUpdates, Asked, SettingSource, Settled, Updating, settle,
 };

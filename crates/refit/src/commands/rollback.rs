@@ -18,6 +18,12 @@ pub(crate) struct Rollback {
     /// The version to go to
     #[arg(long, value_name = "V")]
     to: Option<Version>,
+    /// Put back the data folder too, as it was before the version that is left was first started
+    ///
+    /// Needs `snapshot` in the settings. What is replaced is set aside below the data folder, in
+    /// snapshots/<workspace>/replaced-<version>, until the next snapshot is taken.
+    #[arg(long)]
+    with_data: bool,
 }
 
 impl Rollback {
@@ -26,13 +32,14 @@ impl Rollback {
         block_on(async {
             let request = Request::RollBack {
                 to: self.to.clone(),
+                with_data: self.with_data,
             };
             if let Some(answer) = ask(local.data_dir(), &request).await? {
                 return applied(answer);
             }
             let device = Device::open(local);
-            let rolled_back =
-                progress::show(&device, "rolling back", device.roll_back(self.to)).await?;
+            let going = device.roll_back(self.to, self.with_data);
+            let rolled_back = progress::show(&device, "rolling back", going).await?;
             Ok(outcome(&rolled_back))
         })
     }
