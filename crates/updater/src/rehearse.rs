@@ -154,7 +154,7 @@ impl Stager {
     ) -> Result<(Placed, Came), UpdateError> {
         let (mut outcomes, mut bundled, mut passed) = (Vec::new(), None, None);
         // Those of other days; the ones that are begun here come to an end.
-        let lost = lost(&placed);
+        let lost = placed.lost();
         let seen = placed.failures().last();
         let mut seen = seen.cloned().unwrap_or_else(|| NO_END.to_owned());
         loop {
@@ -225,11 +225,6 @@ impl Stager {
 /// What is said of a version whose rehearsals never came to an end.
 const NO_END: &str = "its rehearsals ended without a result";
 
-fn lost(placed: &Placed) -> u32 {
-    let ended = u32::try_from(placed.failures().len()).unwrap_or(u32::MAX);
-    placed.rehearsals().saturating_sub(ended)
-}
-
 /// Counts one before its process exists.
 async fn begun(mut placed: Placed) -> Result<Placed, UpdateError> {
     let begun = move || {
@@ -244,7 +239,7 @@ async fn ended(mut placed: Placed, failure: Option<String>) -> Result<Placed, Up
     let ended = move || {
         match failure {
             Some(detail) => placed.note_failure(detail)?,
-            None => {}
+            None => placed.end_rehearsal()?,
         }
         Ok::<_, StoreError>(placed)
     };

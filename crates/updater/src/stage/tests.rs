@@ -17,6 +17,8 @@ use super::*;
 
 mod answers;
 mod bad_input;
+mod mending;
+mod rehearsing;
 
 const QUICK: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
@@ -84,6 +86,15 @@ impl Device {
     }
 
     fn updater(&self, address: &str) -> Updater {
+        self.updater_with(address, Policy::registry(jiff::Timestamp::UNIX_EPOCH), None)
+    }
+
+    fn updater_with(
+        &self,
+        address: &str,
+        policy: Policy,
+        rehearser: Option<Arc<dyn Rehearser>>,
+    ) -> Updater {
         let registry = Registry::new(
             "demo".parse().unwrap(),
             Some(address.parse().unwrap()),
@@ -103,8 +114,8 @@ impl Device {
             passive: false,
             after: Duration::from_secs(30),
             every: Duration::from_mins(30),
-            policy: Policy::registry(jiff::Timestamp::UNIX_EPOCH),
-            rehearser: None,
+            policy,
+            rehearser,
         };
         Updater::start(
             spec,
