@@ -1,7 +1,21 @@
 //! Generates a permission for every command.
 
 const COMMANDS: &[&str] = &[
-    "status", "check", "apply", "retry", "rollback", "history", "logs",
+    "status",
+    "check",
+    "apply",
+    "retry",
+    "rollback",
+    "history",
+    "logs",
+    "apps",
+    "app_check",
+    "app_upgrade",
+    "workspaces",
+    "workspace_add",
+    "workspace_remove",
+    "workspace_restart",
+    "workspace_show",
 ];
 
 fn main() {

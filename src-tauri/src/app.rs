@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(dir) = &options.bundled {
         refit = refit.bundled_dir(dir);
     }
-    let runtime_page = options.runtime_page;
+    let (runtime_page, apps_page) = (options.runtime_page, options.apps_page);
 
     tauri::Builder::default()
         // First: a second instance must end before it touches anything.
@@ -37,6 +37,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 windows::focus_main(app);
                 if Options::asks_for_runtime_page(&arguments) {
                     windows::open_runtime_page(app);
+                }
+                if Options::asks_for_apps_page(&arguments) {
+                    windows::open_apps_page(app);
                 }
             },
         ))
@@ -53,8 +56,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             #[cfg(unix)]
             crate::signals::exit_in_order(app.handle().clone());
             windows::open_main(app.handle())?;
+            menu::follow_workspaces(app.handle());
             if runtime_page {
                 windows::open_runtime_page(app.handle());
+            }
+            if apps_page {
+                windows::open_apps_page(app.handle());
             }
             Ok(())
         })

@@ -23,6 +23,10 @@ pub(crate) struct Options {
     /// Open the runtime page too, as its menu item would; also in an instance that runs already
     #[cfg_attr(feature = "dev-options", arg(long))]
     pub(crate) runtime_page: bool,
+    /// Open the page of all runtimes and workspaces too, as its menu item would; also in an instance
+    /// that runs already
+    #[cfg_attr(feature = "dev-options", arg(long))]
+    pub(crate) apps_page: bool,
 }
 
 impl Options {
@@ -55,6 +59,11 @@ impl Options {
     /// Whether the arguments of another instance ask for the runtime page.
     pub(crate) fn asks_for_runtime_page(arguments: &[String]) -> bool {
         cfg!(feature = "dev-options") && arguments.iter().any(|it| it == "--runtime-page")
+    }
+
+    /// Whether the arguments of another instance ask for the page of all runtimes and workspaces.
+    pub(crate) fn asks_for_apps_page(arguments: &[String]) -> bool {
+        cfg!(feature = "dev-options") && arguments.iter().any(|it| it == "--apps-page")
     }
 
     /// The identifier of this instance's app: instances with different data folders are different

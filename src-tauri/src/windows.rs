@@ -1,4 +1,5 @@
-//! The two windows: `main` for the start page and the runtime, `runtime` for the runtime page.
+//! The windows: `main` for the start page and a workspace's page, `runtime` for the runtime page,
+//! `apps` for the page of all runtimes and workspaces.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBui
 
 pub(crate) const MAIN: &str = "main";
 const RUNTIME: &str = "runtime";
+const APPS: &str = "apps";
 
 /// Where the web views keep localStorage and the like.
 #[derive(Debug)]
@@ -25,21 +27,31 @@ pub(crate) fn open_main(app: &AppHandle) -> tauri::Result<WebviewWindow> {
 
 /// Opens the runtime page, or brings it to the front.
 pub(crate) fn open_runtime_page(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(RUNTIME) {
+    open_own(app, RUNTIME, "runtime.html", "Runtime");
+}
+
+/// Opens the page of all runtimes and workspaces, or brings it to the front.
+pub(crate) fn open_apps_page(app: &AppHandle) {
+    open_own(app, APPS, "apps.html", "Apps");
+}
+
+/// A window for one page of the shell's own.
+fn open_own(app: &AppHandle, label: &'static str, page: &'static str, title: &'static str) {
+    if let Some(window) = app.get_webview_window(label) {
         focus(&window);
         return;
     }
     let app = app.clone();
     // A window made in an event handler would wait for itself on Windows.
     tauri::async_runtime::spawn(async move {
-        let made = builder(&app, RUNTIME, "runtime.html")
-            .title("Runtime")
+        let made = builder(&app, label, page)
+            .title(title)
             .inner_size(760.0, 820.0)
             .min_inner_size(360.0, 320.0)
             .on_navigation(is_own)
             .build();
         if let Err(error) = made {
-            tracing::error!(%error, "the runtime page did not open");
+            tracing::error!(%error, page, "the page did not open");
         }
     });
 }
@@ -71,7 +83,7 @@ fn focus(window: &WebviewWindow) {
     }
 }
 
-/// The runtime page leads nowhere else.
+/// Such a page leads nowhere else.
 fn is_own(url: &Url) -> bool {
     matches!(
         (url.scheme(), url.host_str()),
@@ -84,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_runtime_page_leads_to_no_other_origin() {
+    fn the_shells_own_pages_lead_to_no_other_origin() {
         let own = |url: &str| is_own(&Url::parse(url).unwrap());
         assert!(own("tauri://localhost/runtime.html") && own("http://tauri.localhost/x"));
         for other in [
@@ -126,7 +138,7 @@ mod tests {
     fn the_shells_own_pages_are_local_only() {
         let pages = capability(include_str!("../capabilities/shell.json"));
         assert!(pages.get("remote").is_none() && pages.get("local").is_none());
-        assert_eq!(pages["windows"], serde_json::json!([MAIN, RUNTIME]));
+        assert_eq!(pages["windows"], serde_json::json!([MAIN, RUNTIME, APPS]));
     }
 
     #[test]

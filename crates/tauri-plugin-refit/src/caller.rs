@@ -52,6 +52,14 @@ pub(crate) enum Command {
     Rollback,
     History,
     Logs,
+    Apps,
+    AppCheck,
+    AppUpgrade,
+    Workspaces,
+    WorkspaceAdd,
+    WorkspaceRemove,
+    WorkspaceRestart,
+    WorkspaceShow,
 }
 
 impl Command {
@@ -59,7 +67,17 @@ impl Command {
     pub(crate) fn is_for(self, caller: Caller) -> bool {
         match self {
             Self::Status | Self::Check | Self::Apply | Self::Retry => true,
-            Self::Rollback | Self::History | Self::Logs => caller == Caller::Shell,
+            Self::Rollback
+            | Self::History
+            | Self::Logs
+            | Self::Apps
+            | Self::AppCheck
+            | Self::AppUpgrade
+            | Self::Workspaces
+            | Self::WorkspaceAdd
+            | Self::WorkspaceRemove
+            | Self::WorkspaceRestart
+            | Self::WorkspaceShow => caller == Caller::Shell,
         }
     }
 }
@@ -145,36 +163,59 @@ mod tests {
         );
     }
 
+    /// Every command by its name.
+    const COMMANDS: [(&str, Command); 15] = [
+        ("status", Command::Status),
+        ("check", Command::Check),
+        ("apply", Command::Apply),
+        ("retry", Command::Retry),
+        ("rollback", Command::Rollback),
+        ("history", Command::History),
+        ("logs", Command::Logs),
+        ("apps", Command::Apps),
+        ("app-check", Command::AppCheck),
+        ("app-upgrade", Command::AppUpgrade),
+        ("workspaces", Command::Workspaces),
+        ("workspace-add", Command::WorkspaceAdd),
+        ("workspace-remove", Command::WorkspaceRemove),
+        ("workspace-restart", Command::WorkspaceRestart),
+        ("workspace-show", Command::WorkspaceShow),
+    ];
+
     #[test]
     fn the_runtimes_page_reaches_four_commands_and_no_more() {
-        use Command::{Apply, Check, History, Logs, Retry, Rollback, Status};
-        for command in [Status, Check, Apply, Retry] {
-            assert!(command.is_for(Caller::Runtime) && command.is_for(Caller::Shell));
-        }
-        for command in [Rollback, History, Logs] {
-            assert!(!command.is_for(Caller::Runtime) && command.is_for(Caller::Shell));
-        }
+        let reached = COMMANDS.iter().filter(|(_, it)| it.is_for(Caller::Runtime));
+        let names: Vec<_> = reached.map(|(name, _)| *name).collect();
+        assert_eq!(names, ["status", "check", "apply", "retry"]);
+        assert!(COMMANDS.iter().all(|(_, it)| it.is_for(Caller::Shell)));
     }
 
     #[test]
     fn the_permission_sets_and_the_commands_own_check_agree() {
-        use Command::{Apply, Check, History, Logs, Retry, Rollback, Status};
         let (default, shell) = include_str!("../permissions/default.toml")
             .split_once("[[set]]")
             .unwrap();
-        for (name, command) in [
-            ("status", Status),
-            ("check", Check),
-            ("apply", Apply),
-            ("retry", Retry),
-            ("rollback", Rollback),
-            ("history", History),
-            ("logs", Logs),
-        ] {
+        for (name, command) in COMMANDS {
             let permission = format!("\"allow-{name}\"");
             let for_runtime = command.is_for(Caller::Runtime);
             assert_eq!(default.contains(&permission), for_runtime, "{name}");
             assert_eq!(shell.contains(&permission), !for_runtime, "{name}");
         }
+        let build = include_str!("../build.rs");
+        let built = build.lines().filter(|line| line.starts_with("    \""));
+        assert_eq!(
+            built.count(),
+            COMMANDS.len(),
+            "a command without a permission"
+        );
+    }
+
+    #[test]
+    fn of_several_workspaces_only_the_one_that_is_shown_is_answered() {
+        // Others serve on 4322 and 4323, and the capability covers all of loopback.
+        for other in ["http://127.0.0.1:4322/", "http://127.0.0.1:4323/"] {
+            assert_eq!(who(other), None, "{other}");
+        }
+        assert_eq!(who("http://127.0.0.1:4321/"), Some(Caller::Runtime));
     }
 }

@@ -1,27 +1,25 @@
 //! The commands: each asks who is asking, then the device.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use device::{Applied, CheckReport, Device, HistoryEntry, Problem, Status, Version};
+use device::{
+    Applied, CheckReport, Device, HistoryEntry, Problem, Status, Upgraded, Version, WorkspaceStatus,
+};
 use tauri::{Runtime, State, Webview};
 
-use crate::caller::{Command, Origin, caller};
-use crate::screen::Screen;
-
-/// What the commands work on.
-pub(crate) struct Refit {
-    pub(crate) device: Device,
-    pub(crate) screen: Arc<Screen>,
-    pub(crate) shell: Vec<Origin>,
-}
+use crate::apps::Refit;
+use crate::caller::{Caller, Command, caller};
+use crate::wire::{self, Apps};
 
 #[tauri::command]
 pub(crate) async fn status<R: Runtime>(
     page: Webview<R>,
     refit: State<'_, Refit>,
-) -> Result<Arc<Status>, Problem> {
+) -> Result<Status, Problem> {
     let status = refit.device_for(&page, Command::Status)?.status();
-    Ok(Arc::clone(&status.borrow()))
+    let status = Arc::clone(&status.borrow());
+    Ok(wire::for_every_page(&status))
 }
 
 #[tauri::command]
@@ -57,10 +55,11 @@ pub(crate) async fn rollback<R: Runtime>(
     page: Webview<R>,
     refit: State<'_, Refit>,
     version: Option<String>,
+    with_data: Option<bool>,
 ) -> Result<Applied, Problem> {
     refit
         .device_for(&page, Command::Rollback)?
-        .roll_back(parsed(version)?)
+        .roll_back(parsed(version)?, with_data.unwrap_or_default())
         .await
 }
 
@@ -81,13 +80,103 @@ pub(crate) async fn logs<R: Runtime>(
     Ok(device.local().logs_dir().display().to_string())
 }
 
+#[tauri::command]
+pub(crate) async fn apps<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+) -> Result<Apps, Problem> {
+    refit.allowed(&page, Command::Apps)?;
+    Ok(refit.apps())
+}
+
+#[tauri::command]
+pub(crate) async fn app_check<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+) -> Result<CheckReport, Problem> {
+    refit.allowed(&page, Command::AppCheck)?;
+    refit.device(&app)?.check().await
+}
+
+#[tauri::command]
+pub(crate) async fn app_upgrade<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+) -> Result<Upgraded, Problem> {
+    refit.allowed(&page, Command::AppUpgrade)?;
+    refit.device(&app)?.upgrade().await
+}
+
+#[tauri::command]
+pub(crate) async fn workspaces<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+) -> Result<Vec<WorkspaceStatus>, Problem> {
+    refit.allowed(&page, Command::Workspaces)?;
+    Ok(refit.device(&app)?.workspaces().await)
+}
+
+#[tauri::command]
+pub(crate) async fn workspace_add<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+    name: String,
+) -> Result<WorkspaceStatus, Problem> {
+    refit.allowed(&page, Command::WorkspaceAdd)?;
+    let name = workspace_name(&name)?;
+    // Where it lies is the app's to say.
+    refit
+        .device(&app)?
+        .workspace_add(name, None, BTreeMap::new())
+        .await
+}
+
+#[tauri::command]
+pub(crate) async fn workspace_remove<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+    name: String,
+) -> Result<WorkspaceStatus, Problem> {
+    refit.allowed(&page, Command::WorkspaceRemove)?;
+    let name = workspace_name(&name)?;
+    refit.device(&app)?.workspace_remove(name).await
+}
+
+#[tauri::command]
+pub(crate) async fn workspace_restart<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+    name: String,
+) -> Result<WorkspaceStatus, Problem> {
+    refit.allowed(&page, Command::WorkspaceRestart)?;
+    let name = workspace_name(&name)?;
+    refit.device(&app)?.workspace_restart(name).await
+}
+
+#[tauri::command]
+pub(crate) async fn workspace_show<R: Runtime>(
+    page: Webview<R>,
+    refit: State<'_, Refit>,
+    app: String,
+    name: String,
+) -> Result<(), Problem> {
+    refit.allowed(&page, Command::WorkspaceShow)?;
+    refit.show(&app, workspace_name(&name)?)
+}
+
 impl Refit {
-    /// The device, for a page that may have it do this.
-    fn device_for<R: Runtime>(
+    /// Whose page asks, if it may have this done; for the page of a runtime, which one.
+    fn who<R: Runtime>(
         &self,
         page: &Webview<R>,
         command: Command,
-    ) -> Result<&Device, Problem> {
+    ) -> Result<Option<String>, Problem> {
         let refused = || {
             Problem::new(
                 "not-allowed",
@@ -96,17 +185,40 @@ impl Refit {
             )
         };
         let url = page.url().map_err(|_| refused())?;
-        match caller(&url, &self.shell, self.screen.runtime().as_ref()) {
-            Some(caller) if command.is_for(caller) => Ok(&self.device),
+        let runtime = self.screen.runtime();
+        let origin = runtime.as_ref().map(|(origin, _)| origin);
+        match caller(&url, &self.shell, origin) {
+            Some(Caller::Shell) if command.is_for(Caller::Shell) => Ok(None),
+            Some(Caller::Runtime) if command.is_for(Caller::Runtime) => {
+                Ok(runtime.map(|(_, app)| app))
+            }
             _ => {
                 tracing::warn!(?command, origin = %url.origin().ascii_serialization(), "refused");
                 Err(refused())
             }
         }
     }
+
+    /// The device, for a page that may have it do this: a runtime's page has its own, the app's own
+    /// pages have the main one.
+    fn device_for<R: Runtime>(
+        &self,
+        page: &Webview<R>,
+        command: Command,
+    ) -> Result<&Device, Problem> {
+        match self.who(page, command)? {
+            None => Ok(self.devices.main()),
+            Some(app) => self.device(&app),
+        }
+    }
+
+    /// Whether a page may have this done that is about a runtime which it names.
+    fn allowed<R: Runtime>(&self, page: &Webview<R>, command: Command) -> Result<(), Problem> {
+        self.who(page, command).map(|_| ())
+    }
 }
 
-/// The one thing that a page may name.
+/// A version that a page names.
 pub(crate) fn parsed(version: Option<String>) -> Result<Option<Version>, Problem> {
     version
         .map(|version| {
@@ -115,4 +227,21 @@ pub(crate) fn parsed(version: Option<String>) -> Result<Option<Version>, Problem
             })
         })
         .transpose()
+}
+
+/// The name of a workspace that a page gives: no path can be made of it.
+pub(crate) fn workspace_name(name: &str) -> Result<&str, Problem> {
+    let fits = (1..=40).contains(&name.len())
+        && name
+            .bytes()
+            .all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if fits {
+        Ok(name)
+    } else {
+        Err(Problem::new(
+            "workspace-name",
+            "that is no name for a workspace",
+            "Use 1 to 40 small letters, digits and hyphens.",
+        ))
+    }
 }

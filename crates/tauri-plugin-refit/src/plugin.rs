@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device::{Config, Device, DeviceOptions, Local};
+use device::{Apps, Config, Device, DeviceOptions, Version};
 use tauri::plugin::TauriPlugin;
 use tauri::utils::config::FrontendDist;
 use tauri::webview::PageLoadEvent;
 use tauri::{AppHandle, Manager, RunEvent, Runtime, Url};
-use tokio::sync::Notify;
 
+use crate::apps::Refit;
 use crate::caller::{Origin, shell_origins};
-use crate::commands::{self, Refit};
+use crate::commands;
 use crate::error::SetupError;
 use crate::relay;
 use crate::screen::Screen;
+use crate::wire::Platform;
 
 /// Built from `guest-js/banner.ts`; a test there says when it is out of date.
 const BANNER: &str = include_str!("../guest-js/dist/banner-iife.js");
@@ -95,7 +96,6 @@ impl Builder {
     #[must_use]
     pub fn build<R: Runtime>(self) -> TauriPlugin<R, serde_json::Value> {
         let screen = Arc::new(Screen::default());
-        let page_loaded = Arc::new(Notify::new());
         let window = self.window.clone();
         tauri::plugin::Builder::<R, serde_json::Value>::new("refit")
             .invoke_handler(tauri::generate_handler![
@@ -106,6 +106,14 @@ impl Builder {
                 commands::rollback,
                 commands::history,
                 commands::logs,
+                commands::apps,
+                commands::app_check,
+                commands::app_upgrade,
+                commands::workspaces,
+                commands::workspace_add,
+                commands::workspace_remove,
+                commands::workspace_restart,
+                commands::workspace_show,
             ])
             .js_init_script(BANNER)
             .on_webview_ready({
@@ -128,19 +136,19 @@ impl Builder {
                 }
             })
             .on_page_load({
-                let (screen, page_loaded) = (Arc::clone(&screen), Arc::clone(&page_loaded));
+                let screen = Arc::clone(&screen);
                 move |webview, payload| {
                     let finished = payload.event() == PageLoadEvent::Finished;
-                    let shell = webview.state::<Refit>();
+                    let refit = webview.state::<Refit>();
                     if finished
                         && webview.label() == window
-                        && screen.loaded(payload.url(), &shell.shell)
+                        && screen.loaded(payload.url(), &refit.shell)
                     {
-                        page_loaded.notify_one();
+                        refit.changed();
                     }
                 }
             })
-            .setup(move |app, api| Ok(self.set_up(app, api.config(), screen, page_loaded)?))
+            .setup(move |app, api| Ok(self.set_up(app, api.config(), screen)?))
             .on_event(|app, event| {
                 if matches!(event, RunEvent::Exit) {
                     stop(app);
@@ -154,25 +162,23 @@ impl Builder {
         app: &AppHandle<R>,
         config: &serde_json::Value,
         screen: Arc<Screen>,
-        page_loaded: Arc<Notify>,
     ) -> Result<(), SetupError> {
         let window = self.window.clone();
         let options = self.options(app, config)?;
-        let device = tauri::async_runtime::block_on(async { Device::open(Local::open(options)) });
-        app.manage(Refit {
-            device: device.clone(),
-            screen: Arc::clone(&screen),
-            shell: own_origins(app),
-        });
-        tauri::async_runtime::spawn(relay::news(app.clone(), device.clone()));
-        tauri::async_runtime::spawn(relay::statuses(
-            app.clone(),
-            device.clone(),
-            window,
-            screen,
-            page_loaded,
-        ));
-        tauri::async_runtime::spawn(async move { device.start().await });
+        let shell = options.shell_version.clone();
+        let devices = tauri::async_runtime::block_on(async { Apps::open(options) });
+        let platform = platform(devices.main(), shell);
+        let origins = own_origins(app);
+        app.manage(Refit::new(devices.clone(), screen, origins, platform));
+        tauri::async_runtime::spawn(relay::changes(app.clone()));
+        for (name, device) in devices.iter() {
+            let (name, device) = (name.to_owned(), device.clone());
+            let news = relay::news(app.clone(), name.clone(), device.clone());
+            tauri::async_runtime::spawn(news);
+            let statuses = relay::statuses(app.clone(), name, device, window.clone());
+            tauri::async_runtime::spawn(statuses);
+        }
+        tauri::async_runtime::spawn(async move { devices.start().await });
         Ok(())
     }
 
@@ -194,6 +200,10 @@ impl Builder {
             None if config.is_null() => return Err(SetupError::NotConfigured),
             None => Config::parse(config.clone(), "`plugins.refit` in tauri.conf.json")?,
         };
+        // Whose policy an administrator's file is about.
+        if config.identifier.is_none() {
+            config.identifier = Some(app.config().identifier.clone());
+        }
         if config.trust.is_some() && self.trust_root.is_none() {
             config = config.beside(&resources()?);
         }
@@ -236,16 +246,29 @@ fn own_origins<R: Runtime>(app: &AppHandle<R>) -> Vec<Origin> {
     shell_origins(named)
 }
 
+fn platform(main: &Device, shell: Version) -> Platform {
+    let data = main.local().data_dir();
+    let name = data.file_name().unwrap_or_default().to_string_lossy();
+    Platform {
+        os: std::env::consts::OS,
+        arch: std::env::consts::ARCH,
+        shell,
+        node: main.local().node(),
+        data_name: name.into_owned(),
+        data_path: data.display().to_string(),
+    }
+}
+
 fn stop<R: Runtime>(app: &AppHandle<R>) {
     let Some(refit) = app.try_state::<Refit>() else {
         return;
     };
-    let device = refit.device.clone();
+    let devices = refit.devices.clone();
     let stopped =
         tauri::async_runtime::block_on(
-            async move { tokio::time::timeout(EXIT, device.stop()).await },
+            async move { tokio::time::timeout(EXIT, devices.stop()).await },
         );
     if stopped.is_err() {
-        tracing::warn!("the runtime did not stop in time; its guard ends it");
+        tracing::warn!("a runtime did not stop in time; its guard ends it");
     }
 }

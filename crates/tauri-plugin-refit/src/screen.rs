@@ -1,13 +1,36 @@
-//! What the main window shows: the app's start page, or the running runtime's page.
+//! What the main window shows: the app's start page, or the page of one running workspace.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use device::{Phase, Status};
-use jiff::{SignedDuration, Timestamp};
+use device::Status;
+use jiff::SignedDuration;
+use serde::Serialize;
 use tauri::Url;
 
 use crate::caller::Origin;
+use crate::goal::{Goal, Serving, goal};
+
+/// The runtime and the workspace that are always there.
+pub(crate) const MAIN: &str = "main";
+
+/// A workspace of a runtime, by their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The runtime's name; `main` for the one that has no other.
+    pub app: String,
+    /// The workspace's name; `main` is always there.
+    pub workspace: String,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            app: MAIN.to_owned(),
+            workspace: MAIN.to_owned(),
+        }
+    }
+}
 
 /// Which page the main window was sent to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,8 +38,8 @@ pub(crate) enum Shown {
     /// A page of the app's own.
     #[default]
     Start,
-    /// The page of one launch of the runtime, which has been ready since then.
-    Runtime { url: Url, since: Timestamp },
+    /// The page of one launch in one workspace.
+    Runtime { place: Place, serving: Serving },
 }
 
 /// A launch that was over sooner than this may have been ended by the very page that was open.
@@ -31,7 +54,7 @@ pub(crate) enum Step {
     Open(Url),
     /// The same origin serves another launch: load the page that is open once more.
     Reload,
-    /// Nothing runs any more: back to the start page, which says why.
+    /// Nothing runs there: back to the start page, which says why.
     Back,
 }
 
@@ -46,41 +69,43 @@ impl fmt::Display for Step {
     }
 }
 
-/// Compares what is shown with what the status says should be.
-pub(crate) fn next(shown: &Shown, status: &Status) -> (Step, Shown) {
-    let stay = || (Step::Stay, shown.clone());
-    let Some(running) = &status.running else {
-        return match (status.phase, shown) {
-            (Phase::Failed, Shown::Runtime { .. }) => (Step::Back, Shown::Start),
-            _ => stay(),
-        };
+/// Compares what is shown with what should be: `goal` of the workspace that was chosen.
+pub(crate) fn next(shown: &Shown, chosen: &Place, goal: Goal) -> (Step, Shown) {
+    let elsewhere = matches!(shown, Shown::Runtime { place, .. } if place != chosen);
+    let to = match goal {
+        Goal::Page(to) => to,
+        Goal::Nothing if *shown != Shown::Start => return (Step::Back, Shown::Start),
+        // Another workspace's page must not pass for this one's until it is up.
+        Goal::Wait if elsewhere => return (Step::Back, Shown::Start),
+        Goal::Nothing | Goal::Wait => return (Step::Stay, shown.clone()),
     };
-    let Ok(url) = Url::parse(&running.url) else {
-        return stay();
-    };
-    let since = running.since;
     let step = match shown {
-        Shown::Runtime {
-            url: from,
-            since: seen,
-        } if *seen == since && *from == url => {
-            return stay();
+        Shown::Runtime { place, serving } if place == chosen => {
+            if *serving == to {
+                return (Step::Stay, shown.clone());
+            }
+            let same_origin = Origin::of(&serving.url) == Origin::of(&to.url);
+            let lasted = to.since.duration_since(serving.since) >= SOON;
+            if same_origin && lasted {
+                Step::Reload
+            } else {
+                Step::Open(to.url.clone())
+            }
         }
-        Shown::Runtime {
-            url: from,
-            since: seen,
-        } if Origin::of(from) == Origin::of(&url) && since.duration_since(*seen) >= SOON => {
-            Step::Reload
-        }
-        _ => Step::Open(url.clone()),
+        _ => Step::Open(to.url.clone()),
     };
-    (step, Shown::Runtime { url, since })
+    let shown = Shown::Runtime {
+        place: chosen.clone(),
+        serving: to,
+    };
+    (step, shown)
 }
 
 /// Whether the main window, or a frame in it, may open a URL.
 ///
-/// From the runtime's page there is no way to the app's own pages: the plugin alone leads there.
-/// Documents without an address of their own belong to the page that makes them.
+/// From the runtime's page there is no way to the app's own pages, nor to another workspace's: the
+/// plugin alone leads there. Documents without an address of their own belong to the page that makes
+/// them.
 pub(crate) fn may_open(url: &Url, shown: &Shown, shell: &[Origin]) -> bool {
     let inner;
     let url = match url.scheme() {
@@ -99,7 +124,7 @@ pub(crate) fn may_open(url: &Url, shown: &Shown, shell: &[Origin]) -> bool {
     };
     match shown {
         Shown::Start => shell.contains(&origin),
-        Shown::Runtime { url, .. } => Origin::of(url) == Some(origin),
+        Shown::Runtime { serving, .. } => Origin::of(&serving.url) == Some(origin),
     }
 }
 
@@ -109,6 +134,8 @@ pub(crate) struct Screen(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// What a person wants to see.
+    chosen: Place,
     shown: Shown,
     /// The page that the window opened with, once it has loaded.
     start: Option<Url>,
@@ -117,7 +144,9 @@ struct State {
 impl Screen {
     /// A window has just been made: it opens its own start page.
     pub(crate) fn reset(&self) {
-        *self.lock() = State::default();
+        let mut state = self.lock();
+        state.shown = Shown::Start;
+        state.start = None;
     }
 
     /// A page has loaded. True when it is the window's first, so that it may be sent on.
@@ -131,14 +160,31 @@ impl Screen {
         first
     }
 
-    /// What to do now. Before the start page has loaded: nothing, so that the window never opens
-    /// two pages at once.
-    pub(crate) fn advance(&self, status: &Status) -> (Step, Option<Url>) {
+    /// A person wants to see this workspace.
+    pub(crate) fn choose(&self, place: Place) {
+        self.lock().chosen = place;
+    }
+
+    /// The workspace that a person wants to see.
+    pub(crate) fn chosen(&self) -> Place {
+        self.lock().chosen.clone()
+    }
+
+    /// What to do now, where `app` is what this status is about. Nothing while another runtime is
+    /// shown, and nothing before the start page has loaded, so that the window never opens two pages
+    /// at once.
+    pub(crate) fn advance(&self, app: &str, status: &Status) -> (Step, Option<Url>) {
         let mut state = self.lock();
-        if state.start.is_none() {
+        if state.start.is_none() || state.chosen.app != app {
             return (Step::Stay, None);
         }
-        let (step, shown) = next(&state.shown, status);
+        let mut to = goal(status, &state.chosen.workspace);
+        if to.is_none() {
+            // It was removed.
+            MAIN.clone_into(&mut state.chosen.workspace);
+            to = goal(status, MAIN);
+        }
+        let (step, shown) = next(&state.shown, &state.chosen, to.unwrap_or(Goal::Wait));
         state.shown = shown;
         (step, state.start.clone())
     }
@@ -147,11 +193,13 @@ impl Screen {
         may_open(url, &self.lock().shown, shell)
     }
 
-    /// The origin that the window was sent to, while that is the runtime's.
-    pub(crate) fn runtime(&self) -> Option<Origin> {
+    /// The origin that the window was sent to, while that is a runtime's, and that runtime's name.
+    pub(crate) fn runtime(&self) -> Option<(Origin, String)> {
         match &self.lock().shown {
             Shown::Start => None,
-            Shown::Runtime { url, .. } => Origin::of(url),
+            Shown::Runtime { place, serving } => {
+                Origin::of(&serving.url).map(|origin| (origin, place.app.clone()))
+            }
         }
     }
 
