@@ -31,6 +31,9 @@ use throwaway::Throwaway;
 /// How long it has to go on after its smoke check: who ends just after it was seen is not well.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
+/// Between the first answer that fails and the news that the process behind it is gone.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
 /// How to rehearse.
 #[derive(Debug, Clone)]
 pub struct RehearsalSpec {
@@ -187,6 +190,10 @@ async fn perform(
         }
         let smoked = ask(&own.ready, port, spec).await;
         if let Err(unfit) = spec.limits.judge(&smoked.smoke) {
+            if smoked.smoke.failed > 0 {
+                // That it ended, and how, says more than that it did not answer.
+                tokio::time::sleep(LAST_WORDS).await;
+            }
             return Seen::Unfit(unfit.to_string(), smoked);
         }
         tokio::time::sleep(AFTERWARDS).await;

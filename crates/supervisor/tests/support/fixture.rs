@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio, exit};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use std::{env, fs, io, thread};
 
@@ -22,11 +23,15 @@ mod web;
 /// The port was taken.
 const PORT_TAKEN: i32 = 98;
 
+/// Milliseconds that every answer takes.
+static SLOW: AtomicU64 = AtomicU64::new(0);
+static ANSWERS_LEFT: AtomicI64 = AtomicI64::new(i64::MAX);
+
 fn main() {
     supervisor::guard::run_if_asked();
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["run", script] => run(script),
+        ["run", script, ..] => run(script),
         ["shell", folder] => shell(Path::new(folder)),
         _ => exit(2),
     }
@@ -66,6 +71,13 @@ fn step(word: &str, rest: &str) {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             append(rest, &now.unwrap_or_default().as_nanos().to_string());
         }
+        // From the next answer on: every one takes so long, or ends this process instead.
+        "slow" => SLOW.store(rest.parse().unwrap_or(0), Ordering::Relaxed),
+        "answers" => ANSWERS_LEFT.store(rest.parse().unwrap_or(0), Ordering::Relaxed),
+        "serve-elsewhere" => serve_on(bind(rest.parse().unwrap_or(0)), false),
+        // Writes wherever a runtime may, and tells where that is.
+        "litter" => litter(rest),
+        "niceness" => append(rest, &niceness()),
         "pid" => append(rest, &std::process::id().to_string()),
         "ignore-term" => at_term(|| {}),
         // Goes on, and tells that it was asked to end.
@@ -100,6 +112,33 @@ fn append(file: &str, line: &str) {
     if let Ok(mut file) = fs::File::options().create(true).append(true).open(file) {
         let _ = writeln!(file, "{line}");
     }
+}
+
+/// A line for each: the folders, and what is in the environment.
+fn litter(tell: &str) {
+    let home = env::var("HOME").unwrap_or_default();
+    let data = env::var("REFIT_DATA").unwrap_or_default();
+    let here = env::current_dir().unwrap_or_default();
+    for folder in [Path::new(&home), Path::new(&data), &here] {
+        let _ = fs::write(folder.join("litter"), "litter");
+        let _ = fs::remove_file(folder.join("theirs"));
+    }
+    append(tell, &format!("HERE={}", here.display()));
+    for (name, value) in env::vars() {
+        append(tell, &format!("{name}={value}"));
+    }
+    for arg in env::args() {
+        append(tell, &format!("ARG={arg}"));
+    }
+}
+
+fn niceness() -> String {
+    #[cfg(unix)]
+    return rustix::process::getpriority_process(None)
+        .map(|nice| nice.to_string())
+        .unwrap_or_default();
+    #[cfg(not(unix))]
+    String::new()
 }
 
 /// For longer than any test, but not for ever: a test that fails may leave it behind.
@@ -143,16 +182,22 @@ fn listen() -> TcpListener {
         .ok()
         .and_then(|port| port.parse().ok())
         .unwrap_or_else(|| exit(5));
-    let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+    bind(port)
+}
+
+fn bind(port: u16) -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap_or_else(|_| {
         say("the port is taken");
         exit(PORT_TAKEN);
-    };
-    listener
+    })
 }
 
 /// Answers 200 everywhere: `/env`, `/args` and `/cwd` say what was given, `/exit/N` ends it.
 fn serve(with_id: bool) {
-    let listener = listen();
+    serve_on(listen(), with_id);
+}
+
+fn serve_on(listener: TcpListener, with_id: bool) {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let _ = answer(stream, with_id);
@@ -164,6 +209,10 @@ fn answer(mut stream: TcpStream, with_id: bool) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream.try_clone()?).read_line(&mut line)?;
     let path = line.split(' ').nth(1).unwrap_or("/");
+    thread::sleep(Duration::from_millis(SLOW.load(Ordering::Relaxed)));
+    if ANSWERS_LEFT.fetch_sub(1, Ordering::Relaxed) <= 0 {
+        exit(1);
+    }
     if let Some(code) = path.strip_prefix("/exit/") {
         exit(code.parse().unwrap_or(1));
     }
