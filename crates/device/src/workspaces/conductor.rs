@@ -155,7 +155,8 @@ impl Conductor {
                     continue;
                 }
                 Some(Step::Lead(at)) => {
-                    self.lead(at, Asked::Passively).await;
+                    // What comes of it is in the supervisor's state.
+                    let _ = self.lead(at, Asked::Passively).await;
                     continue;
                 }
                 None => self.settle(&known),

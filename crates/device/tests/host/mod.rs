@@ -68,6 +68,11 @@ impl Host {
             .insert(path.to_owned(), body.into());
     }
 
+    /// Answers nothing any more but 404.
+    pub(crate) fn clear(&self) {
+        self.files.lock().unwrap().clear();
+    }
+
     /// What was asked for whose path contains `part`.
     pub(crate) fn asked_for(&self, part: &str) -> usize {
         let asked = self.asked.lock().unwrap();
@@ -76,19 +81,31 @@ impl Host {
 
     /// Publishes versions of `demo`; the last one is the registry's newest.
     pub(crate) fn publish(&self, versions: &[&str]) {
+        let releases: Vec<_> = versions
+            .iter()
+            .map(|it| Release::new(it, "// never started"))
+            .collect();
+        self.release(&releases);
+    }
+
+    /// The same, each with what it does.
+    pub(crate) fn release(&self, releases: &[Release<'_>]) {
         let mut all = serde_json::Map::new();
-        for version in versions {
-            let tarball = pack(version, "// never started");
+        for release in releases {
+            let version = release.version;
+            let tarball = release.pack();
             let integrity = Integrity::from_digest(Sha512::digest(&tarball).into());
             let path = format!("/demo/-/demo-{version}.tgz");
             let url = format!("{}{path}", self.url.trim_end_matches('/'));
             self.put(&path, tarball);
             let dist = json!({ "tarball": url, "integrity": integrity.to_string() });
             let entry = json!({ "name": "demo", "version": version, "dist": dist });
-            all.insert((*version).to_owned(), entry);
+            all.insert(version.to_owned(), entry);
         }
         let packument = json!({
-            "name": "demo", "dist-tags": { "latest": versions.last() }, "versions": all,
+            "name": "demo",
+            "dist-tags": { "latest": releases.last().map(|it| it.version) },
+            "versions": all,
         });
         self.put("/demo", packument.to_string());
     }
@@ -100,10 +117,15 @@ impl Host {
 
 /// A tarball of `demo` whose entry holds `code`.
 pub(crate) fn pack(version: &str, code: &str) -> Vec<u8> {
+    pack_as("demo", version, code)
+}
+
+/// The same of another package.
+pub(crate) fn pack_as(package: &str, version: &str, code: &str) -> Vec<u8> {
     let files = [
         (
             "package.json",
-            json!({ "name": "demo", "version": version }).to_string(),
+            json!({ "name": package, "version": version }).to_string(),
         ),
         ("cli.js", code.to_owned()),
     ];
