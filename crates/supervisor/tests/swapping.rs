@@ -405,3 +405,22 @@ async fn where_nothing_runs_a_client_is_told_to_come_back() {
     assert_eq!(client.get("/").await.expect("answer").status, 200);
     in_time("stop", supervisor.stop()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_that_still_soaks_goes_on_soaking_when_the_next_one_is_condemned() {
+    let shelf = shelf();
+    shelf.put("1.1.0", "web");
+    shelf.on_trial("1.1.0", 2, None);
+    let supervisor = shelf.start();
+    let old = running(&supervisor).await;
+    shelf.put("1.2.0", "exit 1");
+    shelf.replace_trial("1.2.0");
+    let outcome = swap(&supervisor).await.expect("the old one runs");
+    assert_eq!(outcome.version, version("1.1.0"));
+    assert_eq!(shelf.bad()[0].0, "1.2.0");
+    assert_eq!(shelf.named().as_deref(), Some("1.1.0"));
+    let trial = shelf.pointer().expect("pointer").trial.expect("it soaks");
+    assert!(trial.ready_at.is_some());
+    assert_eq!(running(&supervisor).await, old);
+    in_time("stop", supervisor.stop()).await;
+}

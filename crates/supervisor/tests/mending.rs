@@ -1,0 +1,278 @@
+//! What a launch asks of others: to put right what it passed over, and to keep the data that a
+//! trial may spoil. Real processes, with hooks that write down when they were asked.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use runtime_store::{Asked, Source, VersionId, WhyNot};
+use supervisor::{BoxFuture, DataKeeper, Event, Finding, Mender, Readiness, Swap};
+use support::shelf::{Shelf, touch, version};
+use support::{event, failed, get, in_time, pids, running};
+
+#[derive(Debug, Default)]
+struct Helper {
+    asked: AtomicUsize,
+    /// The package.json that a mend puts right, where it does.
+    package: Option<PathBuf>,
+    never: bool,
+}
+
+impl Mender for Helper {
+    fn mend(&self, finding: Finding) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let Finding::Contract { id, unmet } = finding else {
+                panic!("{finding:?}");
+            };
+            assert_eq!(id.version, version("1.1.0"));
+            assert!(!unmet.to_string().is_empty());
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if self.never {
+                std::future::pending::<()>().await;
+            }
+            match &self.package {
+                Some(package) => fs::write(package, "{}").is_ok(),
+                None => false,
+            }
+        })
+    }
+}
+
+/// A confirmed 1.1.0 that needs more than this shell offers, and its package.json.
+fn unmet() -> (Shelf, PathBuf) {
+    let shelf = Shelf::new("serve");
+    shelf.put("1.1.0", "serve");
+    let package = shelf.store.root().join("versions/1.1.0/package.json");
+    support::write(&package, r#"{"refit":{"contract":9}}"#);
+    shelf.confirmed("1.1.0", None);
+    (shelf, package)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_right_is_launched_at_once() {
+    let (mut shelf, package) = unmet();
+    let helper = Arc::new(Helper {
+        package: Some(package),
+        ..Helper::default()
+    });
+    shelf.bench.spec.mender = Some(Arc::clone(&helper) as Arc<dyn Mender>);
+    let supervisor = shelf.start();
+    let now = running(&supervisor).await;
+    assert_eq!(now.version, version("1.1.0"));
+    assert_eq!(helper.asked.load(Ordering::SeqCst), 1);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_put_right_is_asked_for_once_a_launch_and_bundled_runs() {
+    let (mut shelf, _) = unmet();
+    let helper = Arc::new(Helper::default());
+    shelf.bench.spec.mender = Some(Arc::clone(&helper) as Arc<dyn Mender>);
+    let supervisor = shelf.start();
+    let now = running(&supervisor).await;
+    assert_eq!(now.source, Source::Bundled);
+    assert!(
+        matches!(&now.passed_over[..], [passed] if matches!(passed.why, WhyNot::Contract(_))),
+        "the finding stays: {now:?}"
+    );
+    assert_eq!(helper.asked.load(Ordering::SeqCst), 1);
+    let again = in_time("restart", supervisor.restart(Asked::ByPerson)).await;
+    assert_eq!(again.expect("ready").source, Source::Bundled);
+    assert_eq!(helper.asked.load(Ordering::SeqCst), 2, "the next launch");
+    assert_eq!(shelf.named().as_deref(), Some("1.1.0"), "the pointer stays");
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_heard_while_something_is_being_put_right() {
+    let (mut shelf, _) = unmet();
+    let helper = Arc::new(Helper {
+        never: true,
+        ..Helper::default()
+    });
+    shelf.bench.spec.mender = Some(Arc::clone(&helper) as Arc<dyn Mender>);
+    let supervisor = shelf.start();
+    in_time("the question", async {
+        while helper.asked.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let start = std::time::Instant::now();
+    in_time("stop", supervisor.stop()).await;
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// Writes down what it was asked, in the file that the scripts write their ids into.
+#[derive(Debug)]
+struct Keeper {
+    file: PathBuf,
+    fails: bool,
+}
+
+impl Keeper {
+    fn note(&self, what: &str, id: &VersionId) {
+        use std::io::Write;
+        let file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.file);
+        writeln!(file.expect("open"), "{what} {}", id.version).expect("write");
+    }
+}
+
+impl DataKeeper for Keeper {
+    fn before_first_launch(&self, id: &VersionId) -> BoxFuture<'_, Result<(), String>> {
+        self.note("keep", id);
+        Box::pin(async {
+            if self.fails {
+                Err("no room".into())
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    fn put_back(&self, id: &VersionId) -> BoxFuture<'_, Result<bool, String>> {
+        self.note("put-back", id);
+        Box::pin(async {
+            if self.fails {
+                Err("no room".into())
+            } else {
+                Ok(true)
+            }
+        })
+    }
+}
+
+/// A shelf with a keeper, and the file in which it and the scripts write down what they do.
+fn kept(fails: bool) -> (Shelf, PathBuf) {
+    let mut shelf = Shelf::new("");
+    let file = shelf.path("order");
+    shelf.bench.script(
+        "bundled/dist/cli.js",
+        &format!("pid {}\nserve", file.display()),
+    );
+    shelf.bench.spec.keeper = Some(Arc::new(Keeper {
+        file: file.clone(),
+        fails,
+    }));
+    (shelf, file)
+}
+
+/// What was done, with `run` for a process.
+fn order(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let word = |line: &str| match line.parse::<u32>() {
+        Ok(_) => "run".to_owned(),
+        Err(_) => line.to_owned(),
+    };
+    text.lines().map(word).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_kept_before_a_trial_exists_and_put_back_before_the_next_choice_does() {
+    let (shelf, file) = kept(false);
+    shelf.put("1.2.0", &format!("pid {}\nexit 1", file.display()));
+    shelf.on_trial("1.2.0", 2, None);
+    let supervisor = shelf.start();
+    assert_eq!(running(&supervisor).await.source, Source::Bundled);
+    assert_eq!(order(&file), ["keep 1.2.0", "run", "put-back 1.2.0", "run"]);
+    in_time("restart", supervisor.restart(Asked::ByPerson))
+        .await
+        .expect("ready");
+    assert_eq!(order(&file).len(), 5, "bundled alone: {:?}", order(&file));
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_put_back_when_the_soak_ends_in_a_crash_loop_and_not_at_each_crash() {
+    let (shelf, file) = kept(false);
+    shelf.put("1.2.0", &format!("pid {}\nserve", file.display()));
+    shelf.on_trial("1.2.0", 2, None);
+    let supervisor = shelf.start();
+    let mut events = supervisor.events();
+    for _ in 0..3 {
+        let port = running(&supervisor).await.port;
+        let _ = get(port, "/exit/1").await;
+        event(&mut events, "the crash", |event| {
+            matches!(event, Event::Crashed { .. }).then_some(())
+        })
+        .await;
+    }
+    let mut state = supervisor.state();
+    let fallen = state.wait_for(
+        |state| matches!(state, supervisor::State::Running(now) if now.source == Source::Bundled),
+    );
+    in_time("the fallback", fallen).await.expect("alive");
+    assert_eq!(
+        order(&file),
+        ["keep 1.2.0", "run", "run", "run", "put-back 1.2.0", "run"]
+    );
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_machine_is_at_fault_nothing_is_put_back() {
+    let (mut shelf, file) = kept(false);
+    shelf.put("1.2.0", "serve");
+    shelf.on_trial("1.2.0", 2, None);
+    shelf.bench.spec.program = shelf.path("no-such-program");
+    let supervisor = shelf.start();
+    failed(&supervisor).await;
+    assert_eq!(order(&file), ["keep 1.2.0"]);
+    assert_eq!(shelf.attempts_left(), 2);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_kept_or_put_back_is_told_and_stops_nothing() {
+    let (shelf, file) = kept(true);
+    let go = shelf.path("go");
+    shelf.put("1.2.0", &format!("wait-for {}\nexit 1", go.display()));
+    shelf.on_trial("1.2.0", 2, None);
+    let supervisor = shelf.start();
+    let mut events = supervisor.events();
+    touch(&go);
+    assert_eq!(running(&supervisor).await.source, Source::Bundled);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let trouble = event(&mut events, "the trouble", |event| match event {
+            Event::Trouble(what) => Some(what),
+            _ => None,
+        })
+        .await;
+        assert!(
+            trouble.contains("1.2.0") && trouble.contains("no room"),
+            "{trouble}"
+        );
+        told.push(trouble);
+    }
+    assert_eq!(order(&file), ["keep 1.2.0", "put-back 1.2.0", "run"]);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_put_back_under_the_old_version_that_serves_on() {
+    let (mut shelf, file) = kept(false);
+    shelf.bench.spec.swap = Some(Swap {
+        drain: Duration::from_secs(5),
+    });
+    shelf.bench.spec.ready = Readiness::Tcp {
+        timeout: Duration::from_secs(20),
+    };
+    let supervisor = shelf.start();
+    running(&supervisor).await;
+    pids(&file, 1).await;
+    shelf.put("1.2.0", "exit 1");
+    shelf.on_trial("1.2.0", 2, None);
+    in_time("restart", supervisor.restart(Asked::ByPerson))
+        .await
+        .expect("the old one");
+    assert_eq!(order(&file), ["run", "keep 1.2.0"]);
+    in_time("stop", supervisor.stop()).await;
+}
