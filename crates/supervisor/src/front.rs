@@ -160,3 +160,6 @@ async fn answer(stream: TcpStream, client: Client) {
         tracing::debug!(%error, "a client's connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests;
