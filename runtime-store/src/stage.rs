@@ -193,7 +193,7 @@ impl Store {
             return Ok(refusal);
         }
         if let Some(found) = whole
-            && let Some(outcome) = take_up::take_up(&lock, &order, &standing, found)?
+            && let Some(outcome) = take_up::take_up(&lock, &order, &standing, &found)?
         {
             return Ok(outcome);
         }

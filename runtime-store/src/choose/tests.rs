@@ -367,11 +367,11 @@ fn a_choice_names_folder_and_entry() {
     assert_eq!(bundled.integrity, None);
 }
 
-fn needs(contract: u32) -> Result<Needs, Unmet> {
-    Ok(Needs {
+fn needs(contract: u32) -> Needs {
+    Needs {
         contract: Some(contract),
         requires: Vec::new(),
-    })
+    }
 }
 
 fn demand(entry: &mut Entry, demanded: Result<Needs, Unmet>) {
@@ -383,7 +383,7 @@ fn demand(entry: &mut Entry, demanded: Result<Needs, Unmet>) {
 #[test]
 fn a_contract_that_is_not_met_is_passed_over_and_nothing_is_lost() {
     for demanded in [
-        needs(2),
+        Ok(needs(2)),
         Err(Unmet::Malformed {
             detail: "no list".to_owned(),
         }),
@@ -430,7 +430,7 @@ fn a_damaged_version_is_passed_over_and_nothing_is_lost() {
 #[test]
 fn a_recalled_version_is_recalled_first_and_a_damaged_one_before_its_contract() {
     let mut stored = trial();
-    demand(&mut stored.entry, needs(9));
+    demand(&mut stored.entry, Ok(needs(9)));
     let mut case = Case::of(stored);
     case.damage = vec![Damage::new(&id("1.2.0"), "wiped".to_owned())];
     let why = |case: &Case| case.choose().choice.passed_over[0].why.clone();
@@ -459,7 +459,7 @@ fn that_the_bundled_contract_is_not_met_is_told_only_where_it_runs() {
 #[test]
 fn a_useless_pointer_gives_way_to_a_previous_that_may_run_again() {
     let mut stored = confirmed();
-    demand(&mut stored.previous, needs(9));
+    demand(&mut stored.previous, Ok(needs(9)));
     let pick = Case::of(stored).bad("1.2.0").choose();
     assert_eq!(pick.choice.source, Source::Bundled);
     assert_eq!(pick.clear, Some(Clear::ToPrevious));

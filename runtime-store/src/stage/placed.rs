@@ -30,7 +30,7 @@ use crate::{StoreError, stored};
 #[derive(Debug)]
 pub struct Placed {
     order: Box<Order>,
-    record: Record,
+    record: Box<Record>,
     dir: PathBuf,
     entry: PathBuf,
     lease: Lease,
@@ -74,7 +74,7 @@ pub(super) fn found(
         dir: order.layout.version(&record.version),
         entry: record.entry_in(&order.layout),
         order,
-        record,
+        record: Box::new(record),
         lease,
     })
 }
@@ -221,7 +221,7 @@ impl Placed {
         let mut record = self.still_there()?;
         change(record.rehearsal.get_or_insert_default());
         record.save(&self.order.layout)?;
-        self.record = record;
+        *self.record = record;
         Ok(())
     }
 

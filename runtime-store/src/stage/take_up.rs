@@ -44,11 +44,11 @@ pub(super) fn take_up(
     store: &StoreLock,
     order: &Order,
     standing: &Standing,
-    found: Record,
+    found: &Record,
 ) -> Result<Option<BeginStage>, StageError> {
     let dir = order.layout.version(&order.candidate.version);
     let record = Record::load(&order.layout, &order.candidate.version)?;
-    let Some(mut record) = record.filter(|record| *record == found) else {
+    let Some(mut record) = record.filter(|record| record == found) else {
         return Ok(None);
     };
     if order.right_entry(&dir).is_err() {

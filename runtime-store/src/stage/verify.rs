@@ -130,8 +130,8 @@ impl Order {
         Ok(all)
     }
 
-    /// 6. Every file as it is now, for all later checks: what was unpacked by the digests that were
-    /// taken on the way, what was carried over by reading it.
+    /// 7. Every file as it is now, for all later checks: what was unpacked by the digests that were
+    ///    taken on the way, what was carried over by reading it.
     pub(super) fn describe(
         &self,
         dir: &Path,

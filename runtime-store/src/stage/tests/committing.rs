@@ -245,7 +245,7 @@ fn a_whole_version_that_changed_since_it_was_looked_at_is_not_taken_up() {
     let standing = Standing::load(&lock, &order).unwrap();
     for (change, found) in changes.iter().zip([&found, &now, &now]) {
         change();
-        let outcome = take_up::take_up(&lock, &order, &standing, found.clone()).unwrap();
+        let outcome = take_up::take_up(&lock, &order, &standing, found).unwrap();
         assert!(outcome.is_none(), "{outcome:?}");
     }
     assert_eq!(room.pointer(), None);

@@ -312,7 +312,9 @@ fn the_newest_version_that_waits_for_its_rehearsal_outlives_a_collection() {
     room.stage(&offer("1.2.0"));
     room.confirm();
     let newer = [offer("1.3.0"), offer("1.4.0")];
-    newer.iter().for_each(|offer| drop(room.place(offer)));
+    for offer in &newer {
+        drop(room.place(offer));
+    }
     let failing = offer("1.5.0");
     drop(room.place(&failing));
     room.condemn(&failing);

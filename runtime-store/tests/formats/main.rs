@@ -5,6 +5,8 @@
     reason = "helpers of a test may end it where they stand"
 )]
 
+mod records;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
