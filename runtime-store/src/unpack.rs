@@ -3,6 +3,7 @@
 //! ```text
 //! packed bytes ─► count, cap, sha512 ─► gunzip ─► tar entries ─► names ─► tree ─► writer
 //!                 (packed.rs)           (inflate.rs)  (entries.rs) (names.rs) (tree.rs) (writer.rs)
+//!                                                                          content ─► (hashing.rs)
 //! ```
 //!
 //! # Invariants
@@ -17,6 +18,7 @@
 mod entries;
 mod error;
 mod flusher;
+mod hashing;
 mod inflate;
 mod names;
 mod packed;
@@ -38,14 +40,14 @@ use rollout::Integrity;
 
 use entries::{Kind, Stream};
 pub use error::{Refusal, UnpackError};
+use hashing::Hashing;
 use inflate::Inflate;
 use packed::Packed;
-use sha2::{Digest as _, Sha256};
 use tree::{Place, Tree};
 use writer::Writer;
 
 use crate::stage::StageError;
-use crate::tree_manifest::{Digest, Digests};
+use crate::tree_manifest::Digests;
 
 /// Bounds of one unpacking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +126,7 @@ pub(crate) fn unpack(
     dir: &Dir,
     shown: &Path,
     limits: &Limits,
-    mut digests: Option<&mut Digests>,
+    digests: Option<&mut Digests>,
 ) -> Result<UnpackedTree, UnpackError> {
     let mut stream = Stream::new(
         Inflate::new(Packed::new(tarball, limits.packed_bytes)),
@@ -132,6 +134,7 @@ pub(crate) fn unpack(
     );
     let mut tree = Tree::new(limits.entries);
     let mut writer = Writer::new(dir, shown)?;
+    let mut hashing = digests.is_some().then(Hashing::default);
     let (mut files, mut unpacked_bytes) = (0u64, 0u64);
 
     while let Some(entry) = stream.next_entry()? {
@@ -154,16 +157,16 @@ pub(crate) fn unpack(
                 }
                 let place: Place = tree.file(&path).map_err(refuse)?;
                 let mut file = writer.file(&place, &path, executable)?;
-                let mut hasher = digests.is_some().then(Sha256::new);
+                let mut hashed = hashing.as_mut().map(|hashing| hashing.begin(size));
                 stream.content(size, |bytes| {
-                    if let Some(hasher) = &mut hasher {
-                        hasher.update(bytes);
+                    if let Some(hashed) = &mut hashed {
+                        hashed.update(bytes);
                     }
                     file.write(bytes)
                 })?;
                 file.end();
-                if let (Some(digests), Some(hasher)) = (&mut digests, hasher) {
-                    digests.insert(path.join("/"), Digest::of(hasher));
+                if let Some(hashed) = hashed {
+                    hashed.end(path.join("/"));
                 }
                 files += 1;
                 unpacked_bytes += size;
@@ -173,6 +176,9 @@ pub(crate) fn unpack(
 
     let (integrity, packed_bytes) = stream.finish()?;
     writer.finish()?;
+    if let (Some(digests), Some(hashing)) = (digests, hashing) {
+        *digests = hashing.finish();
+    }
     Ok(UnpackedTree {
         integrity,
         packed_bytes,
