@@ -1,4 +1,6 @@
-//! `refit verify`: are stored versions whole?
+//! `refit verify`: are stored versions what was staged, to the last byte?
+//!
+//! What it finds damaged is written down in the store, so that the next launch knows without reading.
 
 use device::Version;
 use serde_json::json;
@@ -8,7 +10,7 @@ use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::{Answer, table};
 
-/// Check that stored versions are whole
+/// Check that stored versions are whole, by reading every file
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
     /// Only this one
@@ -33,8 +35,12 @@ impl Verify {
             return Ok(Answer::nothing_to_do(json, words));
         }
         let rows = verified.iter().map(|one| {
-            let problem = one.problem.as_deref().unwrap_or("whole");
-            [one.version.to_string(), problem.to_owned()]
+            let found = match &one.problem {
+                Some(problem) => problem,
+                None if one.contents => "whole",
+                None => "whole, as far as can be told: it was staged before files were described",
+            };
+            [one.version.to_string(), found.to_owned()]
         });
         let data = table(rows);
         let broken = verified.iter().filter(|one| one.problem.is_some()).count();
@@ -43,7 +49,10 @@ impl Verify {
         } else {
             Answer::unwell(
                 json,
-                format!("{broken} not whole. The next launch passes over them; stage them again."),
+                format!(
+                    "{broken} not whole. The app fetches what it would run again when it starts, and \
+                     runs another version until then; `refit stage V` does the same now."
+                ),
             )
         };
         Ok(answer.data(data))
