@@ -66,6 +66,7 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
         ProgressPhase::Downloading => "downloading",
         ProgressPhase::Verifying => "verifying",
         ProgressPhase::Staging => "staging",
+        ProgressPhase::Rehearsing => "rehearsing",
     };
     bar.set_message(format!("{doing} {}", progress.version));
     advance(bar, progress.bytes, progress.total);

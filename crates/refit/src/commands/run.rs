@@ -1,6 +1,10 @@
 //! `refit run`: the supervisor without a window, for servers and kiosks.
 
-use device::{Device, Phase, RunningSource, StagedVersion, Status};
+use device::{
+    Apps, Device, MAIN_APP, Phase, RunningSource, StagedVersion, Status, WorkspaceState,
+    WorkspaceStatus,
+};
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::serve::stop_signal;
@@ -11,29 +15,73 @@ use crate::output::{Answer, say, tell};
 
 /// Run the app's runtime without a window, and keep it current, until ctrl-c
 ///
-/// Prints where it serves. `refit apply` restarts it into a version that was staged meanwhile. A
+/// Prints where it serves. Where the settings have several runtimes, all of them run, and every
+/// workspace of each; with `--app` only that one. `refit apply` restarts it into a version that was staged meanwhile. A
 /// version that its publisher recalls goes on until the next start, or until `refit apply`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
-    let local = local::open(globals)?;
+    let only = globals
+        .app
+        .as_ref()
+        .map(|_| local::open(globals))
+        .transpose()?;
+    let options = local::options(globals)?;
     let json = globals.json;
     block_on(async move {
         let stop = stop_signal()?;
-        let device = Device::open(local);
-        device.start().await;
+        let running = match only {
+            Some(local) => Running::One(Device::open(local)),
+            None => Running::All(Apps::open(options)),
+        };
+        running.start().await;
         let ended = tokio::select! {
-            failure = follow(&device, json) => Err(failure),
+            failure = running.follow(json) => Err(failure),
             () = stop => Ok(Answer::silent()),
         };
-        device.stop().await;
+        running.stop().await;
         ended
     })
 }
 
+/// What is run: the one that `--app` names, or all.
+enum Running {
+    One(Device),
+    All(Apps),
+}
+
+impl Running {
+    async fn start(&self) {
+        match self {
+            Self::One(device) => device.start().await,
+            Self::All(apps) => apps.start().await,
+        }
+    }
+
+    async fn stop(&self) {
+        match self {
+            Self::One(device) => device.stop().await,
+            Self::All(apps) => apps.stop().await,
+        }
+    }
+
+    /// Returns when nothing runs any more, in no app: with the first app's reason.
+    async fn follow(&self, json: bool) -> Failure {
+        match self {
+            Self::One(device) => follow(device, MAIN_APP, json).await,
+            Self::All(apps) => {
+                let all = apps.iter().map(|(name, device)| follow(device, name, json));
+                let mut failures = join_all(all).await;
+                failures.swap_remove(0)
+            }
+        }
+    }
+}
+
 /// Tells what happens. Returns when nothing runs any more, not even the bundled version.
-async fn follow(device: &Device, json: bool) -> Failure {
+async fn follow(device: &Device, app: &str, json: bool) -> Failure {
+    let is_main = app == MAIN_APP;
     let mut changes = device.status();
     let mut before: Option<std::sync::Arc<Status>> = None;
     let mut told = None;
@@ -43,13 +91,20 @@ async fn follow(device: &Device, json: bool) -> Failure {
         if let Some(running) = &status.running
             && told.as_ref() != Some(&running.url)
         {
-            tell(json, &json!({ "url": running.url }), &running.url);
+            if is_main {
+                tell(json, &json!({ "url": running.url }), &running.url);
+            } else {
+                say(&format!("{app}: it serves at {}", running.url));
+            }
             told = Some(running.url.clone());
         }
         for words in news(before.as_deref(), &status) {
-            say(&words);
+            match is_main {
+                true => say(&words),
+                false => say(&format!("{app}: {words}")),
+            }
         }
-        if status.phase == Phase::Failed {
+        if status.phase == Phase::Failed && !others_live(&status) {
             let failure = status.failure.clone();
             return failure.map_or_else(
                 || Failure::new("not-running", "Nothing runs", "See the runtime's log."),
@@ -71,6 +126,14 @@ async fn follow(device: &Device, json: bool) -> Failure {
             return Failure::new("internal", "The device ended by itself", "Report this.");
         }
     }
+}
+
+/// Whether a workspace besides the first goes on, or may still come up.
+fn others_live(status: &Status) -> bool {
+    status
+        .workspaces
+        .iter()
+        .any(|one| !matches!(one.state, WorkspaceState::Dead | WorkspaceState::Stopped))
 }
 
 /// What a person at the terminal would want to hear of.
@@ -117,12 +180,35 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
             staged.version
         ));
     }
+    news.extend(now.workspaces.iter().filter_map(|one| {
+        let was = before.and_then(|it| it.workspaces.iter().find(|was| was.name == one.name));
+        moved(was, one).filter(|_| now.workspaces.len() > 1)
+    }));
     for problem in &now.problems {
         if !before.is_some_and(|it| it.problems.contains(problem)) {
             news.push(problem.clone());
         }
     }
     news
+}
+
+/// What became of one workspace.
+fn moved(was: Option<&WorkspaceStatus>, now: &WorkspaceStatus) -> Option<String> {
+    let name = &now.name;
+    let same = was.is_some_and(|was| (was.state, &was.version) == (now.state, &now.version));
+    match (&now.version, &now.url, now.state) {
+        _ if same => None,
+        (Some(version), Some(url), _) => {
+            Some(format!("Workspace {name} runs version {version} at {url}"))
+        }
+        (_, _, WorkspaceState::Dead) => {
+            let why = now.detail.as_deref().unwrap_or("it failed");
+            Some(format!(
+                "Workspace {name} is dead: {why} `refit workspaces restart {name}` tries again."
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// What waits for a restart. While the first launch is on its way, it may be just that version

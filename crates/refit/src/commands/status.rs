@@ -22,9 +22,7 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
         let (status, next) = match ask(local.data_dir(), &Request::Status).await? {
             Some(device::Answer::Status(status)) => (*status, None),
             Some(device::Answer::Problem(problem)) => return Err(problem.into()),
-            Some(device::Answer::Applied(_) | device::Answer::Noted) => {
-                return Err(local::strange_answer());
-            }
+            Some(_) => return Err(local::strange_answer()),
             None => {
                 let odd = local::problems(&local, globals);
                 at_rest(&local, odd)
