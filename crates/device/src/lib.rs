@@ -50,6 +50,7 @@ mod rehearser;
 mod roll_back;
 mod rollout_status;
 mod schedules;
+mod smoke;
 mod status;
 mod switches;
 mod trust_root;
@@ -78,12 +79,15 @@ pub use status::{
     BadVersion, BundledVersion, Failure, FellBack, Phase, Running, RunningSource, StagedVersion,
     Status,
 };
+pub use smoke::smoke_version;
 pub use supervisor::guard::run_if_asked as run_guard_if_asked;
 pub use switches::Updates;
 pub use workspaces::{Schedule, UpgradeOutcome, Upgraded, Workspace, WorkspaceUpgrade};
 
 // What this crate's own interface is made of, so that its users need name no other crate.
+pub use rollout::rehearsal::{Limits as SmokeLimits, Smoke};
 pub use rollout::{Integrity, Version};
+pub use supervisor::{Requests, Smoked, smoke};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
 pub use updater::{
     CheckReport, LastCheck, Mode, Outcome as StageOutcome, Phase as ProgressPhase, Progress,

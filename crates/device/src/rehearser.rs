@@ -37,7 +37,7 @@ impl Rehearser {
     }
 }
 
-fn spec(local: &Local, how: &Rehearse) -> RehearsalSpec {
+pub(crate) fn spec(local: &Local, how: &Rehearse) -> RehearsalSpec {
     RehearsalSpec {
         spec: wiring::spec(local),
         folder: folder(local.data_dir()),

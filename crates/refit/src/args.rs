@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, apps, bundle, check, explain, gc, keys, publish, repo, resolve, retry, rollback,
-    rollout, run, serve, simulate, stage, status, unpack, verify, workspaces,
+    rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify, workspaces,
 };
 
 /// Keeps the runtime inside an installed desktop app current.
@@ -88,4 +88,6 @@ pub(crate) enum Command {
     Rollout(rollout::Rollout),
     Simulate(simulate::Simulate),
     Serve(serve::Serve),
+    Smoke(smoke::Smoke),
+    Soak(soak::Soak),
 }

@@ -56,10 +56,12 @@ mod verdict;
 
 pub use hooks::{BoxFuture, DataKeeper, Finding, Mender};
 pub use rehearse::{
-    RehearsalFailure, RehearsalSpec, rehearse, rehearse_bundled, spare_resources, sweep_rehearsals,
+    RehearsalFailure, RehearsalSpec, bundled_launch, rehearse, rehearse_bundled, spare_resources,
+    sweep_rehearsals, try_out,
 };
 pub use smoke::{Requests, SmokeError, Smoked, smoke};
 pub use spec::{Readiness, Spec, SpecError, Swap};
 pub use state::{Event, FailureReport, Outcome, Running, State, SupervisorError, Tried};
 pub use supervisor::Supervisor;
 pub use template::{TemplateError, check_template};
+pub use verdict::refusal;

@@ -85,15 +85,47 @@ pub async fn rehearse(
     launch: Arc<Launch>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Smoke, RehearsalFailure> {
+    match wherever(spec, &launch, stop).await {
+        Came::Out(result) => result,
+        Came::Unfit { detail, .. } => Err(RehearsalFailure::Runtime(detail)),
+        Came::PortTaken { detail, .. } => Err(RehearsalFailure::Machine(detail)),
+    }
+}
+
+/// As [`rehearse`], for whoever wants the numbers also where they are not good enough.
+///
+/// # Errors
+/// As there, but for what the smoke check found.
+pub async fn try_out(
+    spec: &RehearsalSpec,
+    launch: Arc<Launch>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Smoked, RehearsalFailure> {
+    match wherever(spec, &launch, stop).await {
+        Came::Out(result) => result.map(|smoke| Smoked {
+            smoke,
+            trouble: None,
+        }),
+        Came::Unfit { smoked, .. } => Ok(smoked),
+        Came::PortTaken { detail, .. } => Err(RehearsalFailure::Machine(detail)),
+    }
+}
+
+/// A launch of the bundled runtime, for [`try_out`].
+pub fn bundled_launch(shell: &Shell) -> Arc<Launch> {
+    Arc::new(store::bundled(shell))
+}
+
+async fn wherever(
+    spec: &RehearsalSpec,
+    launch: &Arc<Launch>,
+    stop: impl Future<Output = ()> + Send,
+) -> Came {
     let mut stop = std::pin::pin!(stop);
-    let mut avoid = None;
-    loop {
-        match once(spec, &launch, avoid, stop.as_mut()).await {
-            // Once more elsewhere, as a launch does.
-            Came::PortTaken { port, .. } if avoid.is_none() => avoid = Some(port),
-            Came::PortTaken { detail, .. } => return Err(RehearsalFailure::Machine(detail)),
-            Came::Out(result) => return result,
-        }
+    match once(spec, launch, None, stop.as_mut()).await {
+        // Once more elsewhere, as a launch does.
+        Came::PortTaken { port, .. } => once(spec, launch, Some(port), stop.as_mut()).await,
+        came => came,
     }
 }
 
@@ -106,7 +138,7 @@ pub async fn rehearse_bundled(
     shell: &Shell,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Smoke, RehearsalFailure> {
-    rehearse(spec, Arc::new(store::bundled(shell)), stop).await
+    rehearse(spec, bundled_launch(shell), stop).await
 }
 
 /// Removes what rehearsals left behind that were cut off. Those that still run, in whatever
@@ -118,6 +150,11 @@ pub fn sweep_rehearsals(folder: &Path) {
 /// How one start came out.
 enum Came {
     Out(Result<Smoke, RehearsalFailure>),
+    /// It was ready, and its smoke check was not passed.
+    Unfit {
+        detail: String,
+        smoked: Smoked,
+    },
     PortTaken { port: u16, detail: String },
 }
 
@@ -234,10 +271,11 @@ async fn conclude(seen: Seen, child: &mut Child, own: &Spec, port: u16) -> Came 
         Seen::Stopped => return Came::Out(Err(RehearsalFailure::Stopped)),
         Seen::Unfit(why, smoked) => {
             let mut detail = format!("its smoke check failed: {why} ({})", smoked.smoke);
-            if let Some(trouble) = smoked.trouble {
+            if let Some(trouble) = &smoked.trouble {
                 detail = format!("{detail}; {trouble}");
             }
-            return failed(verdict::with_tail(detail, &child.tail().await));
+            let detail = verdict::with_tail(detail, &child.tail().await);
+            return Came::Unfit { detail, smoked };
         }
         Seen::Replaced => {
             let detail = format!("it no longer listens on port {port} itself");

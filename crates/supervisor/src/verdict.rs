@@ -130,7 +130,7 @@ pub(crate) fn with_tail(mut text: String, tail: &str) -> String {
 }
 
 /// Why a version that another workspace runs is not launched in this one, for a person.
-pub(crate) fn refusal(why: &WhyNot) -> String {
+pub fn refusal(why: &WhyNot) -> String {
     match why {
         WhyNot::NotNewerThanBundled => "the version inside the app is as new".to_owned(),
         WhyNot::Bad => "it failed before".to_owned(),

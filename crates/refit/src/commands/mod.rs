@@ -17,6 +17,8 @@ pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+pub(crate) mod smoke;
+pub(crate) mod soak;
 pub(crate) mod stage;
 pub(crate) mod status;
 pub(crate) mod unpack;
@@ -52,6 +54,8 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Rollout(command) => command.run(globals.json),
         Command::Simulate(command) => command.run(),
         Command::Serve(command) => command.run(globals.json),
+        Command::Smoke(command) => command.run(&globals),
+        Command::Soak(command) => command.run(),
     }
 }
 
