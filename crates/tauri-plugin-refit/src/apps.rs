@@ -58,10 +58,10 @@ impl Refit {
     }
 
     /// All of it now.
-    pub(crate) fn apps(&self) -> wire::Apps {
+    pub(crate) fn apps(&self) -> wire::Everything {
         // Read first: what changes meanwhile is told once more.
         let seq = *self.changes.borrow();
-        wire::Apps {
+        wire::Everything {
             seq,
             platform: self.platform.clone(),
             shown: self.screen.chosen(),

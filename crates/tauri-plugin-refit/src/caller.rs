@@ -201,8 +201,8 @@ mod tests {
             assert_eq!(default.contains(&permission), for_runtime, "{name}");
             assert_eq!(shell.contains(&permission), !for_runtime, "{name}");
         }
-        let build = include_str!("../build.rs");
-        let built = build.lines().filter(|line| line.starts_with("    \""));
+        let script = include_str!("../build.rs");
+        let built = script.lines().filter(|line| line.starts_with("    \""));
         assert_eq!(
             built.count(),
             COMMANDS.len(),

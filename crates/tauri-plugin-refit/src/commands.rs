@@ -10,7 +10,7 @@ use tauri::{Runtime, State, Webview};
 
 use crate::apps::Refit;
 use crate::caller::{Caller, Command, caller};
-use crate::wire::{self, Apps};
+use crate::wire::{self, Everything};
 
 #[tauri::command]
 pub(crate) async fn status<R: Runtime>(
@@ -84,7 +84,7 @@ pub(crate) async fn logs<R: Runtime>(
 pub(crate) async fn apps<R: Runtime>(
     page: Webview<R>,
     refit: State<'_, Refit>,
-) -> Result<Apps, Problem> {
+) -> Result<Everything, Problem> {
     refit.allowed(&page, Command::Apps)?;
     Ok(refit.apps())
 }

@@ -24,11 +24,11 @@ pub(crate) async fn statuses<R: Runtime>(
 ) {
     let refit = app.state::<Refit>();
     let mut statuses = device.status();
-    let mut changes = refit.changes();
+    let mut nudges = refit.changes();
     let mut told = None;
     loop {
         let status = Arc::clone(&statuses.borrow_and_update());
-        changes.mark_unchanged();
+        nudges.mark_unchanged();
         if told != Some(status.seq) {
             told = Some(status.seq);
             emit(&app, wire::STATUS, &wire::for_every_page(&status));
@@ -39,9 +39,9 @@ pub(crate) async fn statuses<R: Runtime>(
             tokio::time::sleep(PACE).await;
         }
         tokio::select! {
-            changed = statuses.changed() => if changed.is_err() { return },
+            news = statuses.changed() => if news.is_err() { return },
             // Another workspace was chosen, or the window's own page has loaded.
-            changed = changes.changed() => if changed.is_err() { return },
+            nudge = nudges.changed() => if nudge.is_err() { return },
         }
     }
 }

@@ -120,7 +120,7 @@ pub(crate) struct Platform {
 
 /// Everything that this app keeps current. For the app's own pages: it has folders and addresses.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Apps {
+pub(crate) struct Everything {
     pub(crate) seq: u64,
     pub(crate) platform: Platform,
     pub(crate) shown: Place,

@@ -194,7 +194,7 @@ fn every_page_sees_that_a_workspace_is_there_and_not_where() {
 #[test]
 fn all_runtimes_have_the_shape_that_guest_js_types_say() {
     let status: Status = serde_json::from_value(full()).unwrap();
-    let apps = Apps {
+    let apps = Everything {
         seq: 3,
         platform: Platform {
             os: "linux",
