@@ -131,8 +131,11 @@ proptest! {
             prop_assert_eq!((bench.store.snapshot().pointer, bench.bad()), was);
             bench.amend(|pointer| *pointer = transition::vouched_for(pointer.clone()));
             let mut chosen = bench.store.resolve(&bench.shell, now());
-            if let (Some(trial), Some(_)) = (&mut chosen.trial, &promised.trial) {
-                trial.signed = false;
+            let mut promised = promised;
+            for choice in [&mut chosen, &mut promised] {
+                if let Some(trial) = &mut choice.trial {
+                    trial.signed = false;
+                }
             }
             prop_assert_eq!(chosen, promised);
         }
