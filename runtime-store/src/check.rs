@@ -67,6 +67,7 @@ impl Store {
     /// # Errors
     ///
     /// What is damaged.
+    #[expect(clippy::result_large_err, reason = "asked once or twice in a launch")]
     pub fn quick_check(&self, id: &VersionId) -> Result<(), Damage> {
         match self.glance(id) {
             Health::Damaged(damage) => Err(damage),
@@ -264,7 +265,7 @@ fn standing(root: &Path) -> Standing {
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may be missing")]
 fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     Some((found.dev(), found.ino()))

@@ -113,6 +113,7 @@ fn mtime(found: &Metadata) -> i64 {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
 fn mode(found: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     Some(found.permissions().mode() & 0o7777)

@@ -140,7 +140,7 @@ mod tests {
             let mut hashing = Hashing::default();
             let mut expected = Digests::new();
             for (number, (size, piece)) in files.into_iter().enumerate() {
-                let content: Vec<u8> = (0..size).map(|at| (at * 7 + number) as u8).collect();
+                let content: Vec<u8> = (0..=255).cycle().skip(number).take(size).collect();
                 let mut current = hashing.begin(size as u64);
                 content.chunks(piece).for_each(|bytes| current.update(bytes));
                 current.end(format!("f/{number}"));

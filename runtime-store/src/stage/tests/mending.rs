@@ -72,7 +72,10 @@ fn flip_unseen(path: &Path) {
         .unwrap();
 }
 
-fn damages() -> [(&'static str, fn(&Path)); 6] {
+/// One way to damage a version's folder.
+type Damages = (&'static str, fn(&Path));
+
+fn damages() -> [Damages; 6] {
     [
         ("a flipped byte", |dir| {
             flip_unseen(&dir.join("dist/ballast"));
