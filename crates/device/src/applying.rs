@@ -49,9 +49,8 @@ pub(crate) async fn follow(device: Device) {
             device.0.board.update(|facts| facts.lease = None);
         }
         let changed = status.wait_for(|status| waiting(status) != now);
-        match tokio::time::timeout(EVERY, changed).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(_)) | Err(_) => {}
+        if let Ok(Err(_)) = tokio::time::timeout(EVERY, changed).await {
+            return;
         }
     }
 }

@@ -29,6 +29,7 @@ async fn the_owner_is_asked_and_answers() {
     });
     let request = Request::RollBack {
         to: Some("1.0.0".parse().unwrap()),
+        with_data: true,
     };
     let Ok(Some(Answer::Problem(problem))) = ask(dir.path(), &request).await else {
         panic!("no answer");

@@ -115,6 +115,30 @@ impl Host {
     }
 }
 
+/// A version of `demo`, what it does, and what it needs of its host.
+#[derive(Clone)]
+pub(crate) struct Release<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) code: &'a str,
+    pub(crate) needs: Value,
+}
+
+impl<'a> Release<'a> {
+    pub(crate) fn new(version: &'a str, code: &'a str) -> Self {
+        let needs = Value::Null;
+        Self {
+            version,
+            code,
+            needs,
+        }
+    }
+
+    fn pack(&self) -> Vec<u8> {
+        let package = json!({ "name": "demo", "version": self.version, "refit": self.needs });
+        packed(&package, self.code)
+    }
+}
+
 /// A tarball of `demo` whose entry holds `code`.
 pub(crate) fn pack(version: &str, code: &str) -> Vec<u8> {
     pack_as("demo", version, code)
@@ -122,11 +146,12 @@ pub(crate) fn pack(version: &str, code: &str) -> Vec<u8> {
 
 /// The same of another package.
 pub(crate) fn pack_as(package: &str, version: &str, code: &str) -> Vec<u8> {
+    packed(&json!({ "name": package, "version": version }), code)
+}
+
+fn packed(package: &Value, code: &str) -> Vec<u8> {
     let files = [
-        (
-            "package.json",
-            json!({ "name": package, "version": version }).to_string(),
-        ),
+        ("package.json", package.to_string()),
         ("cli.js", code.to_owned()),
     ];
     let mut tar = tar::Builder::new(Vec::new());

@@ -1,0 +1,102 @@
+//! What the runtime keeps in its folder is kept from before a new version's first launch, and comes
+//! back where that fails, or a person goes back with it.
+
+use device::{AppliedOutcome, HistoryEvent, Wanted};
+use serde_json::json;
+
+use crate::bench::{Bench, held, runs, until};
+use crate::host::Release;
+
+async fn bench() -> Bench {
+    let news = json!({ "rehearse": false, "snapshot": { "folder": "{data}/files" } });
+    let bench = Bench::new(news).await;
+    std::fs::create_dir_all(bench.files()).unwrap();
+    std::fs::write(bench.files().join("data.txt"), "old").unwrap();
+    bench
+}
+
+#[tokio::test]
+async fn a_version_that_fails_leaves_the_data_as_they_were() {
+    let bench = bench().await;
+    bench
+        .host
+        .release(&[Release::new("1.1.0", "write data.txt new\nexit 1")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    let applied = device.apply().await.unwrap();
+    assert_eq!(applied.outcome, AppliedOutcome::FellBack);
+    assert_eq!(held(&bench.files().join("data.txt")), "old");
+    let events: Vec<_> = device
+        .history()
+        .await
+        .into_iter()
+        .map(|it| it.event)
+        .collect();
+    assert!(events.contains(&HistoryEvent::Snapshot), "{events:?}");
+    assert!(events.contains(&HistoryEvent::PutBack), "{events:?}");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_goes_back_with_the_data_or_without() {
+    let bench = bench().await;
+    bench
+        .host
+        .release(&[Release::new("1.1.0", "write data.txt new")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    let status = until(&device, |status| {
+        runs(status, "1.1.0") && !status.snapshots.is_empty()
+    })
+    .await;
+    let kept = &status.snapshots[0];
+    assert_eq!((kept.version.as_str(), kept.bytes), ("1.1.0", 3));
+    assert_eq!(kept.of.as_ref().unwrap().as_str(), "1.0.0");
+
+    let back = device.roll_back(None, true).await.unwrap();
+    assert_eq!(back.outcome, AppliedOutcome::RolledBack, "{back:?}");
+    assert!(back.reason.contains("data are as it left them"), "{back:?}");
+    assert_eq!(held(&bench.files().join("data.txt")), "old");
+
+    device.retry(None).await.unwrap();
+    device.apply().await.unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    device.roll_back(None, false).await.unwrap();
+    assert_eq!(held(&bench.files().join("data.txt")), "new");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn without_anything_kept_nobody_goes_back_with_data_and_nothing_changes() {
+    let mut bench = bench().await;
+    bench.news["snapshot"] = json!(null);
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    let refused = device.roll_back(None, true).await.unwrap_err();
+    assert_eq!(refused.kind, "no-snapshot", "{refused:?}");
+    assert!(runs(&device.status().borrow(), "1.1.0"));
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn data_that_cannot_be_kept_are_a_problem_and_stop_nothing() {
+    let mut bench = bench().await;
+    bench.news["snapshot"]["cap"] = json!("2B");
+    std::fs::write(bench.files().join("data.txt"), "more than two bytes").unwrap();
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    let status = until(&device, |status| runs(status, "1.1.0")).await;
+    if status.snapshots.is_empty() {
+        let told = status
+            .problems
+            .iter()
+            .any(|it| it.contains("were not kept before"));
+        assert!(told, "{:?}", status.problems);
+    }
+    device.stop().await;
+}

@@ -1,0 +1,237 @@
+//! What happens to a version between its staging and its launch: it is rehearsed out of sight, and
+//! applied when the configuration says so, and not over somebody's work.
+
+use device::{HistoryEvent, RehearsalOutcome, StageOutcome, Status, Updates, WaitsFor, Wanted};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, held, runs, until};
+use crate::host::Release;
+
+const BUSY: &str = r#"{"busy":true,"tasks":3}"#;
+
+/// Looks by itself at once.
+fn looking(news: &Value) -> Value {
+    let mut config = json!({ "check": { "after": "1ms", "every": "1h" } });
+    for (key, value) in news.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+fn applies(status: &Status) -> Option<(WaitsFor, bool)> {
+    let applying = status.applying.as_ref()?;
+    Some((applying.waits_for, applying.deadline.is_some()))
+}
+
+#[tokio::test]
+async fn a_version_is_offered_only_after_it_ran_out_of_sight_and_there_it_touches_nothing() {
+    let bench = Bench::new(looking(&json!({ "rehearse": { "requests": 5 } }))).await;
+    let where_it_ran = bench.dir.path().join("where");
+    let code = format!("note {}\nwrite data.txt new", where_it_ran.display());
+    bench.host.release(&[Release::new("1.1.0", &code)]);
+    std::fs::create_dir_all(bench.files()).unwrap();
+    std::fs::write(bench.files().join("data.txt"), "old").unwrap();
+
+    let device = bench.start().await;
+    let status = until(&device, |status| {
+        let rehearsed = !status.rehearsals.is_empty();
+        assert!(
+            rehearsed || status.staged.is_none(),
+            "offered before: {status:#?}"
+        );
+        status.staged.is_some()
+    })
+    .await;
+    let note = &status.rehearsals[0];
+    assert_eq!(note.outcome, RehearsalOutcome::Passed);
+    assert!(note.detail.starts_with("ok=5/5 p50="), "{note:?}");
+    let folder = bench.dir.path().join("data/rehearsals");
+    assert!(
+        held(&where_it_ran).contains("rehearsals"),
+        "{}",
+        held(&where_it_ran)
+    );
+    assert_eq!(held(&bench.files().join("data.txt")), "old");
+    let left: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().collect();
+    assert!(left.iter().all(|it| it.path().is_file()), "{left:?}");
+
+    device.apply().await.unwrap();
+    assert_eq!(held(&bench.files().join("data.txt")), "new");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_fails_out_of_sight_is_bad_and_never_offered() {
+    let bench = Bench::new(looking(&json!({ "rehearse": { "requests": 5 } }))).await;
+    bench.host.release(&[Release::new("1.1.0", "exit 1")]);
+    let device = bench.start().await;
+    let mut events = device.events();
+    let status = until(&device, |status| {
+        assert_eq!(status.staged, None);
+        !status.bad.is_empty() && status.rehearsals.len() == 3
+    })
+    .await;
+    assert_eq!(status.bad[0].reason, "rehearsal");
+    let outcomes: Vec<_> = status.rehearsals.iter().map(|it| it.outcome).collect();
+    let (failed, bad) = (RehearsalOutcome::Failed, RehearsalOutcome::Bad);
+    assert_eq!(outcomes, [failed, failed, bad]);
+    // What banner and notices are made from has nothing of it.
+    assert!(events.try_recv().is_err(), "it was announced");
+    assert_eq!((&status.fell_back, &status.failure), (&None, &None));
+    let status = until(&device, |status| runs(status, "1.0.0")).await;
+    assert_eq!(status.applying, None);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn where_bundled_fails_too_nothing_is_bad_and_nothing_offered() {
+    let bench = Bench::new(json!({ "rehearse": { "requests": 5 } })).await;
+    bench
+        .host
+        .release(&[Release::new("1.1.0", "exit-in-rehearsal")]);
+    let device = bench.open();
+    std::fs::write(bench.dir.path().join("bundled/cli.js"), "exit-in-rehearsal").unwrap();
+    // A person's own command in a process of its own writes it down too.
+    let report = device.stage(Wanted::Latest).await.unwrap();
+    assert_eq!(report.outcome, StageOutcome::Held, "{report:?}");
+    assert_eq!(report.reason, "rehearsal-inconclusive");
+    let status = device.local().at_rest(None);
+    assert_eq!((&status.staged, status.bad.len()), (&None, 0));
+    let last = status.rehearsals.last().unwrap();
+    assert_eq!(last.outcome, RehearsalOutcome::Inconclusive, "{last:?}");
+}
+
+#[tokio::test]
+async fn now_applies_what_is_staged_by_itself() {
+    let bench = Bench::new(looking(&json!({ "apply": "now" }))).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.start().await;
+    until(&device, |status| runs(status, "1.1.0")).await;
+    let history = device.history().await;
+    assert!(
+        history.iter().any(|it| it.event == HistoryEvent::Applied),
+        "{history:?}"
+    );
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn idle_waits_while_the_runtime_is_busy_and_says_so() {
+    let busy = json!({ "apply": "idle", "busy": { "http": "/busy" } });
+    let bench = Bench::new(busy).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    std::fs::write(bench.files().join("busy.json"), BUSY).unwrap();
+    device.stage(Wanted::Latest).await.unwrap();
+    let status = until(&device, |status| status.busy.is_some()).await;
+    assert_eq!(status.busy.as_ref().unwrap().tasks, Some(3));
+    assert_eq!(
+        applies(&status),
+        Some((WaitsFor::Idle, true)),
+        "{status:#?}"
+    );
+    assert!(runs(&status, "1.0.0"));
+    std::fs::write(bench.files().join("busy.json"), r#"{"busy":false}"#).unwrap();
+    let status = until(&device, |status| runs(status, "1.1.0")).await;
+    assert_eq!((&status.busy, &status.applying), (&None, &None));
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn a_ceiling_ends_the_longest_wait() {
+    let bench = Bench::new(json!({
+        "apply": "idle", "busy": { "file": "{data}/files/busy.json" }, "ceiling": "4s",
+    }))
+    .await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    std::fs::write(bench.files().join("busy.json"), BUSY).unwrap();
+    device.stage(Wanted::Latest).await.unwrap();
+    until(&device, |status| status.busy.is_some()).await;
+    let status = until(&device, |status| runs(status, "1.1.0")).await;
+    // That file is older than this launch: it is the old version's word.
+    assert_eq!(status.busy, None);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_come_up_is_applied_by_itself_once_only() {
+    // Confirmed at once, so that it is not condemned.
+    let bench =
+        Bench::new(json!({ "apply": "now", "attempts": 5, "ready": { "http": "/", "timeout": "2s" } })).await;
+    let flag = bench.dir.path().join("fails");
+    let code = format!("exit-if {}", flag.display());
+    bench.host.release(&[Release::new("1.1.0", &code)]);
+    let device = bench.running("1.0.0").await;
+    std::fs::write(&flag, "").unwrap();
+    device.stage(Wanted::Latest).await.unwrap();
+    let status = until(&device, |status| status.fell_back.is_some()).await;
+    assert!(runs(&status, "1.0.0"), "{status:#?}");
+    assert_eq!(status.applying, None, "what failed does not wait");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_applied_by_itself_where_updates_are_off() {
+    let mut bench = Bench::new(json!({ "apply": "now", "rehearse": false })).await;
+    bench.env.push(("REFIT_NO_AUTO_UPDATE", "1"));
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    let status = until(&device, |status| status.staged.is_some()).await;
+    assert_eq!(status.updates, Updates::NoAutoUpdate);
+    assert_eq!(applies(&status), Some((WaitsFor::Person, false)));
+    // More than one look later it still waits.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert!(runs(&device.status().borrow(), "1.0.0"));
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_next_launch_applies_asks_nobody() {
+    let bench = Bench::new(json!({ "apply": "next-launch" })).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    let status = until(&device, |status| status.staged.is_some()).await;
+    assert_eq!(applies(&status), Some((WaitsFor::NextLaunch, false)));
+    device.stop().await;
+    let device = bench.running("1.1.0").await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_applied_by_itself_before_this_devices_turn() {
+    let bench = Bench::new(json!({ "apply": "now", "rehearse": false })).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let mut bench = bench;
+    bench.news["manifest"] = json!(format!("{}latest.json", bench.host.url));
+    let published = jiff::Timestamp::now()
+        .checked_sub(jiff::SignedDuration::from_hours(48))
+        .unwrap();
+    bench.host.say(&json!({
+        "version": "1.1.0", "publishedAt": published.to_string(), "rollout": [],
+    }));
+    let device = bench.open();
+    let report = device.check().await.unwrap();
+    assert_eq!(report.staged.unwrap().outcome, StageOutcome::Staged);
+    drop(device);
+    // Recalled since.
+    bench.host.say(&json!({
+        "version": "1.1.0", "publishedAt": published.to_string(), "rollout": [],
+        "recalled": ["1.1.0"],
+    }));
+    let device = bench.open();
+    device.look().await.unwrap();
+    device.start().await;
+    let status = until(&device, |status| {
+        runs(status, "1.0.0") && status.staged.is_some()
+    })
+    .await;
+    assert_eq!(
+        applies(&status),
+        Some((WaitsFor::Turn, false)),
+        "{status:#?}"
+    );
+    device.stop().await;
+}
