@@ -155,7 +155,10 @@ enum Came {
         detail: String,
         smoked: Smoked,
     },
-    PortTaken { port: u16, detail: String },
+    PortTaken {
+        port: u16,
+        detail: String,
+    },
 }
 
 async fn once(
@@ -326,6 +329,3 @@ async fn ask(ready: &Readiness, port: u16, spec: &RehearsalSpec) -> Smoked {
         Readiness::Line { .. } => smoke::many(&requests, || async { Ok(()) }).await,
     }
 }
-
-#[cfg(test)]
-mod tests;
