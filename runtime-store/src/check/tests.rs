@@ -3,6 +3,8 @@ use std::fs::{self, File, FileTimes};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::{Bench, id, now};
 
@@ -234,4 +236,64 @@ fn versions_are_told_from_what_stands_beside_their_records() {
     assert_eq!(beside("1.1.0~tree.json"), Some(id("1.1.0").version));
     assert_eq!(beside("1.1.0~damage.json"), Some(id("1.1.0").version));
     assert_eq!(beside("1.1.0.json"), None);
+}
+
+/// One way to tamper with a file of [`described`].
+#[derive(Debug, Clone, Copy)]
+enum Tamper {
+    Flip(usize),
+    Append,
+    Remove,
+    Rename,
+    Beside,
+}
+
+fn tamper(file: &Path, how: Tamper) {
+    match how {
+        Tamper::Flip(at) => {
+            let mut bytes = fs::read(file).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 0x10;
+            fs::write(file, bytes).unwrap();
+        }
+        Tamper::Append => {
+            let mut bytes = fs::read(file).unwrap();
+            bytes.push(0);
+            fs::write(file, bytes).unwrap();
+        }
+        Tamper::Remove => fs::remove_file(file).unwrap(),
+        Tamper::Rename => fs::rename(file, file.with_extension("moved")).unwrap(),
+        Tamper::Beside => fs::write(file.with_extension("new"), "").unwrap(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever is done to whichever file, and whatever times say: a full check finds it and names
+    /// it, and from then on so does the next launch.
+    #[test]
+    fn nothing_that_is_done_to_a_file_escapes_a_full_check(
+        file in prop::sample::select(vec!["dist/cli.js", "dist/ballast", "package.json"]),
+        how in prop_oneof![
+            any::<usize>().prop_map(Tamper::Flip),
+            Just(Tamper::Append),
+            Just(Tamper::Remove),
+            Just(Tamper::Rename),
+            Just(Tamper::Beside),
+        ],
+        same_time in any::<bool>(),
+    ) {
+        let bench = described();
+        let path = bench.path("versions/1.1.0").join(file);
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        tamper(&path, how);
+        if same_time && path.exists() {
+            set_time(&path, time);
+        }
+        let found = full(&bench).expect("it was not found");
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        prop_assert!(found.contains(stem), "{}", found);
+        prop_assert_eq!(quick(&bench), Err(found));
+    }
 }
