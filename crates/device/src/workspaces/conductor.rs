@@ -174,12 +174,8 @@ impl Conductor {
 
     fn known(&mut self) -> Vec<Known> {
         for member in &mut self.members {
-            if let Life::Live(target) = life(member.supervisor.as_ref()) {
+            if matches!(life(member.supervisor.as_ref()), Life::Live(_)) {
                 member.led = false;
-                // Whoever runs something need not be told to run it.
-                if member.workspace.name == MAIN {
-                    member.told = Some(target);
-                }
             }
         }
         let known = |member: &Member| Known {
@@ -187,7 +183,20 @@ impl Conductor {
             told: member.told.clone(),
             led: member.led,
         };
-        self.members.iter().map(known).collect()
+        let mut all: Vec<_> = self.members.iter().map(known).collect();
+        let leader = plan::leader(&all).map(|at| (at, all[at].life.clone()));
+        if let Some((leader, Life::Live(target))) = leader {
+            // Should another lead one day, this one need not be told to run what it runs.
+            self.members[leader].told = Some(target.clone());
+            for (member, known) in self.members.iter_mut().zip(&mut all) {
+                // What it died of while it chose for itself, it need not be told to run.
+                if known.told.is_none() && died_of(member.supervisor.as_ref(), &target.version) {
+                    member.told = Some(target.clone());
+                    known.told = Some(target.clone());
+                }
+            }
+        }
+        all
     }
 
     /// Nothing is left to do: whoever waits for that hears of it. One that is still on its way up is
@@ -422,6 +431,15 @@ fn life(supervisor: Option<&Supervisor>) -> Life {
         // All are stopped together, or it is removed.
         State::Stopped => Life::Moving,
     }
+}
+
+/// Whether it tried this version, and is dead.
+fn died_of(supervisor: Option<&Supervisor>, version: &Version) -> bool {
+    let tried = |state: &State| match state {
+        State::Failed(report) => report.tried.iter().any(|it| it.version == *version),
+        _ => false,
+    };
+    supervisor.is_some_and(|it| tried(&it.state().borrow()))
 }
 
 fn upgraded(device: &Device, workspace: &str, from: &Version, to: &Version) {

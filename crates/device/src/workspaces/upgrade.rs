@@ -1,5 +1,6 @@
 //! One upgrade: pull once, try in the first workspace, then bring it to the others.
 
+use std::fmt::Write as _;
 use std::sync::PoisonError;
 
 use tokio::sync::watch;
@@ -148,11 +149,17 @@ fn told(
         .collect();
     let to = leads(after).and_then(|it| it.version.clone());
     let arrived = to.as_ref() == Some(wanted);
-    let dead: Vec<_> = workspaces
-        .iter()
-        .filter(|it| it.state == WorkspaceState::Dead)
-        .map(|it| format!("`{}`", it.name))
-        .collect();
+    let named = |which: &dyn Fn(&WorkspaceUpgrade) -> bool| {
+        let names: Vec<_> = workspaces
+            .iter()
+            .filter(|it| which(it))
+            .map(|it| format!("`{}`", it.name))
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let dead = named(&|it| it.state == WorkspaceState::Dead);
+    // Where a restart swaps, what served before serves on.
+    let behind = named(&|it| it.to.is_some() && it.to != to);
     let mut reason = if arrived {
         format!("Version {wanted} is running.")
     } else {
@@ -161,11 +168,17 @@ fn told(
             .map_or("nothing".to_owned(), ToString::to_string);
         format!("Version {wanted} did not become ready; {runs} is running.")
     };
-    if !dead.is_empty() {
-        let names = dead.join(", ");
-        reason.push_str(&format!(
-            " It did not become ready in {names}; a restart or a later upgrade may revive it."
-        ));
+    if let Some(names) = dead {
+        let _ = write!(
+            reason,
+            " Dead: {names}; a restart or a later upgrade may revive it."
+        );
+    }
+    if let Some(names) = behind {
+        let _ = write!(
+            reason,
+            " On another version still: {names}; a restart tries again."
+        );
     }
     Upgraded {
         outcome: if arrived {
@@ -177,5 +190,59 @@ fn told(
         to,
         reason,
         workspaces,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(name: &str, version: Option<&str>) -> WorkspaceStatus {
+        let workspace = crate::Workspace {
+            name: name.to_owned(),
+            ..crate::Workspace::default()
+        };
+        WorkspaceStatus {
+            version: version.map(|it| it.parse().unwrap()),
+            state: match version {
+                Some(_) => WorkspaceState::Running,
+                None => WorkspaceState::Dead,
+            },
+            ..crate::workspaces::crew::at_rest(&workspace, std::path::PathBuf::new())
+        }
+    }
+
+    fn wanted(version: &str) -> StagedVersion {
+        StagedVersion {
+            version: version.parse().unwrap(),
+            staged_at: jiff::Timestamp::UNIX_EPOCH,
+            notes: None,
+            blocked: None,
+        }
+    }
+
+    #[test]
+    fn what_the_first_live_one_runs_says_whether_it_arrived() {
+        let before = [status("main", None), status("a", Some("1.0.0"))];
+        let after = [status("main", None), status("a", Some("1.1.0"))];
+        let upgraded = told(&before, &after, &wanted("1.1.0"));
+        assert_eq!(upgraded.outcome, UpgradeOutcome::Upgraded);
+        assert_eq!(upgraded.from, Some("1.0.0".parse().unwrap()));
+        assert!(upgraded.reason.contains("Dead: `main`"), "{upgraded:?}");
+        let fell_back = told(&before, &before, &wanted("1.1.0"));
+        assert_eq!(fell_back.outcome, UpgradeOutcome::FellBack);
+        assert_eq!(fell_back.to, fell_back.from);
+    }
+
+    #[test]
+    fn one_that_serves_on_is_named() {
+        let before = ["main", "a", "b"].map(|name| status(name, Some("1.0.0")));
+        let mut after = before.clone();
+        for one in &mut after[..2] {
+            one.version = Some("1.1.0".parse().unwrap());
+        }
+        let upgraded = told(&before, &after, &wanted("1.1.0"));
+        assert!(upgraded.reason.contains("still: `b`"), "{upgraded:?}");
+        assert!(!upgraded.reason.contains("Dead"), "{upgraded:?}");
     }
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bundle;
+#[cfg(unix)]
+mod crew;
 mod device;
 mod explain;
 mod keys;
@@ -15,8 +17,10 @@ mod run;
 mod serve;
 mod signed;
 mod simulate;
+mod smoke;
 mod storage;
 mod support;
 mod turns;
 mod unpack;
 mod words;
+mod workspaces;
