@@ -12,6 +12,7 @@
 //!   files.rs (reading), durable.rs (writing), lock.rs
 //!
 //! a tarball ─► unpack/ ─► stage/ ─► versions/<v> ─► pointer: a trial
+//!           └► tree_manifest.rs ─► check.rs, damage.rs: is it still that? ─► stage/mend.rs
 //! begin_launch ─► spawn (not here) ─► ready | failed ─► soaked ─► confirmed      launch.rs
 //! ```
 //!
@@ -24,6 +25,8 @@
 //!   on it.
 //! * A version that its publisher recalled is passed over and stays; so does a trial that may not
 //!   be launched yet, or no more. Neither is a failure, and a confirmed version is not judged by time.
+//! * A damaged version is passed over, named with what is wrong, and never listed as bad. The same
+//!   content may take its place as a whole while nobody uses it; nothing else of it changes.
 //! * The pointer moves by one rename. It is checked in the same way when read and when written.
 //! * The bad list is written before anything is removed: bad list, pointer, folder.
 //! * What cannot be read is set aside and reported, never silently reset; a newer shell's file is
