@@ -29,6 +29,8 @@ impl Device {
             "command": command,
             "cwd": "{data}",
             "ready": { "http": "/", "timeout": "20s" },
+            // What is never started could not be rehearsed either.
+            "rehearse": false,
         });
         fs::write(room.path().join("refit.json"), config.to_string()).unwrap();
         Self { room, served }

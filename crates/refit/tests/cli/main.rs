@@ -8,6 +8,8 @@ mod device;
 mod explain;
 mod keys;
 mod looking;
+#[cfg(unix)]
+mod managed;
 mod publish;
 mod repo;
 mod rollout;
@@ -23,4 +25,5 @@ mod support;
 mod turns;
 mod unpack;
 mod words;
+mod with_data;
 mod workspaces;
