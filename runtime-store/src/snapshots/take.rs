@@ -43,7 +43,8 @@ impl DataSnapshots {
     ///
     /// # Errors
     ///
-    /// None leaves anything behind, and the snapshots that were there are still there.
+    /// None leaves anything behind, and the snapshots that were there are still there, but for one
+    /// of an earlier trial of this version: it must not be put back when this trial fails.
     pub fn take(&self, before: &BeforeLaunch<'_>, now: Timestamp) -> Result<Taken, SnapshotError> {
         self.make_root()?;
         let _lock = self.lock()?;
@@ -56,6 +57,9 @@ impl DataSnapshots {
             return Ok(Taken::Kept(kept));
         }
         self.clear_leftovers();
+        // An earlier trial's: what was written since must not be lost to it if this one cannot be taken.
+        self.remove(&place)?;
+        self.step()?;
         let taking = self.root.join(TAKING);
         let taken = self.fill(&taking, before, now);
         let about = match taken {
@@ -69,8 +73,6 @@ impl DataSnapshots {
                 return Err(error);
             }
         };
-        self.remove(&place)?;
-        self.step()?;
         durable::rename(&taking, &place)?;
         self.step()?;
         self.prune(&place)?;

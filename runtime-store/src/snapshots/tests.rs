@@ -152,7 +152,7 @@ fn what_was_kept_is_put_back_and_what_it_replaces_is_set_aside() {
     };
     assert_eq!((taken.bytes, taken.files), (13, 2));
     assert_eq!(taken.of, Some(v("1.0.0")));
-    assert_eq!(bench.snapshots.list(), [taken.clone()]);
+    assert_eq!(bench.snapshots.list(), std::slice::from_ref(&taken));
     assert_eq!(bench.snapshots.of(&v("1.0.0")), Some(taken.clone()));
     assert_eq!(bench.snapshots.of(&v("1.1.0")), None);
     bench.write("board.json", "migrated");
@@ -259,6 +259,10 @@ fn more_than_may_be_copied_is_refused_and_nothing_is_lost() {
     let linked = Bench::of(&bench.scratch, 9, true);
     take(&linked, "1.2.0", "1.1.0", 1).unwrap();
     assert_eq!(bench.names(), ["1.1.0", "1.2.0"]);
+    // What cannot be taken anew must not come back from an earlier trial.
+    take(&small, "1.1.0", "1.2.0", 2).unwrap_err();
+    assert_eq!(bench.names(), ["1.2.0"]);
+    assert_eq!(bench.put_back("1.1.0"), None);
 }
 
 impl DataSnapshots {
