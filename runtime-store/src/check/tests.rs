@@ -297,3 +297,12 @@ proptest! {
         prop_assert_eq!(quick(&bench), Err(found));
     }
 }
+
+#[test]
+fn nothing_is_left_beside_a_record_that_is_removed() {
+    let bench = described();
+    fs::write(bench.path("versions/1.1.0/dist/added"), "").unwrap();
+    full(&bench);
+    Record::remove(bench.store.layout(), &id("1.1.0").version).unwrap();
+    assert_eq!(names(&bench.path("records")).unwrap(), [""; 0]);
+}

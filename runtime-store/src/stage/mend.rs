@@ -32,13 +32,19 @@ pub(super) fn is_due(order: &Order) -> bool {
 
 /// A partial to mend with, unless what is stored turns out to be whole.
 pub(super) fn begin(mut order: Box<Order>) -> Result<BeginStage, StageError> {
+    let staged_again = !order.plan.mend;
     order.plan.mend = true;
     order.plan.rehearse = false;
     let lock = StoreLock::take(&order.layout)?;
-    if let Some(entry) = Standing::load(&lock, &order)?.bad_entry(&order) {
+    let standing = Standing::load(&lock, &order)?;
+    if let Some(entry) = standing.bad_entry(&order) {
         return Ok(BeginStage::Bad(entry.clone()));
     }
     to_mend(&lock, &order)?;
+    if staged_again {
+        // Who stages it again asks for it, too.
+        standing.ask_for(&lock, &order)?;
+    }
     drop(lock);
     // Reads a whole tree, and tells who comes second that it is mended already.
     if let Health::Whole(_) = order.store.full_check(&id(&order), Pace::Full)? {

@@ -222,6 +222,23 @@ fn whoever_stages_a_damaged_version_again_mends_it() {
 }
 
 #[test]
+fn whoever_stages_it_again_asks_for_it_and_a_mender_does_not() {
+    for (plan, gated) in [(mend(), true), (plan(), false)] {
+        let room = Room::new();
+        let offer = big("1.1.0");
+        room.stage(&offer);
+        let mut pointer = room.pointer().unwrap();
+        pointer.trial.as_mut().unwrap().gated = true;
+        pointer.trial.as_mut().unwrap().attempts_left = 1;
+        pointer.save(room.layout()).unwrap();
+        fs::write(room.dir("1.1.0").join("dist/added"), "").unwrap();
+        room.stage_with(&offer, &plan).unwrap();
+        let trial = room.pointer().unwrap().trial.unwrap();
+        assert_eq!((trial.gated, trial.attempts_left), (gated, 1));
+    }
+}
+
+#[test]
 fn what_is_whole_needs_no_mending_and_a_second_mender_finds_it_whole() {
     let room = Room::new();
     let offer = big("1.1.0");
