@@ -13,7 +13,9 @@
 //!
 //! a tarball ─► unpack/ ─► stage/ ─► versions/<v> ─► pointer: a trial
 //!           └► tree_manifest.rs ─► check.rs, damage.rs: is it still that? ─► stage/mend.rs
-//! begin_launch ─► spawn (not here) ─► ready | failed ─► soaked ─► confirmed      launch.rs
+//!                     ╰─► placed, rehearsed (not here) ─╯ or condemned       stage/placed.rs
+//! begin_launch ─► spawn (not here) ─► ready | failed ─► soaked ─► confirmed  begin.rs, launch.rs
+//! follow_launch: what the first workspace runs, and nothing else             follow.rs
 //! ```
 //!
 //! # Invariants
@@ -25,6 +27,11 @@
 //!   on it.
 //! * A version that its publisher recalled is passed over and stays; so does a trial that may not
 //!   be launched yet, or no more. Neither is a failure, and a confirmed version is not judged by time.
+//! * What waits for its rehearsal is named by no pointer, and a rehearsal is counted before its
+//!   process exists. One that failed is condemned as any other: bad list first, folder last.
+//! * Every choice passes one gate: what it needs of its host is offered. What does not is passed over
+//!   and stays; only the bundled runtime runs all the same, and that is told.
+//! * A launch that follows takes no attempt, condemns nothing and runs nothing else in its place.
 //! * A damaged version is passed over, named with what is wrong, and never listed as bad. The same
 //!   content may take its place as a whole while nobody uses it; nothing else of it changes.
 //! * The pointer moves by one rename. It is checked in the same way when read and when written.

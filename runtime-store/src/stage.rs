@@ -5,6 +5,9 @@
 //!   bad, unsuitable,      partial/<v>,      bytes nobody       checked,        versions/<v>,
 //!   old, staged, busy     locked            vouches for        carried,        a trial
 //!                                                              synced
+//!                                                         Whole ─place─► Placed ─point─► Staged
+//!                                                              versions/<v>,  └─condemn─► bad
+//!                                                              no pointer yet
 //! ```
 //!
 //! # Invariants
@@ -13,7 +16,8 @@
 //!   removes the partial.
 //! * The pointer moves last, by one rename. Any failure before leaves it as it was, and nothing but
 //!   a partial or a whole version that no pointer names.
-//! * The store lock is held in `begin_stage` and `commit` only, not while bytes flow.
+//! * The store lock is held in `begin_stage`, `place`, `commit` and `point` only, not while bytes
+//!   flow or something is rehearsed.
 
 pub(crate) mod claim;
 mod commit;

@@ -333,7 +333,7 @@ fn trial_of<'a>(pointer: &'a mut Pointer, id: &VersionId) -> Option<&'a mut Tria
 }
 
 /// Whether the pointer says anything about `id`.
-fn knows(pointer: &Pointer, id: &VersionId) -> bool {
+pub(crate) fn knows(pointer: &Pointer, id: &VersionId) -> bool {
     pointer.id() == *id
         || pointer
             .previous

@@ -10,6 +10,7 @@
 //! Candidate (what the source has of it) ───┤
 //! Facts (what this device has, bad list) ──┴─► decide ─► Stage | Hold(reason) | None(reason)
 //! Terms + what waits ─► Terms::judge ─► may it be launched for the first time?
+//! Needs (a package.json), Offers (this app) ─► contract::gate ─► can it run here at all?
 //! ```
 //!
 //! [`explain`] says of every gate on that way whether it is open. The publisher's side is [`ramp`], what

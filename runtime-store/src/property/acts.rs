@@ -5,6 +5,7 @@ use rollout::{Candidate, Engines};
 
 use super::world::End;
 use crate::testing::{Bench, ENTRY, now};
+use crate::transition::knows;
 use crate::{
     BeginStage, Failure, How, Launch, Placed, RehearsalRecord, Rehearsed, Source, StagePlan,
     TakenAttempt,
@@ -53,8 +54,8 @@ pub(super) fn place(bench: &Bench, version: &str) -> Option<Placed> {
     let id = crate::testing::id(version);
     let candidate = Candidate {
         package: "demo".parse().unwrap(),
-        version: id.version,
-        integrity: id.integrity,
+        version: id.version.clone(),
+        integrity: id.integrity.clone(),
         engines: Engines::default(),
         tarball: String::new(),
         unpacked_size: None,
@@ -66,10 +67,14 @@ pub(super) fn place(bench: &Bench, version: &str) -> Option<Placed> {
         signed: bench.shell.signed_only,
         ..StagePlan::default()
     };
+    let before = bench.store.snapshot().pointer;
     if !bench.entry(version).is_file() {
+        // Staging would move such a pointer first; this only puts the folder there.
+        if before.as_ref().is_some_and(|pointer| knows(pointer, &id)) {
+            return None;
+        }
         put(bench, version, Some(RehearsalRecord::default()));
     }
-    let before = bench.store.snapshot().pointer;
     let begun = bench.store.begin_stage(&candidate, &bench.shell, &plan);
     let Ok(BeginStage::Unrehearsed(mut placed)) = begun else {
         return None;

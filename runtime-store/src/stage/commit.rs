@@ -95,9 +95,13 @@ pub(super) fn make_way(
 
 /// Points at what launches go to anyway, before the folder behind the pointer is another's: wherever
 /// the power is cut, there is a pointer to something whole, or none.
-fn step_back(order: &Order, standing: &Standing, pointer: &Pointer) -> Result<(), StageError> {
+pub(super) fn step_back(
+    order: &Order,
+    standing: &Standing,
+    pointer: &Pointer,
+) -> Result<(), StageError> {
     let layout = &order.layout;
-    let previous = standing.in_its_place(order).cloned();
+    let previous = standing.behind(pointer, order).cloned();
     let whole = previous.and_then(|it| match stored::look(layout, &it.id()) {
         Entry::Whole { entry, .. } => Some((it.id(), entry)),
         Entry::Missing | Entry::NewerSchema | Entry::CannotRead(_) => None,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rollout::{BadEntry, BadReason, Version};
 
 use super::claim::Claim;
-use super::commit::{make_way, move_in, point_at};
+use super::commit::{make_way, move_in, point_at, step_back};
 use super::standing::Standing;
 use super::{Order, StageError, Staged};
 use crate::choose::{Choice, Entry, Source};
@@ -49,6 +49,11 @@ pub(super) fn place(
         let standing = Standing::load(&lock, &order)?;
         standing.still_wanted(&lock, &order)?;
         make_way(&lock, &order, &standing, &mut discarded)?;
+        if let Some(pointer) = standing.pointer_to(&record.version) {
+            // There was nothing to start behind it. Soon there is, and no launch is to find that
+            // before it was rehearsed.
+            step_back(&order, &standing, pointer)?;
+        }
         move_in(&lock, &mut claim, &order, &record, tree)?;
         found(&lock, order, record)?
     };
@@ -242,7 +247,7 @@ impl Placed {
 }
 
 /// Whether a launch of `id` that was not a rehearsal has become ready.
-fn has_shown(pointer: &Pointer, id: &VersionId) -> bool {
+pub(super) fn has_shown(pointer: &Pointer, id: &VersionId) -> bool {
     let by_pointer = pointer.id() == *id
         && pointer
             .trial

@@ -193,10 +193,20 @@ impl Standing {
         (!newer && !ordered).then(|| stands.clone())
     }
 
+    /// The pointer, where it names `version`, whether or not a launch finds something there.
+    pub(super) fn pointer_to(&self, version: &Version) -> Option<&Pointer> {
+        self.pointer.as_ref().filter(|it| it.version == *version)
+    }
+
     /// What launches go to while they pass over the version that the pointer names.
     pub(super) fn in_its_place(&self, order: &Order) -> Option<&Previous> {
-        let layout = &order.layout;
         let pointer = self.serving().filter(|it| self.passes_over(it))?;
+        self.behind(pointer, order)
+    }
+
+    /// What a launch that cannot run what `pointer` names goes to.
+    pub(super) fn behind<'a>(&self, pointer: &'a Pointer, order: &Order) -> Option<&'a Previous> {
+        let layout = &order.layout;
         pointer.previous.as_ref().filter(|previous| {
             let id = previous.id();
             !self.recalls(&id.version)

@@ -62,7 +62,9 @@ pub(super) fn take_up(
     }
     let plan = &order.plan;
     let rehearsed = record.rehearsal.as_ref().is_some_and(|it| !it.is_open());
-    if plan.rehearse && !rehearsed {
+    let pointer = standing.pointer.as_ref();
+    let shown = pointer.is_some_and(|it| placed::has_shown(it, &record.id()));
+    if plan.rehearse && !rehearsed && !shown {
         if InUse::look(store, &order.layout)?.rehearses(&record.id()) {
             return Ok(Some(BeginStage::Busy));
         }

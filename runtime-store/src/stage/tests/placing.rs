@@ -75,6 +75,26 @@ fn a_placed_version_is_whole_and_leased_and_no_launch_finds_it() {
 }
 
 #[test]
+fn what_is_placed_under_a_pointer_to_nothing_is_not_launched_before_its_rehearsal() {
+    let room = Room::new();
+    room.stage(&offer("1.1.0"));
+    room.confirm();
+    let lost = offer("1.2.0");
+    let staged = room.stage(&lost);
+    room.confirm();
+    // As in stores from before there were descriptions: nobody knows that it is damaged.
+    fs::remove_file(room.layout().records().join("1.2.0~tree.json")).unwrap();
+    fs::remove_file(staged.entry).unwrap();
+    let placed = room.place(&lost);
+    assert_eq!(room.runs(), "1.1.0");
+    let now = plan().now;
+    placed.point(Rehearsed::Passed, now).unwrap();
+    assert_eq!(room.runs(), "1.2.0");
+    let previous = room.pointer().unwrap().previous.unwrap();
+    assert_eq!(previous.version, v("1.1.0"));
+}
+
+#[test]
 fn a_rehearsed_version_becomes_a_trial_and_its_record_says_how() {
     let now = plan().now;
     for (how, passed, skipped) in [
@@ -274,6 +294,23 @@ fn a_version_from_before_rehearsals_is_rehearsed_when_it_is_taken_up() {
         matches!(room.begin_with(&offer, &rehearse()), BeginStage::TakenUp(_)),
         "it has passed once and for all"
     );
+}
+
+#[test]
+fn what_already_runs_here_is_not_rehearsed_any_more() {
+    let room = Room::new();
+    let first = offer("1.1.0");
+    room.stage(&first);
+    let mut pointer = room.pointer().unwrap();
+    pointer.trial.as_mut().unwrap().ready_at = Some(plan().now);
+    pointer.save(room.layout()).unwrap();
+    room.stage(&offer("1.2.0"));
+    let older = StagePlan {
+        older: true,
+        ..rehearse()
+    };
+    let begun = room.begin_with(&first, &older);
+    assert!(matches!(begun, BeginStage::TakenUp(_)), "{begun:?}");
 }
 
 #[test]
