@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ACCEPT, CONNECTION, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
@@ -196,7 +196,7 @@ async fn read(mut body: Incoming) -> Result<(), String> {
         match frame {
             None => return Ok(()),
             Some(Err(error)) => return Err(format!("its answer was cut off: {error}")),
-            Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, |data| data.len()),
+            Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
         }
         if bytes > MOST_BYTES {
             return Err("its answer has no end".to_owned());

@@ -39,13 +39,13 @@ impl Updater {
     pub async fn mend(&self, id: &VersionId) -> Result<(), UpdateError> {
         let landing = {
             let mut mending = lock(&self.0.mending);
-            match mending.iter().find(|mending| mending.id == *id) {
-                Some(mending) => mending.landing.clone(),
-                None => {
-                    let begun = self.begin_mending(id);
-                    mending.push(begun.clone());
-                    begun.landing
-                }
+            let joined = mending.iter().find(|mending| mending.id == *id);
+            if let Some(mending) = joined {
+                mending.landing.clone()
+            } else {
+                let begun = self.begin_mending(id);
+                mending.push(begun.clone());
+                begun.landing
             }
         };
         landing.await

@@ -67,7 +67,7 @@ impl Throwaway {
     }
 
     /// Copies what is to be copied. The error says what could not be.
-    pub(super) fn fill(&self, copies: &[Copy]) -> Result<(), String> {
+    pub(super) fn fill(copies: &[Copy]) -> Result<(), String> {
         let mut room = MOST_BYTES;
         // From outside to inside, so that what is named twice is made once more.
         for copy in copies.iter().rev().filter(|copy| copy.filled) {

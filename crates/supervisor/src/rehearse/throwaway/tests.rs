@@ -25,8 +25,8 @@ fn it_is_for_this_user_alone_and_what_nobody_may_write_is_removed_too() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let made = Throwaway::make(folder.path()).unwrap();
-    let mode = fs::metadata(made.path()).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let found = fs::metadata(made.path()).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o700);
     let closed = made.home().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::write(closed.join("file"), "x").unwrap();
