@@ -5,38 +5,18 @@
 
 use std::sync::Arc;
 
-use rollout::{BadEntry, Integrity, Version};
-use runtime_store::{Asked, Choice, Failure, How, Launch, Source, TakenAttempt, VersionId, WhyNot};
+use rollout::BadEntry;
+use runtime_store::{Asked, Choice, Failure, Launch, WhyNot};
 use tokio::time::Instant;
 
 use crate::actor::{Actor, Order, Orders, Request, Role, Step};
 use crate::child::Child;
+use crate::front::Front;
 use crate::probe::{self, Target};
+use crate::round::Round;
 use crate::running::{Session, until_ended};
 use crate::state::{Event, Outcome, Running, State, SupervisorError};
-use crate::verdict::{self, End, Scene, Verdict};
-use crate::{environment, port};
-
-/// What a launch has behind it.
-#[derive(Debug, Default)]
-pub(crate) struct Round {
-    pub(crate) failures: Vec<Failure>,
-    /// Of choices that had their verdict: back only where every choice failed.
-    pub(crate) spent: Vec<TakenAttempt>,
-    /// Of choices that the machine kept from starting: back where an order ends the launch, too.
-    /// Where a choice becomes ready, [`runtime_store::Store::ready`] gives them back.
-    pub(crate) unjudged: Vec<TakenAttempt>,
-    /// A port that a stranger holds.
-    avoid: Option<u16>,
-    /// The choice that was already given another port.
-    moved: Option<(Version, Option<Integrity>)>,
-    /// Somebody was asked to put right what was passed over.
-    pub(crate) mended: bool,
-    /// The trial whose data was kept before its spawn.
-    pub(crate) kept: Option<VersionId>,
-    /// The failed trials whose data was put back.
-    pub(crate) put_back: Vec<VersionId>,
-}
+use crate::verdict::{self, End};
 
 /// How one spawn came out.
 enum Came {
@@ -45,34 +25,6 @@ enum Came {
     Ordered(Order),
     /// What serves beside it has ended.
     OldEnded(End),
-}
-
-impl Round {
-    pub(crate) fn add(&mut self, failure: Failure) {
-        let known = self
-            .failures
-            .iter()
-            .any(|known| is_about(known, &failure.version, failure.integrity.as_ref()));
-        if !known {
-            self.failures.push(failure);
-        }
-    }
-
-    fn has_failed(&self, choice: &Choice) -> bool {
-        self.failures
-            .iter()
-            .any(|failure| is_about(failure, &choice.version, choice.integrity.as_ref()))
-    }
-
-    fn was_moved(&self, choice: &Choice) -> bool {
-        self.moved.as_ref().is_some_and(|(version, integrity)| {
-            *version == choice.version && *integrity == choice.integrity
-        })
-    }
-}
-
-fn is_about(failure: &Failure, version: &Version, integrity: Option<&Integrity>) -> bool {
-    failure.version == *version && failure.integrity.as_ref() == integrity
 }
 
 /// A process that is not ready yet.
@@ -160,8 +112,7 @@ impl Actor {
                 break;
             }
             self.announce(&launch, request.beside.is_some());
-            self.keep_data(&launch, &mut round, request.beside.is_some())
-                .await;
+            self.keep_data(&launch, &mut round).await;
             if let Some(order) = orders.waiting() {
                 round.unjudged.extend(launch.taken.clone());
                 return self.break_off(order, round, request).await;
@@ -332,71 +283,6 @@ impl Actor {
         }
     }
 
-    /// Ends what is left of a spawn that failed, and writes down what its end means.
-    async fn judge(
-        &self,
-        round: &mut Round,
-        launch: &Arc<Launch>,
-        port: u16,
-        child: Option<Child>,
-        end: End,
-    ) {
-        let choice = &launch.choice;
-        let (scene, tail) = match child {
-            None => (Scene::default(), String::new()),
-            Some(mut child) => {
-                if end == End::TimedOut {
-                    child.stop().await;
-                } else {
-                    child.wait_until_gone().await;
-                }
-                let scene = self.scene(port, round.was_moved(choice));
-                tokio::join!(scene, child.tail())
-            }
-        };
-        let detail = verdict::detail(&end, &scene, port, &tail);
-        tracing::warn!(version = %choice.version, %detail, "a choice failed before it was ready");
-        if scene.stranger {
-            round.avoid = Some(port);
-        }
-        match verdict::verdict(&end, &scene) {
-            Verdict::AnotherPort => {
-                // Given back and taken again by the next choice, which is the same one.
-                round.moved = Some((choice.version.clone(), choice.integrity.clone()));
-                self.books
-                    .give_back(launch.taken.clone().into_iter().collect())
-                    .await;
-            }
-            Verdict::Failed(how) => {
-                let attempts = match how {
-                    How::Environment => &mut round.unjudged,
-                    _ => &mut round.spent,
-                };
-                attempts.extend(launch.taken.clone());
-                round.add(Failure {
-                    version: choice.version.clone(),
-                    integrity: choice.integrity.clone(),
-                    source: choice.source,
-                    trial: choice.trial.is_some(),
-                    taken: launch.taken.is_some(),
-                    how,
-                    detail,
-                });
-            }
-        }
-    }
-
-    async fn scene(&self, port: u16, moved: bool) -> Scene {
-        let data = self.spec.data.clone();
-        tokio::task::spawn_blocking(move || Scene {
-            stranger: port::is_taken(port),
-            moved,
-            no_room: environment::no_room(&data),
-        })
-        .await
-        .unwrap_or_default()
-    }
-
     async fn became_ready(
         &mut self,
         child: Child,
@@ -418,7 +304,7 @@ impl Actor {
             front.serve(session.backend());
         }
         let choice = &session.launch.choice;
-        let port = self.front.as_ref().map_or(port, |front| front.port());
+        let port = self.front.as_ref().map_or(port, Front::port);
         let running = Running {
             version: choice.version.clone(),
             integrity: choice.integrity.clone(),
@@ -461,40 +347,6 @@ impl Actor {
                 detail: failure.detail.clone(),
                 condemned,
             });
-        }
-    }
-
-    /// No choice is to blame, and no attempt was taken, where no port is to be had.
-    fn without_port(&self, detail: String) -> Failure {
-        Failure {
-            version: self.shell.bundled.version.clone(),
-            integrity: None,
-            source: Source::Bundled,
-            trial: false,
-            taken: false,
-            how: How::Environment,
-            detail,
-        }
-    }
-    /// What is followed cannot be launched here.
-    fn refused(&self, why: &WhyNot) -> Failure {
-        let what = match &self.role {
-            Role::Follows(what) => what.as_ref(),
-            Role::Leads => None,
-        };
-        let bundled = &self.shell.bundled.version;
-        Failure {
-            version: what.map_or_else(|| bundled.clone(), |id| id.version.clone()),
-            integrity: what.map(|id| id.integrity.clone()),
-            source: if what.is_some() {
-                Source::Pointer
-            } else {
-                Source::Bundled
-            },
-            trial: false,
-            taken: false,
-            how: How::Environment,
-            detail: verdict::refusal(why),
         }
     }
 }

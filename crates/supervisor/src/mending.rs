@@ -8,7 +8,7 @@ use runtime_store::{Failure, How, Launch, PassedOver, Source, VersionId, WhyNot}
 
 use crate::actor::{Actor, Role, id_of};
 use crate::hooks::Finding;
-use crate::launch::Round;
+use crate::round::Round;
 use crate::state::Event;
 
 /// For one attempt at putting right what was passed over; nothing is spawned meanwhile.
@@ -36,38 +36,36 @@ impl Actor {
 
     /// Whether something changed. Cancel-safe as far as the mender is.
     pub(crate) async fn mend(&self, finding: Finding) -> bool {
-        let Some(mender) = self.spec.mender.clone() else {
+        let Some(asked) = self.spec.mender.clone() else {
             return false;
         };
         tracing::info!(?finding, "a stored version is to be put right");
-        let mended = tokio::time::timeout(MENDING, mender.mend(finding)).await;
-        if mended.is_err() {
+        let mended = tokio::time::timeout(MENDING, asked.mend(finding)).await;
+        mended.unwrap_or_else(|_| {
             tracing::warn!("it was not put right in time; the launch goes on without it");
-        }
-        mended.unwrap_or(false)
+            false
+        })
     }
 
     /// Puts back the data of trials that failed, and keeps that of one which is about to be tried.
-    /// Beside something that serves nothing is put back: that one is using it.
-    pub(crate) async fn keep_data(&self, launch: &Launch, round: &mut Round, beside: bool) {
+    /// A swap ends with its first failure, so nothing is put back under what serves on.
+    pub(crate) async fn keep_data(&self, launch: &Launch, round: &mut Round) {
         let Some(keeper) = &self.spec.keeper else {
             return;
         };
-        if !beside {
-            let failed: Vec<_> = to_put_back(&round.failures, &round.put_back).collect();
-            for id in failed {
-                match keeper.put_back(&id).await {
-                    Ok(true) => {
-                        tracing::info!(version = %id.version, "the data is as it was before this version")
-                    }
-                    Ok(false) => {}
-                    Err(error) => self.trouble(format!(
-                        "The data as it was before version {} could not be put back: {error}",
-                        id.version
-                    )),
+        let failed: Vec<_> = to_put_back(&round.failures, &round.put_back).collect();
+        for id in failed {
+            match keeper.put_back(&id).await {
+                Ok(true) => {
+                    tracing::info!(version = %id.version, "the data is as it was before this version");
                 }
-                round.put_back.push(id);
+                Ok(false) => {}
+                Err(error) => self.trouble(format!(
+                    "The data as it was before version {} could not be put back: {error}",
+                    id.version
+                )),
             }
+            round.put_back.push(id);
         }
         // Only for a trial without a verdict is an attempt taken.
         let Some(id) = launch.taken.as_ref().and_then(|_| id_of(&launch.choice)) else {

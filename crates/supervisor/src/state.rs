@@ -40,9 +40,10 @@ pub struct Running {
     pub source: Source,
     /// Where its page is, ending in `/`.
     pub url: String,
-    /// The loopback port it was given.
+    /// The loopback port of that page: the front's, where versions swap.
     pub port: u16,
-    /// The launch it belongs to.
+    /// The launch it belongs to. Another one at the same address means that the page is to be
+    /// loaded again.
     pub launch_id: String,
     /// When it became ready.
     pub since: Timestamp,

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use crate::actor::{Actor, Order, Orders, Request, Step};
 use crate::crashes::CRASHES_OF_A_LOOP;
-use crate::launch::{Round, outcome};
+use crate::launch::outcome;
+use crate::round::Round;
 use crate::running::{BEFORE_IT_COUNTS, Session};
 use crate::state::{Event, State};
 use crate::verdict::{self, End};

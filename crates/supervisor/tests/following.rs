@@ -14,7 +14,7 @@ use support::{failed_after, get, in_time, is_alive, pids, running};
 /// The spec of a workspace that was added.
 fn workspace(shelf: &Shelf, name: &str) -> Spec {
     let mut spec = shelf.bench.spec.clone();
-    spec.workspace = name.to_owned();
+    name.clone_into(&mut spec.workspace);
     spec.folder = Some(shelf.path(&format!("workspaces/{name}")));
     spec.logs = shelf.path(&format!("logs/{name}"));
     spec.port_file = shelf.path(&format!("ports/{name}"));
@@ -26,8 +26,8 @@ fn id(shelf: &Shelf) -> VersionId {
 }
 
 fn follow(shelf: &Shelf, spec: Spec, what: Option<VersionId>) -> Supervisor {
-    let shell = Arc::new(shelf.bench.shell.clone());
-    Supervisor::start_following(Some(shelf.store.clone()), shell, spec, what)
+    let host = Arc::new(shelf.bench.shell.clone());
+    Supervisor::start_following(Some(shelf.store.clone()), host, spec, what)
 }
 
 async fn cwd(port: u16) -> String {

@@ -276,3 +276,37 @@ async fn nothing_is_put_back_under_the_old_version_that_serves_on() {
     assert_eq!(order(&file), ["run", "keep 1.2.0"]);
     in_time("stop", supervisor.stop()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_kept_once_where_the_same_trial_is_spawned_on_another_port() {
+    let (shelf, file) = kept(false);
+    let go = shelf.path("go");
+    shelf.put(
+        "1.2.0",
+        &format!("pid {}\nwait-for {}\nserve", file.display(), go.display()),
+    );
+    shelf.on_trial("1.2.0", 2, None);
+    let supervisor = shelf.start();
+    pids(&file, 1).await;
+    let stolen = shelf.bench.port();
+    let _stranger = std::net::TcpListener::bind(("127.0.0.1", stolen)).expect("steal");
+    touch(&go);
+    assert_eq!(running(&supervisor).await.version, version("1.2.0"));
+    assert_eq!(order(&file), ["keep 1.2.0", "run", "run"]);
+    in_time("stop", supervisor.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_put_back_once_however_many_choices_follow() {
+    let (shelf, file) = kept(false);
+    shelf.put("1.1.0", &format!("pid {}\nexit 1", file.display()));
+    shelf.put("1.2.0", &format!("pid {}\nexit 1", file.display()));
+    shelf.on_trial("1.2.0", 2, Some("1.1.0"));
+    let supervisor = shelf.start();
+    assert_eq!(running(&supervisor).await.source, Source::Bundled);
+    assert_eq!(
+        order(&file),
+        ["keep 1.2.0", "run", "put-back 1.2.0", "run", "run"]
+    );
+    in_time("stop", supervisor.stop()).await;
+}

@@ -13,20 +13,18 @@ use support::{Bench, event, eventually, in_time, is_alive, pids, running};
 
 const SWAPS: usize = 100;
 
-fn swapping(drain: Duration) -> Option<Swap> {
-    Some(Swap { drain })
-}
-
 fn bench(drain: Duration) -> Bench {
     let mut bench = Bench::new("web");
-    bench.spec.swap = swapping(drain);
+    bench.spec.swap = Some(Swap { drain });
     bench
 }
 
 /// A shelf whose bundled runtime serves, and that swaps.
 fn shelf() -> Shelf {
     let mut shelf = Shelf::new("web");
-    shelf.bench.spec.swap = swapping(Duration::from_secs(5));
+    shelf.bench.spec.swap = Some(Swap {
+        drain: Duration::from_secs(5),
+    });
     shelf
 }
 
@@ -152,7 +150,9 @@ async fn what_lasts_longer_than_the_drain_is_cut_and_a_stop_waits_for_nobody() {
     assert_eq!(serving(port).await, running(&supervisor).await.launch_id);
 
     let mut long = bench.spec.clone();
-    long.swap = swapping(Duration::from_hours(1));
+    long.swap = Some(Swap {
+        drain: Duration::from_hours(1),
+    });
     in_time("stop", supervisor.stop()).await;
     let shell = std::sync::Arc::new(bench.shell.clone());
     let supervisor = Supervisor::start(None, shell, long, Asked::Passively);

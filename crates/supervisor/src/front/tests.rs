@@ -136,6 +136,24 @@ async fn a_request_waits_for_the_one_that_comes_and_not_where_nobody_will() {
 }
 
 #[tokio::test]
+async fn who_is_gone_is_asked_nothing_although_somebody_else_may_have_its_port() {
+    let (_folder, front) = front().await;
+    let stranger = Does::Answer("HTTP/1.1 418 Teapot\r\ncontent-length: 0\r\n\r\n");
+    let (gone, _asked) = instance(vec![vec![stranger]]).await;
+    front.serve(gone);
+    front.wait();
+    let mut page = Page::open(&front).await;
+    let mut waiting = Box::pin(async move { page.ask(GET).await });
+    // Far longer than an answer takes that does not wait.
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut waiting);
+    assert_eq!(early.await.ok(), None, "nobody serves");
+    let (next, _asked) = instance(vec![vec![OK]]).await;
+    front.serve(next);
+    let answer = waiting.await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_redirect_to_the_instance_leads_to_the_front() {
     let (_folder, front) = front().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
