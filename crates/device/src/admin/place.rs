@@ -18,6 +18,10 @@ pub(super) fn of(identifier: &str) -> Option<PathBuf> {
 }
 
 /// No variable says where this is: whoever runs the app could set it.
+#[cfg_attr(
+    not(windows),
+    expect(clippy::unnecessary_wraps, reason = "Windows may not know")
+)]
 fn base() -> Option<PathBuf> {
     #[cfg(windows)]
     return known_folders::get_known_folder_path(known_folders::KnownFolder::ProgramData);

@@ -3,10 +3,6 @@
 //! This workspace has no unsafe code, and the system has no safe call for this. The text form (SDDL)
 //! is asked of the system's own PowerShell, only where a policy file is there at all. What is not
 //! understood counts as somebody else's.
-#![cfg_attr(
-    not(windows),
-    expect(dead_code, reason = "judged on every system, asked on one")
-)]
 
 /// Whose files are the administrator's: Administrators, the system, and the service that installs
 /// the system's own files.
@@ -78,7 +74,7 @@ fn reads_only(rights: &str) -> bool {
         return u32::from_str_radix(hex, 16).is_ok_and(|mask| mask & !HARMLESS_MASK == 0);
     }
     rights.is_ascii()
-        && rights.len() % 2 == 0
+        && rights.len().is_multiple_of(2)
         && (0..rights.len())
             .step_by(2)
             .all(|at| HARMLESS_NAMES.contains(&&rights[at..at + 2]))
