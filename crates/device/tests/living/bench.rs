@@ -11,7 +11,7 @@ use supervisor::guard;
 use crate::host::{Host, options};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A device in a folder of its own, and the registry that it asks.
 pub(crate) struct Bench {

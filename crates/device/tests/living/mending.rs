@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use device::{DamageState, HistoryEvent, Wanted};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, runs, until};
 use crate::host::Release;
@@ -122,8 +122,14 @@ async fn where_updates_are_off_nothing_is_fetched_that_nobody_asked_for() {
 async fn a_flipped_byte_is_found_while_it_runs_and_mended_at_the_next_start() {
     let bench = has_1_1_0().await;
     let file = bench.stored("1.1.0").join("cli.js");
-    // Checked yesterday.
-    fs::remove_file(bench.dir.path().join("data/runtime-store/checks.json")).unwrap_or_default();
+    // Staging counts as a check, and was long ago.
+    let record = bench
+        .dir
+        .path()
+        .join("data/runtime-store/records/1.1.0.json");
+    let mut long_ago: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    long_ago["stagedAt"] = json!("2020-01-01T00:00:00Z");
+    fs::write(&record, long_ago.to_string()).unwrap();
     flip(&file);
     let device = bench.running("1.1.0").await;
     let status = until(&device, |status| {

@@ -155,19 +155,23 @@ async fn a_ceiling_ends_the_longest_wait() {
 }
 
 #[tokio::test]
-async fn what_does_not_come_up_is_applied_by_itself_once_only() {
-    // Confirmed at once, so that it is not condemned.
-    let bench =
-        Bench::new(json!({ "apply": "now", "attempts": 5, "ready": { "http": "/", "timeout": "2s" } })).await;
-    let flag = bench.dir.path().join("fails");
-    let code = format!("exit-if {}", flag.display());
+async fn what_does_not_come_up_is_not_applied_by_itself_again() {
+    // With attempts left, so that it is not condemned.
+    let ready = json!({ "http": "/", "timeout": "2s" });
+    let bench = Bench::new(json!({ "apply": "now", "attempts": 5, "ready": ready })).await;
+    let starts = bench.dir.path().join("starts");
+    let code = format!("count {}\nhang", starts.display());
     bench.host.release(&[Release::new("1.1.0", &code)]);
     let device = bench.running("1.0.0").await;
-    std::fs::write(&flag, "").unwrap();
     device.stage(Wanted::Latest).await.unwrap();
-    let status = until(&device, |status| status.fell_back.is_some()).await;
-    assert!(runs(&status, "1.0.0"), "{status:#?}");
-    assert_eq!(status.applying, None, "what failed does not wait");
+    let status = until(&device, |status| {
+        status.fell_back.is_some() && runs(status, "1.0.0")
+    })
+    .await;
+    assert_eq!((&status.applying, status.bad.len()), (&None, 0));
+    // More than one look later.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(held(&starts), "1\n");
     device.stop().await;
 }
 
@@ -234,4 +238,31 @@ async fn nothing_is_applied_by_itself_before_this_devices_turn() {
         "{status:#?}"
     );
     device.stop().await;
+}
+
+#[tokio::test]
+async fn in_a_swap_the_address_stays_and_the_page_is_told_to_load_again() {
+    let bench = Bench::new(json!({ "swap": true, "drain": "1s", "rehearse": false })).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    let before = device.status().borrow().running.clone().unwrap();
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    let status = until(&device, |status| runs(status, "1.1.0")).await;
+    let after = status.running.clone().unwrap();
+    assert_eq!(after.url, before.url);
+    assert_ne!(after.launch_id, before.launch_id);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn where_none_is_wanted_none_is_held() {
+    let bench = Bench::new(json!({ "rehearse": false })).await;
+    bench
+        .host
+        .release(&[Release::new("1.1.0", "exit-in-rehearsal")]);
+    let device = bench.open();
+    let report = device.stage(Wanted::Latest).await.unwrap();
+    assert_eq!(report.outcome, StageOutcome::Staged);
+    assert_eq!(device.local().at_rest(None).rehearsals, []);
 }

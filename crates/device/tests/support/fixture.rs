@@ -34,6 +34,13 @@ fn run(script: &str) {
                 let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 fs::write(name, text).unwrap_or_else(|_| exit(5));
             }
+            // A line for each start.
+            "count" => {
+                let file = fs::File::options().create(true).append(true).open(rest);
+                let counted = file.and_then(|mut file| writeln!(file, "1"));
+                counted.unwrap_or_else(|_| exit(9));
+            }
+            "hang" => hang(),
             // Says where it was.
             "note" => fs::write(
                 rest,
@@ -58,8 +65,13 @@ fn serve() {
             let _ = answer(stream);
         }
     });
-    // For longer than any test, but not for ever: one that fails may leave it behind.
+    hang();
+}
+
+/// For longer than any test, but not for ever: one that fails may leave it behind.
+fn hang() -> ! {
     thread::sleep(Duration::from_mins(3));
+    exit(0);
 }
 
 fn answer(mut stream: TcpStream) -> io::Result<()> {
