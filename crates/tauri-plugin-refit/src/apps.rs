@@ -16,6 +16,8 @@ pub(crate) struct Refit {
     pub(crate) screen: Arc<Screen>,
     pub(crate) shell: Vec<Origin>,
     pub(crate) platform: wire::Platform,
+    /// The label of the main window.
+    pub(crate) window: String,
     /// Grows with everything that `apps` would tell differently.
     changes: watch::Sender<u64>,
 }
@@ -26,12 +28,14 @@ impl Refit {
         screen: Arc<Screen>,
         shell: Vec<Origin>,
         platform: wire::Platform,
+        window: String,
     ) -> Self {
         Self {
             devices,
             screen,
             shell,
             platform,
+            window,
             changes: watch::Sender::new(0),
         }
     }

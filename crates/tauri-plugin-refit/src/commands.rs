@@ -6,7 +6,7 @@ use std::sync::Arc;
 use device::{
     Applied, CheckReport, Device, HistoryEntry, Problem, Status, Upgraded, Version, WorkspaceStatus,
 };
-use tauri::{Runtime, State, Webview};
+use tauri::{Manager, Runtime, State, Webview};
 
 use crate::apps::Refit;
 use crate::caller::{Caller, Command, caller};
@@ -167,7 +167,23 @@ pub(crate) async fn workspace_show<R: Runtime>(
     name: String,
 ) -> Result<(), Problem> {
     refit.allowed(&page, Command::WorkspaceShow)?;
-    refit.show(&app, workspace_name(&name)?)
+    refit.show(&app, workspace_name(&name)?)?;
+    bring_to_front(&page, &refit.window);
+    Ok(())
+}
+
+/// Whoever asks for a workspace from another window wants to see it.
+fn bring_to_front<R: Runtime>(page: &Webview<R>, window: &str) {
+    let Some(main) = page.get_webview_window(window) else {
+        return;
+    };
+    let shown = main
+        .unminimize()
+        .and_then(|()| main.show())
+        .and_then(|()| main.set_focus());
+    if let Err(error) = shown {
+        tracing::warn!(window, %error, "the window did not come to the front");
+    }
 }
 
 impl Refit {

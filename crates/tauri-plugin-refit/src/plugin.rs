@@ -169,7 +169,8 @@ impl Builder {
         let devices = tauri::async_runtime::block_on(async { Apps::open(options) });
         let platform = platform(devices.main(), shell);
         let origins = own_origins(app);
-        app.manage(Refit::new(devices.clone(), screen, origins, platform));
+        let refit = Refit::new(devices.clone(), screen, origins, platform, window.clone());
+        app.manage(refit);
         tauri::async_runtime::spawn(relay::changes(app.clone()));
         for (name, device) in devices.iter() {
             let (name, device) = (name.to_owned(), device.clone());

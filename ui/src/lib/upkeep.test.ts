@@ -78,10 +78,9 @@ test('damage and repair, and what a host lacks', () => {
   expect(say('found')).toContain('is being fetched again: dist/cli.js differs.')
   expect(say('mended')).toContain('has been replaced as a whole')
   expect(say('waiting')).toContain('could not be fetched again yet')
-  const finding = { version: '1.1.0', message: 'it needs `tray`', healed: null }
-  expect(contractWords(finding)).toBe(
-    'Version 1.1.0 needs another version of this app: it needs `tray`.',
-  )
+  const message = 'Version 1.1.0 needs what this app does not offer: tray'
+  const finding = { version: '1.1.0', message, healed: null }
+  expect(contractWords(finding)).toBe(`${message}.`)
   expect(contractWords({ ...finding, healed: '1.1.1' })).toContain('Version 1.1.1 took its place.')
 })
 

@@ -74,8 +74,8 @@ export function damageWords({ version, detail, state }: Damage): string {
   }
 }
 
-export function contractWords({ version, message, healed }: ContractFinding): string {
-  const found = told(`Version ${version} needs another version of this app`, message)
+export function contractWords({ message, healed }: ContractFinding): string {
+  const found = told(message, '')
   return healed === null ? found : `${found} Version ${healed} took its place.`
 }
 

@@ -10,6 +10,7 @@ import {
   bytes,
   checkWords,
   historyKey,
+  historyReason,
   historyWords,
   localTimes,
   progressWords,
@@ -149,4 +150,30 @@ test('the history is read again when something happened, and not for progress', 
   expect(historyKey(aStatus({ seq: 9, progress }))).toBe(before)
   expect(historyKey(aStatus({ running: pointer('1.1.0') }))).not.toBe(before)
   expect(historyKey(aStatus({ passedOver: PASSED_OVER }))).not.toBe(before)
+})
+
+test('rehearsals, repairs, data and workspaces are part of the history', () => {
+  const say = (event: HistoryEntry['event'], news: Partial<HistoryEntry> = {}): string =>
+    historyWords({ at: '2026-06-12T08:00:00Z', event, version: '1.1.0', ...news })
+  expect(say('rehearsed')).toBe('Version 1.1.0 passed its rehearsal')
+  expect(say('rehearsal-skipped')).toBe('Version 1.1.0 was not rehearsed')
+  expect(say('damaged')).toContain('damaged')
+  expect(say('mended')).toContain('replaced as a whole')
+  expect(say('contract-unmet')).toContain('another version of this app')
+  expect(say('snapshot')).toContain('before the first start of version 1.1.0')
+  expect(say('put-back', { from: '1.0.0' })).toContain('before version 1.1.0')
+  expect(say('upgraded', { from: '1.0.0', reason: 'b' })).toBe(
+    'Workspace b went from version 1.0.0 to version 1.1.0',
+  )
+  expect(say('workspace-dead', { reason: 'b' })).toContain('Workspace b is dead')
+  const why = (event: HistoryEntry['event'], reason?: string): string | null =>
+    historyReason({ at: '', event, version: '1.1.0', ...(reason === undefined ? {} : { reason }) })
+  expect(why('upgraded', 'b')).toBeNull()
+  expect(why('staged')).toBeNull()
+  expect(why('rehearsal-failed', 'bad: exit code 1: no port')).toBe('exit code 1: no port')
+  expect(why('fell-back', 'crash-loop')).toBe('It kept crashing.')
+})
+
+test('what an administrator decided is told in no words of our own', () => {
+  expect([updatesOff('managed'), updatesOff('off')]).toEqual([null, null])
 })

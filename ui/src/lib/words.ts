@@ -104,15 +104,33 @@ export function historyWords(entry: HistoryEntry): string {
     case 'snapshot':
       return `The data were kept before the first start of version ${version}`
     case 'put-back':
-      return from === undefined
-        ? `The data were put back as they were with version ${version}`
-        : `The data were put back as they were before version ${from}`
+      return `The data were put back as they were before version ${version}`
     case 'upgraded':
       return from === undefined
-        ? `A workspace runs version ${version}`
-        : `A workspace went from version ${from} to version ${version}`
+        ? `${workspace(entry)} runs version ${version}`
+        : `${workspace(entry)} went from version ${from} to version ${version}`
     case 'workspace-dead':
-      return `A workspace stopped for good with version ${version}`
+      return `${workspace(entry)} is dead since version ${version} failed there`
+  }
+}
+
+/** The workspace that an entry is about: its reason is the workspace's name. */
+function workspace({ reason }: HistoryEntry): string {
+  return reason === undefined || reason === '' ? 'A workspace' : `Workspace ${reason}`
+}
+
+/** Why it happened, where the words of an entry do not say it already. */
+export function historyReason({ event, reason }: HistoryEntry): string | null {
+  if (reason === undefined || reason === '') return null
+  switch (event) {
+    case 'upgraded':
+    case 'workspace-dead':
+      return null
+    // How it ended, and after a colon what was seen.
+    case 'rehearsal-failed':
+      return reason.replace(/^(?:failed|bad|inconclusive): /, '')
+    default:
+      return reasonWords(reason)
   }
 }
 
