@@ -19,7 +19,7 @@ use crate::history;
 use crate::local::Local;
 use crate::past::Past;
 use crate::status::Status;
-use crate::workspaces::Crew;
+use crate::workspaces::{self, Crew};
 use crate::{rehearser, updating, wiring};
 
 /// A handle on one device; clones share it.
@@ -162,10 +162,16 @@ impl Device {
         report
     }
 
-    /// A person's look: decides, and stages nothing.
+    /// A person's look: decides, and stages nothing. Where an administrator decides, it tells what the
+    /// timer would do: nobody is let past this device's turn there.
     pub async fn look(&self) -> Result<CheckReport, Problem> {
+        let by = if self.may_change().is_ok() {
+            By::Person
+        } else {
+            By::Timer
+        };
         self.updater(false)?
-            .look(By::Person)
+            .look(by)
             .await
             .map_err(|error| Problem::from(&error))
     }
@@ -245,6 +251,7 @@ impl Device {
         for task in tasks {
             task.abort();
         }
+        workspaces::note_the_end(self);
     }
 
     /// Pointer, bad list, and the terms of whom this device follows.

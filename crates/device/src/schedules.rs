@@ -17,7 +17,7 @@ use crate::workspaces::{Schedule, Workspace};
 use crate::{ScheduleStatus, loopback};
 
 /// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 /// A machine that slept is noticed within this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 

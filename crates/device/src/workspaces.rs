@@ -13,6 +13,7 @@ mod check;
 mod conductor;
 mod crew;
 mod file;
+mod member;
 mod place;
 mod plan;
 mod serve;
@@ -28,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Device, Problem, WorkspaceState, WorkspaceStatus};
 
 pub(crate) use conductor::start;
-pub(crate) use crew::Crew;
+pub(crate) use crew::{Crew, note_the_end};
 pub(crate) use place::main_spec;
 pub(crate) use serve::answer;
 

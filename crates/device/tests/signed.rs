@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use host::{Host, open, options, pack};
+use host::{Host, open, options, packed};
 use publisher::Publisher;
 
 const GOOD: &str = "// what is signed";
@@ -36,7 +36,7 @@ impl Site {
         publisher.targets.expires = expires;
         let keys = publisher.keys["root"].clone();
         publisher.put_root(&keys);
-        let tarball = pack("1.1.0", GOOD);
+        let tarball = packed(&package(), GOOD);
         let described = json!({
             "schema": 1, "package": "demo", "version": "1.1.0", "integrity": good().to_string(),
             "packedSize": tarball.len(), "unpackedSize": 10_000,
@@ -64,8 +64,12 @@ impl Site {
     }
 }
 
+fn package() -> Value {
+    json!({ "name": "demo", "version": "1.1.0" })
+}
+
 fn good() -> Integrity {
-    Integrity::from_digest(Sha512::digest(pack("1.1.0", GOOD)).into())
+    Integrity::from_digest(Sha512::digest(packed(&package(), GOOD)).into())
 }
 
 /// Has 1.1.0 staged as the registry has it, by a device without trust.

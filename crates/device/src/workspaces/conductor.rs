@@ -3,17 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rollout::Version;
-use runtime_store::{Asked, HistoryEvent};
+use runtime_store::Asked;
 use supervisor::{State, Supervisor};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use super::crew::{Order, Reply, unknown};
+use super::member::Member;
 use super::plan::{self, Known, Life, Step, Target};
 use super::{MAIN, Workspace, check, crew, file, place};
-use crate::schedules::Calls;
-use crate::{Device, DeviceEvent, Problem, WorkspaceState, WorkspaceStatus, history};
+use crate::{Device, Problem, WorkspaceState};
 
 /// Called once, by [`Device::start`], when `main` is on its way.
 pub(crate) async fn start(device: &Device) {
@@ -47,28 +45,6 @@ pub(crate) async fn start(device: &Device) {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .push(task);
-}
-
-/// One workspace as the conductor knows it.
-struct Member {
-    workspace: Workspace,
-    supervisor: Option<Supervisor>,
-    told: Option<Target>,
-    led: bool,
-    /// What ran here last, dead or alive.
-    ran: Option<Version>,
-    /// Its death was told of.
-    mourned: bool,
-    calls: Calls,
-    watcher: Option<JoinHandle<()>>,
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        if let Some(watcher) = &self.watcher {
-            watcher.abort();
-        }
-    }
 }
 
 struct Conductor {
@@ -107,7 +83,7 @@ impl Conductor {
             folder: Some(folder),
             ..first
         });
-        conductor.employ(0, main);
+        conductor.members[0].employ(main);
         for other in others {
             conductor.enlist(other);
         }
@@ -116,29 +92,8 @@ impl Conductor {
 
     fn enlist(&mut self, workspace: Workspace) {
         let data = self.device.0.local.data_dir().to_owned();
-        self.members.push(Member {
-            calls: Calls::new(&data, &workspace, Arc::clone(&self.news)),
-            workspace,
-            supervisor: None,
-            told: None,
-            led: false,
-            ran: None,
-            mourned: false,
-            watcher: None,
-        });
-    }
-
-    /// From now on this is the workspace's supervisor.
-    fn employ(&mut self, at: usize, supervisor: Supervisor) {
-        let (mut state, news) = (supervisor.state(), Arc::clone(&self.news));
-        let member = &mut self.members[at];
-        member.calls.follow(supervisor.state());
-        member.watcher = Some(tokio::spawn(async move {
-            while state.changed().await.is_ok() {
-                news.notify_one();
-            }
-        }));
-        member.supervisor = Some(supervisor);
+        let member = Member::new(&data, workspace, Arc::clone(&self.news));
+        self.members.push(member);
     }
 
     async fn run(mut self) {
@@ -174,23 +129,18 @@ impl Conductor {
 
     fn known(&mut self) -> Vec<Known> {
         for member in &mut self.members {
-            if matches!(life(member.supervisor.as_ref()), Life::Live(_)) {
+            if matches!(member.life(), Life::Live(_)) {
                 member.led = false;
             }
         }
-        let known = |member: &Member| Known {
-            life: life(member.supervisor.as_ref()),
-            told: member.told.clone(),
-            led: member.led,
-        };
-        let mut all: Vec<_> = self.members.iter().map(known).collect();
+        let mut all: Vec<_> = self.members.iter().map(Member::known).collect();
         let leader = plan::leader(&all).map(|at| (at, all[at].life.clone()));
         if let Some((leader, Life::Live(target))) = leader {
             // Should another lead one day, this one need not be told to run what it runs.
             self.members[leader].told = Some(target.clone());
             for (member, known) in self.members.iter_mut().zip(&mut all) {
                 // What it died of while it chose for itself, it need not be told to run.
-                if known.told.is_none() && died_of(member.supervisor.as_ref(), &target.version) {
+                if known.told.is_none() && member.died_of(&target.version) {
                     member.told = Some(target.clone());
                     known.told = Some(target.clone());
                 }
@@ -234,13 +184,12 @@ impl Conductor {
         if let Some(Life::Live(target)) = plan::leader(&known).map(|at| known[at].life.clone()) {
             self.follow(at, target).await;
         }
-        let _ = reply.send(Ok(self.status(at)));
+        let _ = reply.send(Ok(self.members[at].status()));
     }
 
     async fn remove(&mut self, name: &str, reply: Reply) {
         let Some(at) = self.position(name) else {
-            // Listed, and left out of what runs.
-            let _ = reply.send(Err(unknown(name)));
+            // Listed, and left out of what runs: unanswered, it counts as at rest.
             return;
         };
         let mut member = self.members.remove(at);
@@ -272,7 +221,7 @@ impl Conductor {
                 let _ = self.lead(at, Asked::Passively).await;
             }
         }
-        let status = self.status(at);
+        let status = self.members[at].status();
         let _ = reply.send(match status.state {
             WorkspaceState::Running | WorkspaceState::Starting | WorkspaceState::Restarting => {
                 Ok(status)
@@ -295,12 +244,7 @@ impl Conductor {
             let Some(supervisor) = self.hire(at, Some(&target)) else {
                 return;
             };
-            let mut state = supervisor.state();
-            self.meanwhile(async move {
-                let decided = |state: &State| !matches!(state, State::Starting { .. });
-                let _ = state.wait_for(decided).await;
-            })
-            .await;
+            self.decided(&supervisor).await;
             return;
         };
         let id = target.id();
@@ -314,12 +258,11 @@ impl Conductor {
     /// One workspace chooses for itself, with the usual fallback.
     async fn lead(&mut self, at: usize, asked: Asked) -> Result<(), Problem> {
         self.members[at].led = true;
-        let supervisor = match self.members[at].supervisor.clone() {
-            Some(supervisor) => supervisor,
-            None => match self.hire(at, None) {
-                Some(supervisor) => supervisor,
-                None => return Ok(()),
-            },
+        let Some(supervisor) = self.members[at].supervisor.clone() else {
+            if let Some(hired) = self.hire(at, None) {
+                self.decided(&hired).await;
+            }
+            return Ok(());
         };
         let device = self.device.clone();
         let led = self
@@ -344,13 +287,23 @@ impl Conductor {
         let local = &self.device.0.local;
         let workspace = &self.members[at].workspace;
         let (store, shell) = (local.store().cloned(), Arc::new(local.shell().clone()));
-        let spec = place::spec_of(local, workspace);
+        let spec = place::spec_of(&self.device, workspace);
         let hired = self.device.0.crew.hire(&workspace.name, || match target {
             Some(target) => Supervisor::start_following(store, shell, spec, target.id()),
             None => Supervisor::start(store, shell, spec, Asked::Passively),
         })?;
-        self.employ(at, hired.clone());
+        self.members[at].employ(hired.clone());
         Some(hired)
+    }
+
+    /// Waits until a first launch is ready, or has failed.
+    async fn decided(&mut self, supervisor: &Supervisor) {
+        let mut state = supervisor.state();
+        self.meanwhile(async move {
+            let decided = |state: &State| !matches!(state, State::Starting { .. });
+            let _ = state.wait_for(decided).await;
+        })
+        .await;
     }
 
     /// Waits for something and goes on telling of what happens; what is ordered meanwhile comes
@@ -371,105 +324,13 @@ impl Conductor {
         self.members.iter().position(|it| it.workspace.name == name)
     }
 
-    fn status(&self, at: usize) -> WorkspaceStatus {
-        let member = &self.members[at];
-        let state = member.supervisor.as_ref().map(|it| it.state());
-        let state = state.as_ref().map(|state| state.borrow().clone());
-        let folder = member.workspace.folder.clone().unwrap_or_default();
-        let mut status = crew::at_rest(&member.workspace, folder);
-        status.schedules = member.calls.status();
-        match state {
-            // Its turn comes.
-            None => status.state = WorkspaceState::Starting,
-            Some(State::Starting { .. }) => status.state = WorkspaceState::Starting,
-            Some(State::Running(running)) => {
-                status.state = WorkspaceState::Running;
-                status.version = Some(running.version);
-                status.url = Some(running.url);
-                status.launch_id = Some(running.launch_id);
-                status.since = Some(running.since);
-            }
-            Some(State::Restarting { .. }) => status.state = WorkspaceState::Restarting,
-            Some(State::Failed(report)) => {
-                status.state = WorkspaceState::Dead;
-                status.detail = Some(report.message);
-            }
-            Some(State::Stopped) => status.state = WorkspaceState::Stopped,
-        }
-        status
-    }
-
     /// Publishes how all are, and tells of who died and who was upgraded since the last time.
     fn publish(&mut self) {
-        let all: Vec<_> = (0..self.members.len()).map(|at| self.status(at)).collect();
+        let all: Vec<_> = self.members.iter().map(Member::status).collect();
         let alone = all.len() == 1;
         for (member, status) in self.members.iter_mut().zip(&all) {
-            if let Some(version) = &status.version {
-                member.mourned = false;
-                let before = member.ran.replace(version.clone());
-                if let Some(from) = before.filter(|from| version.is_newer_than(from)) {
-                    upgraded(&self.device, &status.name, &from, version);
-                }
-            }
-            let dead = status.state == WorkspaceState::Dead;
-            if dead && !std::mem::replace(&mut member.mourned, true) && !alone {
-                died(&self.device, status, member.ran.as_ref());
-            }
+            member.tell(&self.device, status, alone);
         }
         self.device.0.board.update(|facts| facts.workspaces = all);
     }
-}
-
-fn life(supervisor: Option<&Supervisor>) -> Life {
-    let Some(supervisor) = supervisor else {
-        return Life::Unborn;
-    };
-    match &*supervisor.state().borrow() {
-        State::Running(running) => Life::Live(Target::of(running)),
-        State::Starting { .. } | State::Restarting { .. } => Life::Moving,
-        State::Failed(_) => Life::Dead,
-        // All are stopped together, or it is removed.
-        State::Stopped => Life::Moving,
-    }
-}
-
-/// Whether it tried this version, and is dead.
-fn died_of(supervisor: Option<&Supervisor>, version: &Version) -> bool {
-    let tried = |state: &State| match state {
-        State::Failed(report) => report.tried.iter().any(|it| it.version == *version),
-        _ => false,
-    };
-    supervisor.is_some_and(|it| tried(&it.state().borrow()))
-}
-
-fn upgraded(device: &Device, workspace: &str, from: &Version, to: &Version) {
-    tracing::info!(workspace, %from, %to, "upgraded");
-    // Of `main` the history says `applied`.
-    if workspace != MAIN {
-        let store = device.0.local.store();
-        let event = HistoryEvent::Upgraded;
-        history::write(store, event, to, Some(from), Some(workspace));
-    }
-    device.tell(DeviceEvent::Upgraded {
-        workspace: workspace.to_owned(),
-        from: Some(from.clone()),
-        to: to.clone(),
-    });
-}
-
-fn died(device: &Device, status: &WorkspaceStatus, ran: Option<&Version>) {
-    let detail = status.detail.clone().unwrap_or_default();
-    tracing::error!(workspace = status.name, %detail, "a workspace is dead");
-    let bundled = &device.0.local.shell().bundled.version;
-    history::write(
-        device.0.local.store(),
-        HistoryEvent::WorkspaceDead,
-        ran.unwrap_or(bundled),
-        None,
-        Some(&status.name),
-    );
-    device.tell(DeviceEvent::WorkspaceDead {
-        name: status.name.clone(),
-        detail,
-    });
 }

@@ -104,6 +104,17 @@ fn make_in(
     hand
 }
 
+/// After the end nobody tells of workspaces any more: none is left running.
+pub(crate) fn note_the_end(device: &Device) {
+    device.0.board.update(|facts| {
+        for one in &mut facts.workspaces {
+            one.state = WorkspaceState::Stopped;
+            (one.version, one.url) = (None, None);
+            (one.launch_id, one.since) = (None, None);
+        }
+    });
+}
+
 /// A workspace that nobody has started.
 pub(crate) fn at_rest(workspace: &Workspace, folder: std::path::PathBuf) -> WorkspaceStatus {
     WorkspaceStatus {

@@ -1,12 +1,14 @@
 //! Where a workspace's instance works, and what it is started with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use supervisor::Spec;
 
 use super::{MAIN, Workspace, check, file};
 use crate::local::Local;
-use crate::wiring;
+use crate::mender::Mender;
+use crate::{Device, wiring};
 
 /// The folder of a workspace that was given none.
 pub(crate) fn default_folder(data: &Path, name: &str) -> PathBuf {
@@ -38,7 +40,8 @@ pub(crate) fn main_spec(local: &Local, mut spec: Spec) -> Spec {
 }
 
 /// What another workspace is started with.
-pub(crate) fn spec_of(local: &Local, workspace: &Workspace) -> Spec {
+pub(crate) fn spec_of(device: &Device, workspace: &Workspace) -> Spec {
+    let local = &device.0.local;
     let name = &workspace.name;
     let mut spec = wiring::spec(local);
     spec.env.extend(workspace.env.clone());
@@ -46,6 +49,7 @@ pub(crate) fn spec_of(local: &Local, workspace: &Workspace) -> Spec {
     spec.logs = local.logs_dir().join(name);
     spec.workspace.clone_from(name);
     spec.folder.clone_from(&workspace.folder);
+    spec.mender = Some(Arc::new(Mender::of(device)));
     // What one workspace keeps before a trial is the leader's: here nothing is on trial.
     spec.keeper = None;
     spec

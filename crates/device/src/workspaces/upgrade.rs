@@ -15,22 +15,19 @@ impl Device {
         let mut answer = {
             let slot = &self.0.crew.upgrading;
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            match slot
-                .as_ref()
-                .filter(|on_its_way| on_its_way.borrow().is_none())
-            {
-                Some(on_its_way) => on_its_way.clone(),
-                None => {
-                    let (sender, receiver) = watch::channel(None);
-                    *slot = Some(receiver.clone());
-                    let device = self.clone();
-                    // Of its own: whoever asked may go away meanwhile.
-                    tokio::spawn(async move {
-                        let done = device.upgrade_once().await;
-                        sender.send_replace(Some(done));
-                    });
-                    receiver
-                }
+            let on_its_way = slot.as_ref().filter(|it| it.borrow().is_none());
+            if let Some(on_its_way) = on_its_way {
+                on_its_way.clone()
+            } else {
+                let (sender, receiver) = watch::channel(None);
+                *slot = Some(receiver.clone());
+                let device = self.clone();
+                // Of its own: whoever asked may go away meanwhile.
+                tokio::spawn(async move {
+                    let done = device.upgrade_once().await;
+                    sender.send_replace(Some(done));
+                });
+                receiver
             }
         };
         let stopped = || {
@@ -51,9 +48,8 @@ impl Device {
         let before = self.workspaces().await;
         let checked = self.check().await;
         self.refresh().await;
-        let waiting = match self.0.board.waiting() {
-            Some(waiting) => waiting,
-            None => return nothing_waits(&before, &checked?),
+        let Some(waiting) = self.0.board.waiting() else {
+            return Ok(nothing_waits(&before, &checked?));
         };
         if let Some(blocked) = waiting.blocked.as_ref().filter(|it| !it.passes_a_person()) {
             let reason = blocked.message.clone();
@@ -105,10 +101,7 @@ fn nothing(before: &[WorkspaceStatus], outcome: UpgradeOutcome, reason: String) 
     }
 }
 
-fn nothing_waits(
-    before: &[WorkspaceStatus],
-    checked: &crate::CheckReport,
-) -> Result<Upgraded, Problem> {
+fn nothing_waits(before: &[WorkspaceStatus], checked: &crate::CheckReport) -> Upgraded {
     let staged = checked.staged.as_ref();
     let held = checked.decision == "hold"
         || staged.is_some_and(|report| {
@@ -123,7 +116,7 @@ fn nothing_waits(
         UpgradeOutcome::UpToDate
     };
     let message = staged.map_or(&checked.message, |report| &report.message);
-    Ok(nothing(before, outcome, message.clone()))
+    nothing(before, outcome, message.clone())
 }
 
 /// What an upgrade came to, from how all were before and are now.

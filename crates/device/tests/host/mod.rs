@@ -139,17 +139,8 @@ impl<'a> Release<'a> {
     }
 }
 
-/// A tarball of `demo` whose entry holds `code`.
-pub(crate) fn pack(version: &str, code: &str) -> Vec<u8> {
-    pack_as("demo", version, code)
-}
-
-/// The same of another package.
-pub(crate) fn pack_as(package: &str, version: &str, code: &str) -> Vec<u8> {
-    packed(&json!({ "name": package, "version": version }), code)
-}
-
-fn packed(package: &Value, code: &str) -> Vec<u8> {
+/// A tarball of a package with this package.json, whose entry holds `code`.
+pub(crate) fn packed(package: &Value, code: &str) -> Vec<u8> {
     let files = [
         ("package.json", package.to_string()),
         ("cli.js", code.to_owned()),

@@ -1,5 +1,7 @@
 //! Who leads while the first workspace is dead.
 
+use std::collections::BTreeMap;
+
 use device::{UpgradeOutcome, WorkspaceState};
 
 use crate::scene::{Scene, but, everywhere, named};
@@ -10,7 +12,7 @@ async fn where_the_first_workspace_cannot_start_the_others_do() {
     scene.fails("main", "1.0.0\n1.1.0");
     let shut = scene.open();
     for name in ["b1", "b2"] {
-        shut.workspace_add(name, Some(scene.folder(name)), Default::default())
+        shut.workspace_add(name, Some(scene.folder(name)), BTreeMap::default())
             .await
             .unwrap();
     }
@@ -50,7 +52,7 @@ async fn where_nothing_starts_anywhere_each_is_tried_once() {
     let scene = Scene::new().await;
     let shut = scene.open();
     for name in ["b1", "b2"] {
-        shut.workspace_add(name, Some(scene.folder(name)), Default::default())
+        shut.workspace_add(name, Some(scene.folder(name)), BTreeMap::default())
             .await
             .unwrap();
     }

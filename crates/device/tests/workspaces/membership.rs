@@ -116,6 +116,14 @@ async fn a_shell_that_is_started_again_takes_everything_up() {
     device.upgrade().await.unwrap();
     let before = everywhere(&device, "1.1.0").await;
     device.stop().await;
+    let ended = device.status().borrow().clone();
+    let stopped =
+        |one: &device::WorkspaceStatus| one.state == WorkspaceState::Stopped && one.url.is_none();
+    assert!(
+        ended.workspaces.iter().all(stopped),
+        "{:?}",
+        ended.workspaces
+    );
     for one in &before.workspaces {
         let host = one.url.clone().unwrap();
         let host = host.trim_start_matches("http://").trim_end_matches('/');

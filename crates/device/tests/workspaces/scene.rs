@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::host::{Host, pack_as};
+use crate::host::{Host, packed};
 
 /// A runtime that says who it is, writes down when it started and listened, counts `/tick`, and does
 /// not start where the file `fail` names its version.
@@ -128,7 +128,8 @@ impl Scene {
     pub(crate) fn publish_as(&self, package: &str, versions: &[&str]) {
         let mut all = serde_json::Map::new();
         for version in versions {
-            let tarball = pack_as(package, version, &code(version));
+            let manifest = json!({ "name": package, "version": version });
+            let tarball = packed(&manifest, &code(version));
             let integrity = Integrity::from_digest(Sha512::digest(&tarball).into());
             let path = format!("/{package}/-/{package}-{version}.tgz");
             let url = format!("{}{path}", self.host.url.trim_end_matches('/'));

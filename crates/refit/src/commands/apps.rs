@@ -168,9 +168,12 @@ fn upgrade(globals: &Globals, only: Option<&str>) -> Result<Answer, Failure> {
         let mut ends = Vec::new();
         for (name, local) in apps {
             let upgraded = one(local).await;
-            let says = |words: &str| match alone {
-                true => words.to_owned(),
-                false => format!("{name}: {words}"),
+            let says = |words: &str| {
+                if alone {
+                    words.to_owned()
+                } else {
+                    format!("{name}: {words}")
+                }
             };
             match upgraded {
                 Ok(upgraded) => {

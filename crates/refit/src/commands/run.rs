@@ -99,9 +99,10 @@ async fn follow(device: &Device, app: &str, json: bool) -> Failure {
             told = Some(running.url.clone());
         }
         for words in news(before.as_deref(), &status) {
-            match is_main {
-                true => say(&words),
-                false => say(&format!("{app}: {words}")),
+            if is_main {
+                say(&words);
+            } else {
+                say(&format!("{app}: {words}"));
             }
         }
         if status.phase == Phase::Failed && !others_live(&status) {
