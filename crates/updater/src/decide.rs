@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 use rollout::{
-    Blocked, Candidate, Decision, Facts, MinimumAge, Offer, OfferFacts, StageReason, Standing,
-    Version,
+    Blocked, Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version,
 };
 use runtime_store::Snapshot;
 
@@ -181,23 +180,6 @@ impl Inner {
                 older,
             });
         Ok((decision, picked))
-    }
-
-    /// How old `version` has to be and is, where anybody wants to know; that it was heard of is kept
-    /// in any case, since that may be wanted later.
-    pub(crate) async fn age(&self, word: &Word, version: Option<&Version>) -> Option<MinimumAge> {
-        let version = version?.clone();
-        let manifest = word.terms.as_ref().map(|terms| &terms.manifest);
-        let published = manifest
-            .filter(|manifest| manifest.version == version)
-            .and_then(|manifest| manifest.published_at);
-        let now = word.now;
-        let seen = self.save(move |releases| releases.see(&version, now)).await;
-        Some(MinimumAge {
-            least: self.settings.minimum_age?,
-            since: published.or(seen),
-            now,
-        })
     }
 
     /// What may be known of `version`, and where its bytes are.

@@ -10,7 +10,9 @@
 //!      ├─► rollout::offer(terms, device, time) ─► worth_asking? ─► Candidate of that version from
 //!      │     the registry (ETag → 304), or from its signed description
 //!      ├─► rollout::decide(facts) ─► Stage | Hold | None, written to rollout.log
-//!      └─► Stage: network → bounded channel → hash → gunzip → unpack → verify → commit
+//!      └─► Stage: network → bounded channel → hash → gunzip → unpack → verify → place
+//!              └─► Rehearser, where there is one: passed → point, and it waits for a restart
+//!                    twice failed, while the bundled version passes → bad │ else held till later
 //! ```
 //!
 //! Which bytes may become a version is the store's to judge; this crate brings them, and says what
@@ -30,8 +32,13 @@
 //! * A person is never gated by a rollout, a timer always is; no request is made for what is withheld.
 //! * What was heard last counts until something else is heard: only the host's own "there is none"
 //!   does away with an unsigned manifest, and nothing with a signed one.
+//! * Where there is a [`Rehearser`], nothing that it did not see pass, or said aloud that it would not
+//!   look at, is pointed at; and nothing is condemned by it unless the bundled version passed just then.
+//! * Fetching a damaged copy again waits for no check: a launch may be waiting for it. It changes no
+//!   pointer.
 //! * No script of a package is ever run.
 
+mod age;
 mod body;
 mod bytes;
 mod check;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollout::{Candidate, Decision, HoldReason, Integrity, Version};
+use rollout::{Candidate, Integrity, Version};
 
 use crate::bytes::Origin;
 use crate::decide::{Picked, expired};
@@ -137,21 +137,6 @@ impl Inner {
             Some(since) => Err(self.expired_since(since, version)),
             None => Ok(()),
         }
-    }
-
-    /// The answer where an administrator wants releases to be older than `version` is. To go back,
-    /// nobody has to wait.
-    async fn too_young(&self, word: &Word, version: &Version, older: bool) -> Option<StageReport> {
-        let age = self.age(word, Some(version)).await.filter(|_| !older)?;
-        let until = age.until()?;
-        let why = Decision::Hold(version.clone(), HoldReason::MinimumAge { until });
-        Some(StageReport {
-            outcome: Outcome::Held,
-            version: Some(version.clone()),
-            reason: why.reason().to_owned(),
-            message: why.to_string(),
-            trouble: None,
-        })
     }
 
     /// Only an ordered roll back leads to an older version.

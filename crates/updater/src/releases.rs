@@ -125,6 +125,12 @@ impl Releases {
         }
     }
 
+    /// When `version` was first heard of, where that is written down and is no time to come.
+    pub(crate) fn seen(&self, version: &Version, now: Timestamp) -> Option<Timestamp> {
+        let seen = self.first_seen.get(version.as_str());
+        seen.copied().filter(|seen| *seen <= now)
+    }
+
     /// When `version` was first heard of, which is `now` where that is news.
     pub(crate) fn see(&mut self, version: &Version, now: Timestamp) -> Timestamp {
         let seen = self.first_seen.entry(version.to_string()).or_insert(now);
@@ -340,6 +346,8 @@ mod tests {
         );
         let mut read: Releases = serde_json::from_str(&text).unwrap();
         assert_eq!(read.see(&version, at(300)), at(100));
+        assert_eq!(read.seen(&version, at(300)), Some(at(100)));
+        assert_eq!(read.seen(&version, at(99)), None);
         // The clock was ahead when it was first heard of.
         assert_eq!(read.see(&version, at(50)), at(50));
     }
