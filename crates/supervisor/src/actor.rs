@@ -12,16 +12,21 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::backoff::Backoff;
 use crate::crashes::Deaths;
 use crate::front::Front;
+use crate::hooks::BoxFuture;
 use crate::running::Session;
 use crate::state::{Event, FailureReport, Outcome, State, SupervisorError};
 use crate::store::Books;
 use crate::swap::Draining;
 use crate::{Spec, port};
 
-#[derive(Debug)]
+/// What is to be done while nothing runs.
+pub(crate) type Between = BoxFuture<'static, Result<(), String>>;
+
 pub(crate) enum Order {
     Restart {
         wanted: Wanted,
+        /// Nothing serves meanwhile, swap or not.
+        between: Option<Between>,
         reply: Waiting,
     },
     Stop {
@@ -82,6 +87,8 @@ pub(crate) struct Actor {
 /// What to do next.
 pub(crate) enum Step {
     Launch(Request),
+    /// End what still serves, do this, then launch.
+    Between(Between, Request),
     /// Wait out a back-off, then launch.
     Later(Duration, Request),
     Watch(Box<Session>),
@@ -201,14 +208,26 @@ impl Actor {
         loop {
             step = match step {
                 Step::Launch(request) => self.launch(request, &mut orders).await,
+                Step::Between(between, request) => self.between(between, request).await,
                 Step::Later(delay, request) => tokio::select! {
                     () = tokio::time::sleep(delay) => Step::Launch(request),
                     order = orders.next() => self.obey(order, request.waiting, None),
                 },
                 Step::Watch(session) => self.watch(session, &mut orders).await,
                 Step::Idle => match orders.next().await {
-                    Order::Restart { wanted, reply } => match self.spec.check() {
-                        Ok(()) => self.obey(Order::Restart { wanted, reply }, Vec::new(), None),
+                    Order::Restart {
+                        wanted,
+                        between,
+                        reply,
+                    } => match self.spec.check() {
+                        Ok(()) => {
+                            let order = Order::Restart {
+                                wanted,
+                                between,
+                                reply,
+                            };
+                            self.obey(order, Vec::new(), None)
+                        }
                         Err(error) => {
                             let mut request = Request::new(Asked::Passively);
                             request.waiting.push(reply);
@@ -240,7 +259,11 @@ impl Actor {
         beside: Option<Box<Session>>,
     ) -> Step {
         match order {
-            Order::Restart { wanted, reply } => {
+            Order::Restart {
+                wanted,
+                between,
+                reply,
+            } => {
                 let (role, asked) = self.role.clone().then(wanted);
                 self.role = role;
                 self.deaths = Deaths::default();
@@ -248,7 +271,10 @@ impl Actor {
                 request.waiting = waiting;
                 request.waiting.push(reply);
                 request.beside = beside;
-                Step::Launch(request)
+                match between {
+                    Some(between) => Step::Between(between, request),
+                    None => Step::Launch(request),
+                }
             }
             Order::Stop { reply } => {
                 drop(waiting);

@@ -83,7 +83,7 @@ impl Actor {
         round.kept = Some(id);
     }
 
-    fn trouble(&self, what: String) {
+    pub(crate) fn trouble(&self, what: String) {
         tracing::warn!("{what}");
         self.tell(Event::Trouble(what));
     }

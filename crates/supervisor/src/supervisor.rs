@@ -5,7 +5,8 @@ use std::sync::Arc;
 use runtime_store::{Asked, Shell, Store, VersionId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::actor::{Actor, Order, Role, Wanted};
+use crate::actor::{Actor, Between, Order, Role, Wanted};
+use crate::hooks::BoxFuture;
 use crate::state::{Event, Outcome, State, SupervisorError};
 use crate::{Spec, SpecError};
 
@@ -92,7 +93,21 @@ impl Supervisor {
     /// [`SupervisorError::Failed`] when every choice failed, [`SupervisorError::Stopped`] when the
     /// supervisor was stopped before or meanwhile.
     pub async fn restart(&self, asked: Asked) -> Result<Outcome, SupervisorError> {
-        self.order(Wanted::Again(asked)).await
+        self.order(Wanted::Again(asked), None).await
+    }
+
+    /// Restarts, and does something while nothing runs: what runs is ended first, swap or not, then
+    /// `between` is waited for to its end, then comes the launch, whatever `between` said. Its
+    /// error, a sentence for a person, is told as [`Event::Trouble`].
+    ///
+    /// # Errors
+    /// Those of [`Supervisor::restart`]. Where the supervisor is stopped first, `between` is dropped.
+    pub async fn restart_with(
+        &self,
+        asked: Asked,
+        between: BoxFuture<'static, Result<(), String>>,
+    ) -> Result<Outcome, SupervisorError> {
+        self.order(Wanted::Again(asked), Some(between)).await
     }
 
     /// Launches anew as [`Supervisor::start`] does, whatever was followed until now.
@@ -100,7 +115,7 @@ impl Supervisor {
     /// # Errors
     /// Those of [`Supervisor::restart`].
     pub async fn lead(&self, asked: Asked) -> Result<Outcome, SupervisorError> {
-        self.order(Wanted::Lead(asked)).await
+        self.order(Wanted::Lead(asked), None).await
     }
 
     /// Launches anew as [`Supervisor::start_following`] does: exactly this version, or bundled.
@@ -108,17 +123,21 @@ impl Supervisor {
     /// # Errors
     /// Those of [`Supervisor::restart`]; [`SupervisorError::Failed`] says that it is dead.
     pub async fn follow(&self, what: Option<VersionId>) -> Result<Outcome, SupervisorError> {
-        self.order(Wanted::Follow(what)).await
+        self.order(Wanted::Follow(what), None).await
     }
 
-    async fn order(&self, wanted: Wanted) -> Result<Outcome, SupervisorError> {
+    async fn order(
+        &self,
+        wanted: Wanted,
+        between: Option<Between>,
+    ) -> Result<Outcome, SupervisorError> {
         let (reply, answer) = oneshot::channel();
-        if self
-            .orders
-            .send(Order::Restart { wanted, reply })
-            .await
-            .is_err()
-        {
+        let order = Order::Restart {
+            wanted,
+            between,
+            reply,
+        };
+        if self.orders.send(order).await.is_err() {
             return Err(SupervisorError::Stopped);
         }
         answer.await.unwrap_or(Err(SupervisorError::Stopped))

@@ -11,7 +11,7 @@ use runtime_store::{AfterCrash, Failure, How, Launch};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::actor::{Actor, Order, Orders, Request, Step};
+use crate::actor::{Actor, Between, Order, Orders, Request, Step};
 use crate::crashes::CRASHES_OF_A_LOOP;
 use crate::launch::outcome;
 use crate::round::Round;
@@ -72,10 +72,32 @@ impl Draining {
     pub(crate) async fn end(&mut self) {
         self.hurry.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        self.hurry.send_replace(false);
     }
 }
 
 impl Actor {
+    /// Does something that nothing may run beside: not what serves, nor what still answers.
+    pub(crate) async fn between(&mut self, between: Between, mut request: Request) -> Step {
+        if let Some(mut old) = request.beside.take() {
+            self.report_soak(&mut old).await;
+            let choice = &old.launch.choice;
+            self.set(State::Restarting {
+                version: choice.version.clone(),
+                source: choice.source,
+            });
+            if let Some(front) = &self.front {
+                front.wait();
+            }
+            old.end().await;
+        }
+        self.draining.end().await;
+        if let Err(why) = between.await {
+            self.trouble(why);
+        }
+        Step::Launch(request)
+    }
+
     /// The next one failed; what served until now serves on.
     pub(crate) async fn old_goes_on(
         &mut self,

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use runtime_store::{Asked, Source, VersionId, WhyNot};
 use supervisor::{BoxFuture, DataKeeper, Event, Finding, Mender, Readiness, Swap};
+use support::asking::Client;
 use support::shelf::{Shelf, touch, version};
-use support::{event, failed, get, in_time, pids, running};
+use support::{event, failed, get, in_time, is_alive, pids, running};
 
 #[derive(Debug, Default)]
 struct Helper {
@@ -309,4 +310,49 @@ async fn data_is_put_back_once_however_many_choices_follow() {
         ["keep 1.2.0", "run", "put-back 1.2.0", "run", "run"]
     );
     in_time("stop", supervisor.stop()).await;
+}
+
+/// With a swap too, and with streams that an old version still answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_between_is_done_while_nothing_runs() {
+    for swaps in [false, true] {
+        let mut shelf = Shelf::new("");
+        let file = shelf.path("pids");
+        shelf.bench.script(
+            "bundled/dist/cli.js",
+            &format!("pid {}\nweb", file.display()),
+        );
+        shelf.bench.spec.swap = swaps.then_some(Swap {
+            drain: Duration::from_hours(1),
+        });
+        let supervisor = shelf.start();
+        let mut events = supervisor.events();
+        let port = running(&supervisor).await.port;
+        let mut ran = 1;
+        let mut stream = Client::connect(port).await.expect("connect");
+        if swaps {
+            stream.get("/events/100000").await.expect("a stream");
+            let swapped = supervisor.restart(Asked::ByPerson);
+            in_time("the swap", swapped).await.expect("ready");
+            ran = 2;
+        }
+        let before = pids(&file, ran).await;
+        let seen = file.clone();
+        let between = Box::pin(async move {
+            let alive: Vec<_> = before.into_iter().filter(|pid| is_alive(*pid)).collect();
+            assert_eq!(alive, Vec::<u32>::new(), "swaps: {swaps}");
+            assert_eq!(pids(&seen, ran).await.len(), ran, "nothing new either");
+            Err("no such snapshot".to_owned())
+        });
+        let restarted = supervisor.restart_with(Asked::ByPerson, between);
+        in_time("the restart", restarted).await.expect("ready");
+        assert_eq!(pids(&file, ran + 1).await.len(), ran + 1);
+        let told = event(&mut events, "the trouble", |event| match event {
+            Event::Trouble(what) => Some(what),
+            _ => None,
+        })
+        .await;
+        assert_eq!(told, "no such snapshot");
+        in_time("stop", supervisor.stop()).await;
+    }
 }
