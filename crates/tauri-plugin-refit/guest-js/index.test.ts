@@ -178,6 +178,7 @@ test('statuses of another runtime are not mixed in, even where they come first',
   await vi.waitFor(() => expect(shell.count()).toBe(1))
   shell.tell('refit://status', aStatus({ seq: 90, app: other }))
   shell.tell('refit://status', aStatus({ seq: 3 }))
+  shell.tell('refit://status', aStatus({ seq: 1 }))
   answer(aStatus({ seq: 2 }))
   await attached
   shell.tell('refit://status', aStatus({ seq: 91, app: other }))
