@@ -79,7 +79,7 @@ impl Device {
             .unwrap_or_default();
         let Some(supervisor) = self.supervisor() else {
             let data = match data {
-                Some(data) => put_back(data).await.map_err(not_put_back)?,
+                Some(data) => put_back(data).await.map_err(|why| not_put_back(&why))?,
                 None => "",
             };
             return Ok(Applied {
@@ -100,11 +100,11 @@ impl Device {
                     let _ = told.send(done);
                     said
                 });
-                let launched = restart_with(&supervisor, between).await;
+                let launched = supervisor.restart_with(Asked::ByPerson, between).await;
                 let mut applied = self.restarted(launched, &version, outcome).await?;
                 match heard.await {
                     Ok(Ok(data)) => applied.reason.push_str(data),
-                    Ok(Err(why)) => return Err(not_put_back(why)),
+                    Ok(Err(why)) => return Err(not_put_back(&why)),
                     Err(_) => {}
                 }
                 applied
@@ -193,18 +193,10 @@ async fn put_back(data: DataBack) -> Result<&'static str, String> {
         .map(|()| " Its data are as it left them.")
 }
 
-fn not_put_back(why: String) -> Problem {
+fn not_put_back(why: &str) -> Problem {
     Problem::new(
         "data-not-put-back",
         format!("the version was rolled back, and its data were not: {why}"),
         "See `refit status` for what is kept, and the log for what is wrong.",
     )
-}
-
-async fn restart_with(
-    supervisor: &supervisor::Supervisor,
-    between: supervisor::BoxFuture<'static, Result<(), String>>,
-) -> Result<supervisor::Outcome, supervisor::SupervisorError> {
-    drop(between);
-    supervisor.restart(Asked::ByPerson).await
 }
