@@ -2,6 +2,7 @@
 //! gets, and what it says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "other tests need more of it")]
 mod host;
 
 use std::sync::Arc;
