@@ -88,8 +88,9 @@ impl Device {
         };
         let _order = self.0.orders.lock().await;
         self.refresh().await;
-        // A person, or the publisher, may have had another word meanwhile.
-        if self::waiting(&self.status().borrow()).as_ref() != Some(waiting) {
+        // A person, the publisher or the administrator may have had another word meanwhile.
+        let is_off = self.0.local.admin.may_apply().is_err();
+        if is_off || self::waiting(&self.status().borrow()).as_ref() != Some(waiting) {
             return;
         }
         let version = &waiting.version;

@@ -95,11 +95,11 @@ pub(crate) async fn until(
     wanted: impl FnMut(&Arc<Status>) -> bool,
 ) -> Arc<Status> {
     let mut status = device.status();
-    let waited = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await;
-    match waited {
-        Ok(found) => Arc::clone(&*found.unwrap()),
-        Err(_) => panic!("never: {:#?}", device.status().borrow()),
-    }
+    let found = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await;
+    let Ok(found) = found else {
+        panic!("never: {:#?}", device.status().borrow());
+    };
+    Arc::clone(&*found.unwrap())
 }
 
 /// What a file holds; nothing where there is none.
