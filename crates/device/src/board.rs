@@ -174,6 +174,8 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         },
         rollout: rollout(facts, local),
         applying: applying::note(facts, staged.as_ref(), local),
+        // Of a runtime that nothing is to replace nobody asks; what it said before is old.
+        busy: staged.as_ref().and_then(|_| applying::busy_note(facts)),
         recalled_running: recalled(snapshot, running.as_ref(), staged.as_ref()),
         running,
         staged,
@@ -193,7 +195,6 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
             .chain(problems)
             .cloned()
             .collect(),
-        busy: applying::busy_note(facts),
         rehearsals: facts.past.rehearsals.clone(),
         damage: past::with_unmended(facts.past.damage.clone(), &facts.unmended),
         contract: facts.contract.clone(),
