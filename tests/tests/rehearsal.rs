@@ -47,7 +47,13 @@ async fn the_pointer_moves_only_after_the_rehearsal() -> Result<()> {
         status["staged"].is_null() && scene.pointer().is_null(),
         "it was pointed at before: {status}"
     );
-    ensure!(scene.runtimes().len() == 2, "{:?}", scene.runtimes());
+    wait::until("both to run", async || {
+        let alive = scene.runtimes();
+        ensure!(alive.len() == 2, "{alive:?}");
+        Ok(())
+    })
+    .await?;
+    ensure!(scene.pointer().is_null(), "{}", scene.pointer());
     scene.staged("1.1.0").await?;
     swept(&scene, 1).await?;
     scene.refit_does(&["apply"]).await?;
@@ -88,8 +94,9 @@ async fn what_fails_out_of_sight_is_bad_and_nobody_hears_of_it_but_the_runtime_p
 
 #[tokio::test]
 async fn a_slow_and_a_lying_version_are_found_out() -> Result<()> {
-    for mode in [Mode::Slow(700), Mode::Lies(20)] {
-        let (scene, _registry) = offered(mode.clone()).await?;
+    for mode in [Mode::Slow(700), Mode::Lies(10)] {
+        let (mut scene, _registry) = offered(mode.clone()).await?;
+        scene.set("rehearse", json!({ "requests": 20 }));
         let device = scene.run()?;
         scene
             .status_where(&format!("{mode:?} to be found out"), |status| {

@@ -191,7 +191,7 @@ async fn what_asks_for_more_is_not_staged() -> Result<()> {
         scene.set("registry", json!(registry.url()));
         let staged = scene.refit(&["stage"]).await?;
         ensure!(
-            staged.json["outcome"] == "incompatible",
+            staged.code == Some(1) && staged.json["error"]["kind"] == "contract",
             "{needs}: {staged:?}"
         );
         scene.has_nothing_of("1.1.0")?;
