@@ -180,6 +180,13 @@ impl Window {
         self.other().await
     }
 
+    /// The same with the Apps page.
+    pub async fn open_apps_page(&self, scene: &Scene) -> Result<()> {
+        let asked = scene.shell_with(&["--apps-page"])?.wait().await?;
+        ensure!(asked.success(), "the second instance ended with {asked}");
+        self.other().await
+    }
+
     /// Back to the main window.
     pub async fn main(&self) -> Result<()> {
         Ok(self.client.switch_to_window(self.main.clone()).await?)

@@ -139,7 +139,8 @@ async fn where_bundled_fails_the_same_rehearsal_nothing_is_bad() -> Result<()> {
 
 #[tokio::test]
 async fn rehearsals_cut_short_by_the_end_of_the_app_are_counted() -> Result<()> {
-    let (scene, _registry) = offered(Mode::Hangs).await?;
+    let (mut scene, _registry) = offered(Mode::Hangs).await?;
+    scene.set("ready", json!({ "http": "/", "timeout": "6s" }));
     for round in 1..=2 {
         let mut device = scene.run()?;
         scene
