@@ -35,9 +35,18 @@ impl Inner {
         if let Err(error) = &staged
             && error.is_about_verified_content()
         {
-            let refusal = self.refusal(&picked.candidate, &error.to_string());
+            let refusal = self.refusal(&picked.candidate, Some(error));
             self.save(move |releases| releases.refused = Some(refusal))
                 .await;
+            if by == By::Timer && error.is_contract() {
+                // Nobody asked, and nothing failed: it is for another app than this one.
+                report.decision = "hold";
+                error.kind().clone_into(&mut report.reason);
+                report.message = error.to_string();
+                report.at = self.now();
+                self.tell(by, &report);
+                return self.remember_check(by, None, Ok(report)).await;
+            }
         }
         let result = staged.map(|mut staged| {
             staged.trouble.clone_from(&report.trouble);

@@ -274,11 +274,11 @@ impl Inner {
         let refused = self.load().await.refused;
         if by == By::Timer
             && let Some(refused) = refused
-            && refused.is_same(&self.refusal(&wanted.candidate, ""))
+            && refused.is_same(&self.refusal(&wanted.candidate, None))
         {
             // A person's check tries again; a timer would fetch it for nothing every half hour.
             report.decision = "hold";
-            "refused-before".clone_into(&mut report.reason);
+            refused.reason().clone_into(&mut report.reason);
             report.message.clone_from(&refused.message);
             return Ok(None);
         }
@@ -297,14 +297,17 @@ impl Inner {
         self.stager.shell.bundled.version.clone()
     }
 
-    pub(crate) fn refusal(&self, candidate: &Candidate, message: &str) -> Refused {
+    /// What is remembered of content that does not suit this installation, for `why`.
+    pub(crate) fn refusal(&self, candidate: &Candidate, why: Option<&UpdateError>) -> Refused {
         Refused {
             version: candidate.version.clone(),
             integrity: candidate.integrity.clone(),
             shell: self.stager.shell.host.shell.clone(),
             bundled: self.bundled(),
             entry: self.settings.entry.clone(),
-            message: message.to_owned(),
+            offers: Some(self.stager.shell.offers.clone()),
+            kind: why.map(|why| why.kind().to_owned()),
+            message: why.map(ToString::to_string).unwrap_or_default(),
         }
     }
 
@@ -322,7 +325,7 @@ impl Inner {
         self.paced.notify_one();
     }
 
-    fn tell(&self, by: By, report: &CheckReport) {
+    pub(crate) fn tell(&self, by: By, report: &CheckReport) {
         tracing::info!(
             ?by,
             decision = report.decision,

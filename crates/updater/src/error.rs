@@ -198,6 +198,11 @@ impl UpdateError {
         )
     }
 
+    /// Whether the version asks for what this app does not offer.
+    pub(crate) fn is_contract(&self) -> bool {
+        matches!(self, Self::Stage { error, .. } if matches!(**error, StageError::Contract { .. }))
+    }
+
     /// Whether something signed is only missing because nobody could be asked for it.
     pub(crate) fn is_not_kept(&self) -> bool {
         matches!(self, Self::Trust(error) if matches!(**error, TrustError::NotKept { .. }))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rollout::contract::Offers;
 use rollout::{Integrity, Terms, Version};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -168,6 +169,12 @@ pub(crate) struct Refused {
     pub(crate) bundled: Version,
     /// The entry that was sought in it.
     pub(crate) entry: String,
+    /// What this app offered; none of an older shell's, which asked for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offers: Option<Offers>,
+    /// What did not suit, as a stable word; none of an older shell's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
     /// What did not suit, in words.
     pub(crate) message: String,
 }
@@ -180,6 +187,15 @@ impl Refused {
             && self.shell == other.shell
             && self.bundled == other.bundled
             && self.entry == other.entry
+            && self.offers == other.offers
+    }
+
+    /// Why a timer does not fetch it again, as a stable word.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.kind.as_deref() {
+            Some("contract") => "contract",
+            _ => "refused-before",
+        }
     }
 }
 

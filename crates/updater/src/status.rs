@@ -206,7 +206,7 @@ impl CheckReport {
     pub(crate) fn is_gated(&self) -> bool {
         match &*self.reason {
             "held" => self.from_manifest && !self.bypassed,
-            "withdrawn" | "refused-before" => true,
+            "withdrawn" | "refused-before" | "contract" => true,
             _ => false,
         }
     }

@@ -374,7 +374,7 @@ pub(crate) fn in_short(check: CheckReport) -> StageReport {
     }
     let outcome = match (check.decision, check.reason.as_str()) {
         ("hold", "bad-version") => Outcome::BadVersion,
-        ("hold", "incompatible") => Outcome::Incompatible,
+        ("hold", "incompatible" | "contract") => Outcome::Incompatible,
         ("hold", _) => Outcome::Held,
         (_, "already-staged") => Outcome::AlreadyStaged,
         _ => Outcome::UpToDate,
