@@ -3,6 +3,7 @@
 //! ```text
 //! <data>/snapshots/<workspace>/
 //!   <version>/snapshot.json, data/   taken before that version's first launch; only whole ones have this name
+//!   <version>/written-since          another version wrote into the folder after it was taken
 //!   replaced-<version>/              what was put aside when <version>'s snapshot was put back
 //!   put-back.json                    a put back on its way
 //!   taking/, removing-*              leftovers of a power cut
@@ -19,7 +20,9 @@
 //!   snapshot, or what was put aside. Nothing of it is deleted before what takes its place is on disk.
 //! * A put back that was begun is finished by [`DataSnapshots::recover`], wherever it was cut off.
 //! * A snapshot belongs to one trial: another attempt of the same trial takes none, so that what a
-//!   failed attempt wrote is not in it, and a later trial of the same version takes its own.
+//!   failed attempt wrote is not in it, and a later trial of the same version takes its own. Where
+//!   another version ran between two attempts, the next attempt takes its own too: what that one wrote
+//!   is nothing that a trial may cost.
 
 mod error;
 mod put_back;
@@ -45,6 +48,7 @@ pub use take::{BeforeLaunch, Taken};
 const SCHEMA: u32 = 1;
 const ABOUT: &str = "snapshot.json";
 const DATA: &str = "data";
+const SINCE: &str = "written-since";
 const TAKING: &str = "taking";
 const REMOVING: &str = "removing-";
 const REPLACED: &str = "replaced-";
@@ -167,6 +171,35 @@ impl DataSnapshots {
             }
         };
         (self.place(&about.version) == place && about.folder == self.folder).then_some(about)
+    }
+
+    /// Notes that `runs` (none: the bundled version) writes into the folder from now on: what was kept
+    /// before any other version is not what that other one would find. To be called before the
+    /// spawn.
+    pub fn others_write(&self, runs: Option<&VersionId>) -> Result<(), SnapshotError> {
+        let is_news = |it: &DataSnapshot| Some(&it.id()) != runs && !self.is_written_over(&it.id());
+        if !self.list().iter().any(is_news) {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        for snapshot in self.list().into_iter().filter(is_news) {
+            let place = self.place(&snapshot.version);
+            let note = place.join(SINCE);
+            let failed = |error| StoreError::io("write", &note, error);
+            File::create(&note)
+                .and_then(|file| file.sync_all())
+                .map_err(failed)?;
+            durable::sync_folder(&place)?;
+        }
+        Ok(())
+    }
+
+    /// Whether another version wrote into the folder since the snapshot before `id` was taken: then
+    /// only a person puts it back.
+    pub fn is_written_over(&self, id: &VersionId) -> bool {
+        let place = self.place(&id.version);
+        let about = self.read(&place).filter(|snapshot| snapshot.id() == *id);
+        about.is_some() && fs::symlink_metadata(place.join(SINCE)).is_ok()
     }
 
     fn place(&self, version: &Version) -> PathBuf {

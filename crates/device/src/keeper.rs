@@ -116,9 +116,24 @@ impl supervisor::DataKeeper for Keeper {
         })
     }
 
+    fn others_write(&self, runs: Option<&VersionId>) -> BoxFuture<'_, Result<(), String>> {
+        let runs = runs.cloned();
+        off_the_threads(self, move |keeper| {
+            let noted = keeper.snapshots.others_write(runs.as_ref());
+            noted.map_err(|error| error.to_string())
+        })
+    }
+
     fn put_back(&self, id: &VersionId) -> BoxFuture<'_, Result<bool, String>> {
         let id = id.clone();
         off_the_threads(self, move |keeper| {
+            if keeper.snapshots.is_written_over(&id) {
+                return Err(format!(
+                    "another version wrote since they were kept before version {}; they stay as they \
+                     are",
+                    id.version
+                ));
+            }
             put_back(&keeper.snapshots, Some(&keeper.store), &id).map(|done| done.is_some())
         })
     }

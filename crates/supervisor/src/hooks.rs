@@ -43,6 +43,11 @@ pub trait DataKeeper: Debug + Send + Sync {
     /// Waited for to its end, so that no snapshot is of a folder that is being written.
     fn before_first_launch(&self, id: &VersionId) -> BoxFuture<'_, Result<(), String>>;
 
+    /// Something that is no trial which was kept for writes from now on: `runs`, none for the bundled
+    /// version. What was kept before any other is not to be put back over that by itself. Before its
+    /// spawn, and where it serves on after a swap that failed.
+    fn others_write(&self, runs: Option<&VersionId>) -> BoxFuture<'_, Result<(), String>>;
+
     /// A trial failed, and the machine was not to blame: before the next choice is spawned. Ok with
     /// true where something was put back. Waited for to its end.
     fn put_back(&self, id: &VersionId) -> BoxFuture<'_, Result<bool, String>>;

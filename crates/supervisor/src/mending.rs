@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use runtime_store::{Failure, How, Launch, PassedOver, Source, VersionId, WhyNot};
 
-use crate::actor::{Actor, Role, id_of};
+use crate::actor::{Actor, id_of};
 use crate::hooks::Finding;
 use crate::round::Round;
+use crate::seat::Role;
 use crate::state::Event;
 
 /// For one attempt at putting right what was passed over; nothing is spawned meanwhile.
@@ -24,7 +25,7 @@ impl Actor {
         if round.mended || self.spec.mender.is_none() {
             return None;
         }
-        match (begun, &self.role) {
+        match (begun, &self.seat.role()) {
             (Err(why), Role::Follows(Some(id))) => finding(id, why),
             (Ok(launch), Role::Leads) if !launch.choice.passed_over.is_empty() => {
                 let named = self.books.named().await;
@@ -69,6 +70,7 @@ impl Actor {
         }
         // Only for a trial without a verdict is an attempt taken.
         let Some(id) = launch.taken.as_ref().and_then(|_| id_of(&launch.choice)) else {
+            self.others_write(launch).await;
             return;
         };
         if round.kept.as_ref() == Some(&id) {
@@ -81,6 +83,20 @@ impl Actor {
             ));
         }
         round.kept = Some(id);
+    }
+
+    /// What this launch runs writes into the data from now on, or goes on doing so.
+    pub(crate) async fn others_write(&self, launch: &Launch) {
+        let Some(keeper) = &self.spec.keeper else {
+            return;
+        };
+        let runs = id_of(&launch.choice);
+        if let Err(error) = keeper.others_write(runs.as_ref()).await {
+            self.trouble(format!(
+                "It could not be noted that version {} writes into the data now: {error}",
+                launch.choice.version
+            ));
+        }
     }
 
     pub(crate) fn trouble(&self, what: String) {

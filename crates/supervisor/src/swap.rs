@@ -110,6 +110,7 @@ impl Actor {
         let condemned = self.books.ready(&old.launch, failures).await;
         let runs = &old.launch.choice;
         self.tell_of_failures(runs, failures, &condemned);
+        self.others_write(&old.launch).await;
         tracing::warn!(version = %runs.version, "the version that was to take over failed; this one serves on");
         request.answer(&Ok(outcome(runs, failures)));
         Step::Watch(old)

@@ -138,6 +138,14 @@ impl DataKeeper for Keeper {
         })
     }
 
+    fn others_write(&self, runs: Option<&VersionId>) -> BoxFuture<'_, Result<(), String>> {
+        let runs = runs.map_or("bundled".to_owned(), |id| id.version.to_string());
+        let file = self.file.with_extension("others");
+        let noted = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(file, format!("{noted}{runs} ")).expect("write");
+        Box::pin(async { Ok(()) })
+    }
+
     fn put_back(&self, id: &VersionId) -> BoxFuture<'_, Result<bool, String>> {
         self.note("put-back", id);
         Box::pin(async {
@@ -165,6 +173,11 @@ fn kept(fails: bool) -> (Shelf, PathBuf) {
     (shelf, file)
 }
 
+/// Who was said to write into the data, besides a version that is tried.
+fn others(file: &Path) -> String {
+    fs::read_to_string(file.with_extension("others")).unwrap_or_default()
+}
+
 /// What was done, with `run` for a process.
 fn order(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -187,6 +200,7 @@ async fn data_is_kept_before_a_trial_exists_and_put_back_before_the_next_choice_
         .await
         .expect("ready");
     assert_eq!(order(&file).len(), 5, "bundled alone: {:?}", order(&file));
+    assert_eq!(others(&file), "bundled bundled ");
     in_time("stop", supervisor.stop()).await;
 }
 
@@ -275,6 +289,11 @@ async fn nothing_is_put_back_under_the_old_version_that_serves_on() {
         .await
         .expect("the old one");
     assert_eq!(order(&file), ["run", "keep 1.2.0"]);
+    assert_eq!(
+        others(&file),
+        "bundled bundled ",
+        "what it writes now is lost"
+    );
     in_time("stop", supervisor.stop()).await;
 }
 

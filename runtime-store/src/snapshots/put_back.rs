@@ -51,8 +51,10 @@ impl DataSnapshots {
         };
         self.step()?;
         durable::write_json(&self.intent(), &intent)?;
-        self.step()?;
-        self.carry_out(&intent).map(Some)
+        self.step()
+            .and_then(|()| self.carry_out(&intent))
+            .inspect_err(|_| self.give_up(&intent))
+            .map(Some)
     }
 
     /// Finishes what was begun when the power went, and frees what was left half done. To be called
@@ -88,9 +90,38 @@ impl DataSnapshots {
                 folder: intent.snapshot.folder.clone(),
                 ..self.clone()
             };
-            return other.carry_out(&intent).map(Some);
+            return other.resume(&intent).map(Some);
         }
-        self.carry_out(&intent).map(Some)
+        self.resume(&intent).map(Some)
+    }
+
+    /// Goes on with what was begun; what was not, and cannot be, is not begun later either.
+    fn resume(&self, intent: &Intent) -> Result<PutBack, SnapshotError> {
+        let is_begun = !is_there(&self.folder) || is_there(&self.root.join(&intent.replaced));
+        self.carry_out(intent).inspect_err(|_| {
+            if !is_begun {
+                self.give_up(intent);
+            }
+        })
+    }
+
+    /// Leaves all as it was before a put back that failed: were it finished at another start, it would
+    /// take what the runtime wrote until then. The snapshot stays.
+    fn give_up(&self, intent: &Intent) {
+        #[cfg(test)]
+        if self.cut.is_cut() {
+            return;
+        }
+        if !is_there(&self.place(&intent.snapshot.version).join(DATA)) {
+            return;
+        }
+        let replaced = self.root.join(&intent.replaced);
+        let is_whole = is_there(&self.folder)
+            || !is_there(&replaced)
+            || durable::rename(&replaced, &self.folder).is_ok();
+        if is_whole && let Err(error) = durable::remove_file(&self.intent()) {
+            tracing::error!(%error, "a put back that failed is tried again at the next start");
+        }
     }
 
     /// Every step can be done again: what is where says which were done.

@@ -53,6 +53,7 @@ impl DataSnapshots {
         if let Some(kept) = self.read(&place)
             && kept.id() == *before.id
             && kept.staged_at == before.staged_at
+            && !self.is_written_over(before.id)
         {
             return Ok(Taken::Kept(kept));
         }
@@ -118,6 +119,9 @@ impl DataSnapshots {
             }
             Err(error) => return Err(StoreError::io("read the folder", &self.folder, error).into()),
         }
+        if self.holds_its_own() {
+            return Err(self.unfit("through a link it is, or holds, what Refit keeps itself"));
+        }
         if !same_disk(&self.folder, &self.root) {
             // It could not be put back by a rename, which alone cannot be cut in two.
             return Err(self.unfit("it lies on another disk than the app's data"));
@@ -138,6 +142,18 @@ impl DataSnapshots {
             share,
         };
         copying.copy(&self.folder, to)
+    }
+
+    /// Whether the folder, at its real place, has the snapshots or the store in it, or lies in them.
+    fn holds_its_own(&self) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = real(&self.folder);
+        let all = self.root.parent().unwrap_or(&self.root);
+        let store = all.with_file_name("runtime-store");
+        [all, &store].into_iter().any(|own| {
+            let own = real(own);
+            own.starts_with(&folder) || folder.starts_with(&own)
+        })
     }
 
     /// Whether the disk shares the bytes of `sample` with a copy here.

@@ -8,19 +8,23 @@ use super::*;
 use crate::testing::{id, now, v};
 
 mod cuts;
+mod others;
 
 /// Where the power goes: after how many steps.
 #[derive(Debug)]
 pub(super) struct Cut {
     left: AtomicUsize,
-    cut: AtomicBool,
+    gone: AtomicBool,
+    /// Only that step fails; the power stays.
+    fails: AtomicBool,
 }
 
 impl Default for Cut {
     fn default() -> Self {
         Self {
             left: AtomicUsize::new(usize::MAX),
-            cut: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            fails: AtomicBool::new(false),
         }
     }
 }
@@ -29,7 +33,8 @@ impl Cut {
     pub(super) fn step(&self) -> Result<(), SnapshotError> {
         let left = self.left.load(Ordering::Relaxed);
         if left == 0 {
-            self.cut.store(true, Ordering::Relaxed);
+            let fails = self.fails.load(Ordering::Relaxed);
+            self.gone.store(!fails, Ordering::Relaxed);
             let gone = std::io::Error::other("the power is gone");
             return Err(StoreError::io("go on with", "/", gone).into());
         }
@@ -40,7 +45,7 @@ impl Cut {
     }
 
     pub(super) fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::Relaxed)
+        self.gone.load(Ordering::Relaxed)
     }
 }
 
