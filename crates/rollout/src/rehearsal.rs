@@ -72,6 +72,18 @@ pub enum Unfit {
         /// What it may be.
         most: Duration,
     },
+    /// So many answers took too long that the rest is no matter.
+    #[error("{percentile} is over {}: {over} of {asked} requests took longer", Millis(*.most))]
+    Settled {
+        /// `p50` or `p95`.
+        percentile: &'static str,
+        /// What it may be.
+        most: Duration,
+        /// So many took longer.
+        over: usize,
+        /// Of so many.
+        asked: u32,
+    },
 }
 
 impl Smoke {
@@ -111,12 +123,56 @@ impl Limits {
             None => Ok(()),
         }
     }
+
+    /// The limit that is broken whatever comes after the good answers so far, which `took` is about.
+    pub fn settled(&self, took: &[Duration]) -> Option<Unfit> {
+        self.over(took)
+            .find(|(_, _, over, may)| over > may)
+            .map(|(percentile, most, over, _)| self.broken(percentile, most, over))
+    }
+
+    /// How long the next answer may take where one more that is too slow settles it, and what is
+    /// broken then.
+    pub fn patience(&self, took: &[Duration]) -> Option<(Duration, Unfit)> {
+        self.over(took)
+            .filter(|(_, _, over, may)| over >= may)
+            .map(|(percentile, most, over, _)| (most, self.broken(percentile, most, over + 1)))
+            .min_by_key(|(most, _)| *most)
+    }
+
+    /// Each limit: its name, what it is, how many answers took longer, and how many may.
+    fn over<'a>(
+        &self,
+        took: &'a [Duration],
+    ) -> impl Iterator<Item = (&'static str, Duration, usize, usize)> + use<'a> {
+        let asked = self.requests as usize;
+        let limits = [("p50", 50, self.p50), ("p95", 95, self.p95)];
+        limits.into_iter().map(move |(name, percent, most)| {
+            let over = took.iter().filter(|took| **took > most).count();
+            (name, most, over, asked - rank(asked, percent))
+        })
+    }
+
+    fn broken(&self, percentile: &'static str, most: Duration, over: usize) -> Unfit {
+        Unfit::Settled {
+            percentile,
+            most,
+            over,
+            asked: self.requests,
+        }
+    }
+}
+
+/// Which of so many, from 1 on, so many percent of them do not exceed.
+fn rank(count: usize, percent: u8) -> usize {
+    let percent = usize::from(percent.min(100));
+    (count * percent).div_ceil(100)
 }
 
 /// The smallest of `sorted` that so many percent of them do not exceed (the nearest rank).
 pub fn percentile(sorted: &[Duration], percent: u8) -> Option<Duration> {
-    let rank = (sorted.len() * usize::from(percent.min(100))).div_ceil(100);
-    sorted.get(rank.max(1) - 1).copied()
+    let rank = rank(sorted.len(), percent).max(1);
+    sorted.get(rank - 1).copied()
 }
 
 impl fmt::Display for Smoke {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollout::rehearsal::{Limits, Smoke};
+use rollout::rehearsal::{Limits, Smoke, Unfit};
 use runtime_store::{Launch, Shell};
 
 use crate::child::{Child, Priority};
@@ -85,7 +85,7 @@ pub async fn rehearse(
     launch: Arc<Launch>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Smoke, RehearsalFailure> {
-    match wherever(spec, &launch, stop).await {
+    match wherever(spec, &launch, Look::Settled, stop).await {
         Came::Out(result) => result,
         Came::Unfit { detail, .. } => Err(RehearsalFailure::Runtime(detail)),
         Came::PortTaken { detail, .. } => Err(RehearsalFailure::Machine(detail)),
@@ -101,7 +101,7 @@ pub async fn try_out(
     launch: Arc<Launch>,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Smoked, RehearsalFailure> {
-    match wherever(spec, &launch, stop).await {
+    match wherever(spec, &launch, Look::Whole, stop).await {
         Came::Out(result) => result.map(|smoke| Smoked {
             smoke,
             trouble: None,
@@ -119,12 +119,13 @@ pub fn bundled_launch(shell: &Shell) -> Arc<Launch> {
 async fn wherever(
     spec: &RehearsalSpec,
     launch: &Arc<Launch>,
+    look: Look,
     stop: impl Future<Output = ()> + Send,
 ) -> Came {
     let mut stop = std::pin::pin!(stop);
-    match once(spec, launch, None, stop.as_mut()).await {
+    match once(spec, launch, look, None, stop.as_mut()).await {
         // Once more elsewhere, as a launch does.
-        Came::PortTaken { port, .. } => once(spec, launch, Some(port), stop.as_mut()).await,
+        Came::PortTaken { port, .. } => once(spec, launch, look, Some(port), stop.as_mut()).await,
         came => came,
     }
 }
@@ -147,6 +148,15 @@ pub fn sweep_rehearsals(folder: &Path) {
     throwaway::sweep(folder);
 }
 
+/// How long it is asked.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// Until it is certain how the smoke check comes out: nobody waits longer for a version that fails.
+    Settled,
+    /// To the end, for the numbers.
+    Whole,
+}
+
 /// How one start came out.
 enum Came {
     Out(Result<Smoke, RehearsalFailure>),
@@ -164,6 +174,7 @@ enum Came {
 async fn once(
     spec: &RehearsalSpec,
     launch: &Arc<Launch>,
+    look: Look,
     avoid: Option<u16>,
     stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
 ) -> Came {
@@ -178,7 +189,7 @@ async fn once(
         Err(error) => return Came::Out(Err(RehearsalFailure::Machine(error.to_string()))),
     };
     let own = Arc::new(own);
-    let came = perform(spec, &own, launch, port, stop).await;
+    let came = perform(spec, &own, launch, look, port, stop).await;
     // Nothing runs in it any more.
     let removed = tokio::task::spawn_blocking(move || throwaway.remove()).await;
     if !matches!(removed, Ok(Ok(()))) {
@@ -207,6 +218,7 @@ async fn perform(
     spec: &RehearsalSpec,
     own: &Arc<Spec>,
     launch: &Arc<Launch>,
+    look: Look,
     port: u16,
     stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
 ) -> Came {
@@ -228,8 +240,8 @@ async fn perform(
         {
             return Seen::NeverReady;
         }
-        let smoked = ask(&own.ready, port, spec).await;
-        if let Err(unfit) = spec.limits.judge(&smoked.smoke) {
+        let (smoked, fit) = ask(&own.ready, port, spec, look).await;
+        if let Err(unfit) = fit {
             if smoked.smoke.failed > 0 {
                 // That it ended, and how, says more than that it did not answer.
                 tokio::time::sleep(LAST_WORDS).await;
@@ -314,18 +326,41 @@ fn failed(detail: String) -> Came {
 }
 
 /// The smoke check, by whatever readiness is told by: a line that was printed cannot be asked again.
-async fn ask(ready: &Readiness, port: u16, spec: &RehearsalSpec) -> Smoked {
-    let requests = Requests {
-        count: spec.limits.requests,
-        at_once: 1,
-        within: spec.within,
-    };
+async fn ask(
+    ready: &Readiness,
+    port: u16,
+    spec: &RehearsalSpec,
+    look: Look,
+) -> (Smoked, Result<(), Unfit>) {
     match ready {
         Readiness::Http { path, .. } => {
             let place = Place::local(port, path);
-            smoke::many(&requests, || smoke::get(&place)).await
+            look_with(spec, look, || smoke::get(&place)).await
         }
-        Readiness::Tcp { .. } => smoke::many(&requests, || smoke::connect(port)).await,
-        Readiness::Line { .. } => smoke::many(&requests, || async { Ok(()) }).await,
+        Readiness::Tcp { .. } => look_with(spec, look, || smoke::connect(port)).await,
+        Readiness::Line { .. } => look_with(spec, look, || async { Ok(()) }).await,
+    }
+}
+
+async fn look_with<F>(
+    spec: &RehearsalSpec,
+    look: Look,
+    one: impl Fn() -> F,
+) -> (Smoked, Result<(), Unfit>)
+where
+    F: Future<Output = Result<(), String>>,
+{
+    match look {
+        Look::Settled => smoke::until_settled(&spec.limits, spec.within, one).await,
+        Look::Whole => {
+            let requests = Requests {
+                count: spec.limits.requests,
+                at_once: 1,
+                within: spec.within,
+            };
+            let smoked = smoke::many(&requests, one).await;
+            let fit = spec.limits.judge(&smoked.smoke);
+            (smoked, fit)
+        }
     }
 }

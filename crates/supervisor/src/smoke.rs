@@ -13,7 +13,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ACCEPT, CONNECTION, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
-use rollout::rehearsal::Smoke;
+use rollout::rehearsal::{Limits, Smoke, Unfit};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -135,6 +135,62 @@ where
         });
     }
     Smoked { smoke, trouble }
+}
+
+/// Does `one` as often as `limits` say, one after the other, and holds it against them. Ends as soon
+/// as it is certain that they are broken: the numbers are those of what was asked until then.
+pub(crate) async fn until_settled<F>(
+    limits: &Limits,
+    within: Duration,
+    one: impl Fn() -> F,
+) -> (Smoked, Result<(), Unfit>)
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let (mut took, end) = (Vec::new(), Instant::now() + within);
+    for asked in 1..=limits.requests {
+        let start = Instant::now();
+        let left = end.saturating_duration_since(start);
+        let patience = limits.patience(&took);
+        let most = patience.as_ref().map_or(ANSWER, |(most, _)| *most);
+        let answer = tokio::time::timeout(most.min(ANSWER).min(left), one()).await;
+        let (trouble, settled) = match (answer, patience) {
+            (Ok(Ok(())), _) => {
+                took.push(start.elapsed());
+                (None, limits.settled(&took))
+            }
+            (Ok(Err(why)), _) => (Some(why), None),
+            (Err(_), Some((most, unfit))) if most <= left => (None, Some(unfit)),
+            (Err(_), _) if left < ANSWER => {
+                let smoke = Smoke::of(limits.requests, took);
+                let trouble = format!("the time was up after {} s", within.as_secs_f32());
+                return judged(limits, smoke, Some(trouble));
+            }
+            (Err(_), _) => {
+                let why = format!("no answer within {} s", ANSWER.as_secs());
+                (Some(why), None)
+            }
+        };
+        if let Some(unfit) = settled {
+            let smoke = Smoke::of(asked, took);
+            return (Smoked { smoke, trouble }, Err(unfit));
+        }
+        if trouble.is_some() {
+            return judged(limits, Smoke::of(asked, took), trouble);
+        }
+    }
+    judged(limits, Smoke::of(limits.requests, took), None)
+}
+
+fn judged(limits: &Limits, smoke: Smoke, trouble: Option<String>) -> (Smoked, Result<(), Unfit>) {
+    let judged = match smoke.failed {
+        0 => limits.judge(&smoke),
+        failed => Err(Unfit::Failed {
+            failed,
+            asked: smoke.asked,
+        }),
+    };
+    (Smoked { smoke, trouble }, judged)
 }
 
 /// All of them, side by side.

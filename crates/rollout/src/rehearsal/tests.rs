@@ -63,6 +63,28 @@ fn one_failure_is_one_too_many_however_quick_the_rest_was() {
     assert!(limits.judge(&Smoke::of(50, vec![ms(1); 50])).is_ok());
 }
 
+#[test]
+fn it_is_settled_once_more_answers_were_slow_than_may_be() {
+    let limits = Limits::default();
+    let slow = |count| vec![ms(501); count];
+    assert_eq!(limits.settled(&slow(25)), None);
+    let unfit = limits.settled(&slow(26)).expect("more than half were slow");
+    assert_eq!(
+        unfit.to_string(),
+        "p50 is over 500ms: 26 of 50 requests took longer"
+    );
+    assert_eq!(limits.patience(&slow(24)), None);
+    assert_eq!(limits.patience(&slow(25)), Some((ms(500), unfit)));
+    let (patience, unfit) = limits
+        .patience(&[ms(2001); 2])
+        .expect("2 in 50 were very slow");
+    assert_eq!(patience, ms(2000));
+    assert_eq!(
+        unfit.to_string(),
+        "p95 is over 2000ms: 3 of 50 requests took longer"
+    );
+}
+
 fn known(lost: u32, outcomes: &[bool], bundled: Option<bool>) -> Next {
     next(&Rehearsals {
         lost,
@@ -91,6 +113,27 @@ fn what_never_came_to_an_end_is_begun_a_few_times_only() {
 }
 
 proptest! {
+    #[test]
+    fn what_is_settled_is_what_the_whole_is_judged_to_be(
+        took in prop::collection::vec(0_u64..30, 20),
+        p50 in 0_u64..30,
+        p95 in 0_u64..30,
+    ) {
+        let took: Vec<_> = took.into_iter().map(ms).collect();
+        let limits = Limits { requests: 20, p50: ms(p50), p95: ms(p95) };
+        let judged = limits.judge(&Smoke::of(20, took.clone()));
+        prop_assert_eq!(judged.is_err(), limits.settled(&took).is_some());
+        for seen in 0..20 {
+            let (seen, next) = (&took[..seen], took[seen]);
+            if limits.settled(seen).is_some() {
+                prop_assert!(judged.is_err());
+            }
+            if limits.patience(seen).is_some_and(|(most, _)| next > most) {
+                prop_assert!(judged.is_err());
+            }
+        }
+    }
+
     #[test]
     fn percentiles_only_grow(mut micros in prop::collection::vec(0_u64..5_000_000, 1..200), a in 0_u8..=100, b in 0_u8..=100) {
         micros.sort_unstable();
