@@ -99,7 +99,7 @@ impl Store {
             if let Some(id) = looked.wants(&named, &pick.choice) {
                 // Looks at a whole tree, which takes longer than others should wait for the lock.
                 drop(lock);
-                let damage = self.quick_check(&id).err();
+                let damage = self.damage_to_launch(&id);
                 looked.found(id, damage);
                 continue;
             }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use rollout::Version;
 
-use crate::damage::{self, Damage, Finding, What};
+use crate::damage::{self, Damage, Difference, Finding, What};
 use crate::files::Found;
 use crate::layout::{Layout, names};
 use crate::lock::StoreLock;
@@ -23,6 +23,7 @@ use crate::record::Record;
 use crate::tree_manifest::{self, Built, Digester, Digests, Pace, TreeManifest};
 use crate::{Store, StoreError};
 
+mod additions;
 mod daily;
 
 /// How closely a version is looked at.
@@ -166,39 +167,71 @@ impl Store {
 
 /// Looks at a version. An error says nothing about it.
 pub(crate) fn examine(layout: &Layout, id: &VersionId, depth: Depth) -> Result<Health, StoreError> {
+    Ok(match look(layout, id, depth)? {
+        None => Health::Unknown,
+        Some(Looked::Gone(detail)) => Health::Damaged(Damage::new(id, detail)),
+        Some(Looked::Differs(differences)) => {
+            Health::Damaged(Damage::new(id, damage::in_words(&differences)))
+        }
+        Some(Looked::Alike(retimed)) => Health::Whole(retimed),
+    })
+}
+
+/// Every difference between a version and its manifest; none where it has no manifest, or is gone.
+fn examine_all(
+    layout: &Layout,
+    id: &VersionId,
+    depth: Depth,
+) -> Result<Option<Vec<Difference>>, StoreError> {
+    Ok(match look(layout, id, depth)? {
+        None | Some(Looked::Gone(_)) => None,
+        Some(Looked::Differs(differences)) => Some(differences),
+        Some(Looked::Alike(_)) => Some(Vec::new()),
+    })
+}
+
+/// What is seen of a version that has a manifest.
+enum Looked {
+    /// As a whole, in words.
+    Gone(String),
+    Differs(Vec<Difference>),
+    Alike(Option<Box<Retimed>>),
+}
+
+fn look(layout: &Layout, id: &VersionId, depth: Depth) -> Result<Option<Looked>, StoreError> {
     let manifest = match TreeManifest::find(layout, id)? {
         Found::Valid(manifest) => manifest,
-        Found::Missing | Found::Newer(..) | Found::Invalid(_) => return Ok(Health::Unknown),
+        Found::Missing | Found::Newer(..) | Found::Invalid(_) => return Ok(None),
     };
     let root = layout.version(&id.version);
-    let damaged = |detail| Ok(Health::Damaged(Damage::new(id, detail)));
+    let gone = |detail| Ok(Some(Looked::Gone(detail)));
     if standing(&root) == Standing::Nothing {
-        return damaged(format!("`{}` is not there", root.display()));
+        return gone(format!("`{}` is not there", root.display()));
     }
     let (seen, closed) = match tree_manifest::survey(&root, damage::most_seen(&manifest)) {
         Ok(seen) => seen,
         Err(error) if tree_manifest::is_closed(&error) => {
-            return damaged(format!("`{}` cannot be read: {error}", root.display()));
+            return gone(format!("`{}` cannot be read: {error}", root.display()));
         }
         Err(error) => return Err(StoreError::io("read the folder", root, error)),
     };
     if seen.is_empty() && closed.is_empty() && !manifest.files.is_empty() {
-        return damaged(format!("`{}` is empty", root.display()));
+        return gone(format!("`{}` is empty", root.display()));
     }
     let mut comparison = damage::compare(&manifest, &seen, &closed);
     let other_times = read(&root, &manifest, &mut comparison, depth)?;
     if !comparison.differences.is_empty() {
-        return damaged(damage::in_words(&comparison.differences));
+        return Ok(Some(Looked::Differs(comparison.differences)));
     }
     if other_times.is_empty() {
-        return Ok(Health::Whole(None));
+        return Ok(Some(Looked::Alike(None)));
     }
     let was = manifest.clone();
     let mut is = manifest;
     for (index, mtime) in other_times {
         is.files[index].mtime = mtime;
     }
-    Ok(Health::Whole(Some(Box::new(Retimed { was, is }))))
+    Ok(Some(Looked::Alike(Some(Box::new(Retimed { was, is })))))
 }
 
 /// Reads the files that are to be read, and says which of those that are as they were have another

@@ -15,6 +15,9 @@ pub(crate) use finding::Finding;
 
 /// How many paths a finding names.
 const MOST_NAMED: usize = 5;
+/// Where as many are added, not all may have been seen.
+pub(crate) const MOST_ADDED: usize = 1000;
+
 /// How much of a path is shown.
 const MOST_SHOWN: usize = 120;
 
@@ -91,7 +94,7 @@ pub(crate) struct Comparison {
 /// How many entries are looked at: where there are so many more than there should be, it does not
 /// matter how many.
 pub(crate) fn most_seen(manifest: &TreeManifest) -> usize {
-    manifest.folders.len() + manifest.files.len() + 1000
+    manifest.folders.len() + manifest.files.len() + MOST_ADDED
 }
 
 /// Something that belongs there.

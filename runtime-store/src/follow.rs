@@ -44,7 +44,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Choice, Option<Lease>), WhyNot> {
         // Looks at whole trees, so it is done before the lock.
-        let damage: Vec<_> = self.quick_check(id).err().into_iter().collect();
+        let damage: Vec<_> = self.damage_to_launch(id).into_iter().collect();
         let unreadable = |error: StoreError| WhyNot::CannotRead(error.to_string());
         let layout = self.layout();
         let lock = StoreLock::take(layout).map_err(unreadable)?;

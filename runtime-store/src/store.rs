@@ -144,6 +144,7 @@ impl Store {
             match looked.wants(&named, &choice) {
                 Some(id) => {
                     let damage = match self.glance(&id) {
+                        Health::Damaged(_) if self.only_theirs(&id).unwrap_or(false) => None,
                         Health::Damaged(damage) => Some(damage),
                         Health::Whole(_) | Health::Unknown => None,
                     };

@@ -306,3 +306,60 @@ fn nothing_is_left_beside_a_record_that_is_removed() {
     Record::remove(bench.store.layout(), &id("1.1.0").version).unwrap();
     assert_eq!(names(&bench.path("records")).unwrap(), [""; 0]);
 }
+
+/// As a runtime that keeps a cache beside its code.
+fn litter(bench: &Bench) {
+    let cache = bench.path("versions/1.1.0/dist/__pycache__");
+    fs::create_dir_all(&cache).unwrap();
+    fs::write(cache.join("a.pyc"), "").unwrap();
+}
+
+#[test]
+fn what_was_added_is_taken_away_without_fetching_anything_once_nobody_uses_it() {
+    let bench = described();
+    bench.confirm("1.1.0");
+    let runs = bench.begin();
+    litter(&bench);
+    assert!(full(&bench).unwrap().contains("__pycache__"));
+    assert!(!bench.store.tidy(&id("1.1.0")).unwrap(), "it is in use");
+    assert!(bench.path("versions/1.1.0/dist/__pycache__").exists());
+    drop(runs);
+    assert!(bench.store.tidy(&id("1.1.0")).unwrap());
+    assert!(!bench.path("versions/1.1.0/dist/__pycache__").exists());
+    assert!(!has_finding(&bench) && quick(&bench).is_ok());
+}
+
+#[test]
+fn nothing_is_taken_away_where_more_is_wrong() {
+    let bench = described();
+    litter(&bench);
+    flip_unseen(&bench.path("versions/1.1.0/dist/cli.js"));
+    assert!(full(&bench).is_some());
+    assert!(!bench.store.tidy(&id("1.1.0")).unwrap());
+    assert!(bench.path("versions/1.1.0/dist/__pycache__").exists());
+}
+
+#[test]
+fn what_a_running_version_adds_keeps_no_other_launch_of_it_from_running() {
+    let bench = described();
+    bench.confirm("1.1.0");
+    let leads = bench.begin();
+    assert_eq!(leads.choice.version.as_str(), "1.1.0");
+    litter(&bench);
+    let follow = || {
+        bench
+            .store
+            .follow_launch(&bench.shell, Some(&id("1.1.0")), now())
+    };
+    let follows = follow().unwrap();
+    drop(leads);
+    // The leader is started again beside it.
+    let leads = bench.begin();
+    assert_eq!(leads.choice.version.as_str(), "1.1.0");
+    flip_unseen(&bench.path("versions/1.1.0/dist/cli.js"));
+    assert!(full(&bench).is_some());
+    assert!(matches!(follow(), Err(crate::WhyNot::Damaged(_))));
+    drop((leads, follows));
+    bench.store.daily_check(now(), DAY);
+    assert_ne!(bench.begin().choice.version.as_str(), "1.1.0");
+}

@@ -39,7 +39,7 @@ pub struct Placed {
 pub(super) fn place(
     claim: Claim,
     order: Box<Order>,
-    record: Record,
+    mut record: Record,
     tree: &TreeManifest,
 ) -> Result<Placed, StageError> {
     let mut claim = claim;
@@ -48,6 +48,11 @@ pub(super) fn place(
         let lock = StoreLock::take(&order.layout)?;
         let standing = Standing::load(&lock, &order)?;
         standing.still_wanted(&lock, &order)?;
+        let before = Record::load(&order.layout, &record.version)?;
+        if let Some(before) = before.filter(|it| it.id() == record.id() && it.awaits_rehearsal()) {
+            // Fetched again it is no other version: what its rehearsals came to still counts.
+            record.rehearsal = before.rehearsal;
+        }
         make_way(&lock, &order, &standing, &mut discarded)?;
         if let Some(pointer) = standing.pointer_to(&record.version) {
             // There was nothing to start behind it. Soon there is, and no launch is to find that
@@ -171,6 +176,10 @@ impl Placed {
     /// Moves the pointer to it, on trial. What was decided before the rehearsal may no longer hold:
     /// it is judged again, as by [`super::Whole::commit`].
     pub fn point(self, how: Rehearsed, now: Timestamp) -> Result<Staged, StageError> {
+        // What it wrote beside its own code would look like damage to its first launch.
+        if let Err(error) = self.order.store.tidy_rehearsed(&self.id()) {
+            tracing::warn!(%error, "what its rehearsal left in its folder stays there");
+        }
         let lock = StoreLock::take(&self.order.layout)?;
         let standing = Standing::load(&lock, &self.order)?;
         standing.still_wanted(&lock, &self.order)?;

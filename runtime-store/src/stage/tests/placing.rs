@@ -383,3 +383,42 @@ fn only_the_last_failures_are_kept_and_none_without_end() {
     assert_eq!(placed.failures()[0], "round 3");
     assert!(placed.failures()[3].len() <= 2000);
 }
+
+#[test]
+fn what_a_rehearsal_writes_beside_the_code_is_taken_away_and_fetches_nothing() {
+    let room = Room::new();
+    let offer = offer("1.2.0");
+    let litter = |room: &Room| {
+        let cache = room.layout().version(&v("1.2.0")).join("dist/__pycache__");
+        fs::create_dir(&cache).unwrap();
+        fs::write(cache.join("a.pyc"), "").unwrap();
+        cache
+    };
+    let mut placed = room.place(&offer);
+    placed.begin_rehearsal().unwrap();
+    placed.end_rehearsal().unwrap();
+    // Nothing is known about it that day.
+    let cache = litter(&room);
+    drop(placed);
+    let placed = room.unrehearsed(&offer);
+    assert!(!cache.exists());
+    assert_eq!(placed.rehearsals(), 1);
+    let cache = litter(&room);
+    placed.point(Rehearsed::Passed, plan().now).unwrap();
+    assert!(!cache.exists());
+    assert_eq!(room.runs(), "1.2.0");
+}
+
+#[test]
+fn rehearsals_are_counted_on_where_the_same_content_is_fetched_again() {
+    let room = Room::new();
+    let offer = offer("1.2.0");
+    let mut placed = room.place(&offer);
+    for _ in 0..3 {
+        placed.begin_rehearsal().unwrap();
+    }
+    drop(placed);
+    fs::remove_file(room.layout().version(&v("1.2.0")).join(ENTRY)).unwrap();
+    let placed = room.place(&offer);
+    assert_eq!((placed.rehearsals(), placed.lost()), (3, 3));
+}
