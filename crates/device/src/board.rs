@@ -35,8 +35,6 @@ pub(crate) struct Facts {
     pub(crate) problems: Vec<String>,
     /// What the runtime last said of being busy.
     pub(crate) lease: Option<Said>,
-    /// When the runtime that serves, or is on its way up, was started.
-    pub(crate) launched: Option<Timestamp>,
     /// What was applied by itself, and when it was staged.
     pub(crate) tried: Option<(Version, Timestamp)>,
     /// What the store's files say of the past.
@@ -58,7 +56,6 @@ impl Facts {
             passed_over: None,
             problems: Vec::new(),
             lease: None,
-            launched: None,
             tried: None,
             past: Past::default(),
             unmended: BTreeMap::new(),
@@ -102,14 +99,6 @@ impl Board {
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Status>> {
         self.sender.subscribe()
-    }
-
-    /// When the runtime that serves was started.
-    pub(crate) fn launched(&self) -> Option<Timestamp> {
-        self.facts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .launched
     }
 
     /// Whether damage in a version is known that nobody has mended yet.

@@ -1,5 +1,6 @@
 //! What the runtime says of itself: whether a restart would cost somebody work.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -25,24 +26,64 @@ struct Said {
     tasks: Option<u32>,
 }
 
-/// Asks the runtime at `url` that was launched at `launched`. None where nothing is configured.
-pub(crate) async fn ask(local: &Local, url: &str, launched: Option<Timestamp>) -> Option<Lease> {
+/// One that serves: what a restart would interrupt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Serving {
+    pub(crate) url: String,
+    /// Where it works.
+    pub(crate) folder: PathBuf,
+    /// When it was started.
+    pub(crate) launched: Option<Timestamp>,
+}
+
+/// Asks each of those that serve: all of them are restarted, one after another. None where nothing
+/// is configured.
+pub(crate) async fn ask(local: &Local, all: &[Serving]) -> Option<Lease> {
+    let mut asked = tokio::task::JoinSet::new();
     match local.config().busy.as_ref()? {
         Busy {
             http: Some(path), ..
-        } => Some(over_http(url, path).await),
+        } => {
+            for serving in all {
+                let (url, path) = (serving.url.clone(), path.clone());
+                asked.spawn(async move { over_http(&url, &path).await });
+            }
+        }
         Busy {
             file: Some(text), ..
         } => {
-            let path = local.place(text);
-            let read = tokio::task::spawn_blocking(move || in_file(&path, launched));
-            Some(read.await.unwrap_or(Lease::Silent))
+            for (path, launched) in files(local, text, all) {
+                asked.spawn_blocking(move || in_file(&path, launched));
+            }
         }
         Busy {
             http: None,
             file: None,
-        } => None,
+        } => return None,
     }
+    let mut leases = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        leases.push(answer.unwrap_or(Lease::Silent));
+    }
+    Lease::together(leases)
+}
+
+/// Each file once: one that lies elsewhere than in a workspace is everybody's, and the word of the
+/// one that has run the longest may stand in it.
+fn files(local: &Local, text: &str, all: &[Serving]) -> BTreeMap<PathBuf, Option<Timestamp>> {
+    let mut files = BTreeMap::<_, Option<Timestamp>>::new();
+    for serving in all {
+        let path = match text.strip_prefix("{workspace}/") {
+            Some(below) => serving.folder.join(below),
+            None => local.place(text),
+        };
+        let since = files.entry(path).or_insert(serving.launched);
+        *since = match (*since, serving.launched) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    files
 }
 
 async fn over_http(url: &str, path: &str) -> Lease {

@@ -37,6 +37,7 @@ mod device;
 mod error;
 mod history;
 mod keeper;
+mod launches;
 mod local;
 mod loopback;
 mod mender;

@@ -84,6 +84,7 @@ pub(crate) async fn start(device: &Device) {
     let spec = workspaces::main_spec(&local, spec);
     let supervisor = Supervisor::start(store, shell, spec, Asked::Passively);
     let heard = supervisor.events();
+    device.0.crew.launches.follow(&supervisor);
     let state = supervisor.state();
     device.set_supervisor(supervisor);
     workspaces::start(device).await;
@@ -330,8 +331,6 @@ async fn on_launch_event(device: &Device, event: Event) {
             version, launch_id, ..
         } => {
             tracing::info!(%version, %launch_id, "launching");
-            let at = runtime_store::now();
-            device.0.board.update(|facts| facts.launched = Some(at));
         }
     }
 }

@@ -31,6 +31,24 @@ pub enum Lease {
     Silent,
 }
 
+impl Lease {
+    /// What several that a restart would interrupt say together: one that is busy is enough, and idle
+    /// are they only if all say so. None where nobody was asked.
+    pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|one, other| match (one, other) {
+            (Self::Busy { tasks: one }, Self::Busy { tasks: other }) => Self::Busy {
+                tasks: match (one, other) {
+                    (Some(one), Some(other)) => Some(one.saturating_add(other)),
+                    (one, other) => one.or(other),
+                },
+            },
+            (busy @ Self::Busy { .. }, _) | (_, busy @ Self::Busy { .. }) => busy,
+            (Self::Silent, _) | (_, Self::Silent) => Self::Silent,
+            (Self::Idle, Self::Idle) => Self::Idle,
+        })
+    }
+}
+
 /// What to do with what waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -134,6 +152,25 @@ mod tests {
             Just(Lease::Silent),
             any::<Option<u32>>().prop_map(|tasks| Lease::Busy { tasks }),
         ]
+    }
+
+    #[test]
+    fn one_that_is_busy_is_enough_and_all_have_to_be_idle() {
+        use Lease::{Busy, Idle, Silent};
+        let busy = |tasks| Busy { tasks };
+        assert_eq!(Lease::together([]), None);
+        for (all, wanted) in [
+            ([Idle, Idle, Idle], Idle),
+            ([Idle, Silent, Idle], Silent),
+            ([Silent, busy(Some(2)), Idle], busy(Some(2))),
+            ([busy(Some(2)), busy(None), busy(Some(1))], busy(Some(3))),
+            ([Idle, busy(None), Silent], busy(None)),
+        ] {
+            assert_eq!(Lease::together(all), Some(wanted), "{all:?}");
+            let mut turned = all;
+            turned.reverse();
+            assert_eq!(Lease::together(turned), Some(wanted), "{turned:?}");
+        }
     }
 
     proptest! {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use supervisor::Supervisor;
+use supervisor::{State, Supervisor};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{MAIN, Upgraded, Workspace, check, file, place};
+use crate::launches::Launches;
 use crate::{Device, Problem, ScheduleStatus, WorkspaceState, WorkspaceStatus};
 
 /// Orders that wait.
@@ -22,6 +23,8 @@ pub(crate) struct Crew {
     orders: OnceLock<mpsc::Sender<Order>>,
     /// Everyone but `main`; none once they were stopped for good.
     hands: Mutex<Option<BTreeMap<String, Supervisor>>>,
+    /// When what runs anywhere was started, `main` among it.
+    pub(crate) launches: Launches,
     /// An upgrade on its way, for whoever joins it.
     pub(crate) upgrading: Mutex<Option<Upgrading>>,
 }
@@ -47,6 +50,7 @@ impl Default for Crew {
         Self {
             orders: OnceLock::new(),
             hands: Mutex::new(Some(BTreeMap::new())),
+            launches: Launches::default(),
             upgrading: Mutex::new(None),
         }
     }
@@ -63,7 +67,19 @@ impl Crew {
     pub(crate) fn hire(&self, name: &str, make: impl FnOnce() -> Supervisor) -> Option<Supervisor> {
         let mut hands = self.hands.lock().unwrap_or_else(PoisonError::into_inner);
         let hand = make_in(hands.as_mut()?, name, make);
+        self.launches.follow(&hand);
         Some(hand)
+    }
+
+    /// Whether anything runs besides `main`, or is on its way up or down.
+    pub(crate) fn is_at_work(&self) -> bool {
+        let hands = self.hands.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_rest = |hand: &Supervisor| {
+            matches!(&*hand.state().borrow(), State::Failed(_) | State::Stopped)
+        };
+        hands
+            .as_ref()
+            .is_some_and(|hands| !hands.values().all(at_rest))
     }
 
     pub(crate) fn dismiss(&self, name: &str) {
@@ -211,7 +227,7 @@ impl Device {
     }
 
     /// Restarts whoever leads into what the pointer names; an error where nobody does.
-    pub(super) async fn lead(&self) -> Result<(), Problem> {
+    pub(crate) async fn lead(&self) -> Result<(), Problem> {
         self.0.crew.order(Order::Lead).await.unwrap_or(Ok(()))
     }
 

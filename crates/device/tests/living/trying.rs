@@ -138,6 +138,48 @@ async fn idle_waits_while_the_runtime_is_busy_and_says_so() {
 }
 
 #[tokio::test]
+async fn work_in_any_workspace_is_work() {
+    for busy in [
+        json!({ "http": "/busy" }),
+        json!({ "file": "{workspace}/busy.json" }),
+    ] {
+        let bench = Bench::new(json!({ "apply": "now", "busy": busy, "rehearse": false })).await;
+        bench.host.release(&[Release::new("1.1.0", "")]);
+        let device = bench.running("1.0.0").await;
+        let added = device.workspace_add("board", None, Default::default());
+        let board = added.await.unwrap().folder.join("busy.json");
+        let main = bench.files().join("busy.json");
+        std::fs::write(&main, BUSY).unwrap();
+        std::fs::write(&board, BUSY).unwrap();
+        device.stage(Wanted::Latest).await.unwrap();
+        let tasks = |status: &Status| status.busy.as_ref().and_then(|it| it.tasks);
+        until(&device, |status| tasks(status) == Some(6)).await;
+        std::fs::write(&main, r#"{"busy":false}"#).unwrap();
+        let status = until(&device, |status| tasks(status) == Some(3)).await;
+        assert!(runs(&status, "1.0.0"));
+        // Half written, it is no leave to restart.
+        std::fs::write(&board, r#"{"busy":"#).unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        assert!(runs(&device.status().borrow(), "1.0.0"));
+        std::fs::write(&board, r#"{"busy":false}"#).unwrap();
+        until(&device, |status| runs(status, "1.1.0")).await;
+        device.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_happens_by_itself_a_person_is_asked_whatever_the_mode() {
+    let mut bench = Bench::new(json!({ "apply": "next-launch", "rehearse": false })).await;
+    bench.env.push(("REFIT_NO_AUTO_UPDATE", "1"));
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    let status = until(&device, |status| status.staged.is_some()).await;
+    assert_eq!(applies(&status), Some((WaitsFor::Person, false)));
+    device.stop().await;
+}
+
+#[tokio::test]
 async fn a_ceiling_ends_the_longest_wait() {
     let bench = Bench::new(json!({
         "apply": "idle", "busy": { "file": "{data}/files/busy.json" }, "ceiling": "4s",
