@@ -214,7 +214,7 @@ fn awaited(layout: &Layout, pointer: Option<&Pointer>) -> Result<Option<VersionI
 
 /// Everything that a launch may choose because of this pointer. Nobody goes back to a trial that
 /// never was ready.
-fn needed(pointer: &Pointer) -> Vec<VersionId> {
+pub(crate) fn needed(pointer: &Pointer) -> Vec<VersionId> {
     let replaced = pointer
         .replaced
         .as_ref()

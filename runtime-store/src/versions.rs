@@ -7,9 +7,10 @@ use crate::check::{Health, recorded};
 use crate::choose::Entry;
 use crate::files::{self, Found};
 use crate::layout::names;
+use crate::pointer::Pointer;
 use crate::record::Record;
 use crate::tree_manifest::{Pace, TreeManifest};
-use crate::{Store, StoreError, stored};
+use crate::{Store, StoreError, stored, sweep};
 
 /// What was found of one stored version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +63,19 @@ impl Store {
             .collect()
     }
 
-    /// Folders, and what should be one: whose tree is described and gone.
+    /// Folders, and what should be one: what a launch may go to, whose tree is described and gone. A
+    /// description without a folder that nothing needs is what a staging that was cut off left.
     fn stored(&self) -> Result<Vec<Version>, StoreError> {
         let layout = self.layout();
         let mut stored = self.folders()?;
+        let needed = match Pointer::load(layout)? {
+            Found::Valid(pointer) => sweep::needed(&pointer),
+            Found::Missing | Found::Invalid(_) | Found::Newer(..) => Vec::new(),
+        };
         for version in recorded(layout)? {
             let known = stored.iter().any(|it| it.as_str() == version.as_str());
-            if !known && TreeManifest::path(layout, &version).exists() {
+            let needed = needed.iter().any(|id| id.version == version);
+            if !known && needed && TreeManifest::path(layout, &version).exists() {
                 stored.push(version);
             }
         }

@@ -123,7 +123,7 @@ impl Stage {
         let text = std::fs::read_to_string(entry)
             .with_context(|| format!("{point}: {}", entry.display()))?;
         ensure!(
-            text.ends_with("serves`));\n"),
+            text.ends_with("serves`);\n});\n"),
             "{point}: {} is torn",
             entry.display()
         );

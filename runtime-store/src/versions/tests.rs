@@ -1,6 +1,7 @@
 use std::fs;
+use std::time::Duration;
 
-use crate::testing::{Bench, v};
+use crate::testing::{Bench, now, v};
 
 fn problem(bench: &Bench) -> Option<String> {
     let verified = bench.store.verify(Some(&v("1.1.0"))).unwrap();
@@ -35,4 +36,19 @@ fn what_is_wrong_is_named_with_its_file() {
     assert!(problem(&bench).unwrap().contains("its entry"));
     fs::remove_file(bench.path("records/1.1.0.json")).unwrap();
     assert!(problem(&bench).unwrap().contains("1.1.0.json"));
+}
+
+#[test]
+fn a_record_without_a_folder_counts_only_where_a_launch_may_go_there() {
+    let bench = Bench::new();
+    bench.confirm("1.1.0");
+    bench.place("1.2.0");
+    bench.store.daily_check(now(), Duration::ZERO).unwrap();
+    for version in ["1.1.0", "1.2.0"] {
+        fs::remove_dir_all(bench.path(&format!("versions/{version}"))).unwrap();
+    }
+    let verified = bench.store.verify(None).unwrap();
+    let found: Vec<_> = verified.iter().map(|it| it.version.as_str()).collect();
+    assert_eq!(found, ["1.1.0"]);
+    assert!(verified[0].problem.is_some());
 }
