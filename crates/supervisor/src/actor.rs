@@ -14,6 +14,7 @@ use crate::crashes::Deaths;
 use crate::front::Front;
 use crate::hooks::BoxFuture;
 use crate::running::Session;
+use crate::seat::{Seat, Wanted};
 use crate::state::{Event, FailureReport, Outcome, State, SupervisorError};
 use crate::store::Books;
 use crate::swap::Draining;
@@ -36,35 +37,6 @@ pub(crate) enum Order {
     Abandoned,
 }
 
-/// What a restart launches.
-#[derive(Debug)]
-pub(crate) enum Wanted {
-    /// As the last launch did.
-    Again(Asked),
-    Lead(Asked),
-    Follow(Option<VersionId>),
-}
-
-/// Who chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The store, and what fails falls back.
-    Leads,
-    /// Another workspace's supervisor chose this.
-    Follows(Option<VersionId>),
-}
-
-impl Role {
-    /// What a restart makes of it, and who asks.
-    fn then(self, wanted: Wanted) -> (Self, Asked) {
-        match wanted {
-            Wanted::Again(asked) => (self, asked),
-            Wanted::Lead(asked) => (Self::Leads, asked),
-            Wanted::Follow(what) => (Self::Follows(what), Asked::Passively),
-        }
-    }
-}
-
 /// Somebody who asked for a restart.
 pub(crate) type Waiting = oneshot::Sender<Result<Outcome, SupervisorError>>;
 
@@ -72,7 +44,7 @@ pub(crate) struct Actor {
     pub(crate) books: Books,
     pub(crate) shell: Arc<Shell>,
     pub(crate) spec: Arc<Spec>,
-    pub(crate) role: Role,
+    pub(crate) seat: Seat,
     pub(crate) backoff: Backoff,
     /// The crashes of an instance that follows.
     pub(crate) deaths: Deaths,
@@ -178,7 +150,7 @@ impl Actor {
         store: Option<Store>,
         shell: Arc<Shell>,
         spec: Spec,
-        role: Role,
+        seat: Seat,
         state: watch::Sender<State>,
         events: broadcast::Sender<Event>,
     ) -> Self {
@@ -186,7 +158,7 @@ impl Actor {
             books: Books::new(store, Arc::clone(&shell)),
             shell,
             spec: Arc::new(spec),
-            role,
+            seat,
             backoff: Backoff::default(),
             deaths: Deaths::default(),
             front: None,
@@ -264,8 +236,7 @@ impl Actor {
                 between,
                 reply,
             } => {
-                let (role, asked) = self.role.clone().then(wanted);
-                self.role = role;
+                let asked = self.seat.take(wanted);
                 self.deaths = Deaths::default();
                 let mut request = Request::new(asked);
                 request.waiting = waiting;
@@ -330,30 +301,5 @@ impl Actor {
 async fn end(session: Option<Box<Session>>) {
     if let Some(session) = session {
         session.end().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_restart_keeps_who_chooses_and_the_other_orders_change_it() {
-        let id = VersionId {
-            version: "1.1.0".parse().expect("version"),
-            integrity: format!("sha512-{}A==", "a".repeat(85))
-                .parse()
-                .expect("integrity"),
-        };
-        let follows = Role::Follows(Some(id));
-        let asked = Asked::ByPerson;
-        let again = follows.clone().then(Wanted::Again(asked));
-        assert_eq!(again, (follows.clone(), asked));
-        let again = Role::Leads.then(Wanted::Again(asked));
-        assert_eq!(again, (Role::Leads, asked));
-        let leads = follows.then(Wanted::Lead(asked));
-        assert_eq!(leads, (Role::Leads, asked));
-        let follows = Role::Leads.then(Wanted::Follow(None));
-        assert_eq!(follows, (Role::Follows(None), Asked::Passively));
     }
 }

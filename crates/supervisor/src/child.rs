@@ -220,11 +220,13 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         launch: &launch.id,
         workspace: Path::new(""),
     };
-    let wanted = match &spec.folder {
-        Some(folder) => folder.clone(),
-        None => PathBuf::from(filled(&spec.cwd, &values)?),
+    let cwd = match &spec.folder {
+        Some(folder) => own_folder(plain(folder).into_owned())?,
+        None => {
+            let wanted = PathBuf::from(filled(&spec.cwd, &values)?);
+            working_folder(&plain(&wanted), &plain(&launch.choice.dir))
+        }
     };
-    let cwd = working_folder(&plain(&wanted), &plain(&launch.choice.dir));
     values.workspace = &cwd;
     let args = spec
         .args
@@ -262,6 +264,17 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
 
 fn filled(text: &str, values: &Values<'_>) -> Result<OsString, String> {
     fill(text, values).map_err(|error| error.to_string())
+}
+
+/// What a person keeps in a workspace is not to end up anywhere else.
+fn own_folder(folder: PathBuf) -> Result<PathBuf, String> {
+    match std::fs::create_dir_all(&folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => Err(format!(
+            "the workspace's folder {} is not there and cannot be made: {error}",
+            folder.display()
+        )),
+    }
 }
 
 /// A folder that cannot be made is no reason to run nothing: the choice's own is there.

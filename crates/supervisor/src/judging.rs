@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use runtime_store::{Failure, How, Launch, Source, WhyNot};
 
-use crate::actor::{Actor, Role};
+use crate::actor::Actor;
 use crate::child::Child;
 use crate::round::Round;
+use crate::seat::Role;
 use crate::verdict::{self, End, Scene, Verdict};
 use crate::{environment, port};
 
@@ -91,10 +92,11 @@ impl Actor {
     }
     /// What is followed cannot be launched here.
     pub(crate) fn refused(&self, why: &WhyNot) -> Failure {
-        let what = match &self.role {
-            Role::Follows(what) => what.as_ref(),
+        let what = match self.seat.role() {
+            Role::Follows(what) => what,
             Role::Leads => None,
         };
+        let what = what.as_ref();
         let bundled = &self.shell.bundled.version;
         Failure {
             version: what.map_or_else(|| bundled.clone(), |id| id.version.clone()),

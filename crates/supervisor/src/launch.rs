@@ -9,12 +9,13 @@ use rollout::BadEntry;
 use runtime_store::{Asked, Choice, Failure, Launch, WhyNot};
 use tokio::time::Instant;
 
-use crate::actor::{Actor, Order, Orders, Request, Role, Step};
+use crate::actor::{Actor, Order, Orders, Request, Step};
 use crate::child::Child;
 use crate::front::Front;
 use crate::probe::{self, Target};
 use crate::round::Round;
 use crate::running::{Session, until_ended};
+use crate::seat::Role;
 use crate::state::{Event, Outcome, Running, State, SupervisorError};
 use crate::verdict::{self, End};
 
@@ -148,7 +149,7 @@ impl Actor {
 
     /// Whether there is nothing left to try.
     fn is_over(&self, round: &Round, request: &Request) -> bool {
-        let one_choice = request.beside.is_some() || self.role != Role::Leads;
+        let one_choice = request.beside.is_some() || !self.seat.leads();
         if one_choice {
             !round.failures.is_empty()
         } else {
@@ -212,7 +213,7 @@ impl Actor {
 
     /// The next choice: the store's, or what is followed.
     async fn begin(&self, request: &Request, round: &mut Round) -> Result<Arc<Launch>, WhyNot> {
-        if let Role::Follows(what) = &self.role {
+        if let Role::Follows(what) = self.seat.role() {
             return self.books.follow(what.as_ref()).await;
         }
         // Who wants it: a restart after a crash goes on with what a person asked for, and starts
@@ -295,9 +296,10 @@ impl Actor {
         if let Some(old) = &mut old {
             self.report_soak(old).await;
         }
-        let condemned = match self.role {
-            Role::Leads => self.books.ready(&launch, &round.failures).await,
-            Role::Follows(_) => Vec::new(),
+        let condemned = if self.seat.leads() {
+            self.books.ready(&launch, &round.failures).await
+        } else {
+            Vec::new()
         };
         let session = Session::new(child, launch, request.asked, self.spec.soak, port);
         if let Some(front) = &self.front {

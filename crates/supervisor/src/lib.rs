@@ -55,6 +55,7 @@ mod probe;
 mod rehearse;
 mod round;
 mod running;
+mod seat;
 mod smoke;
 mod soak;
 mod spec;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runtime_store::{AfterCrash, Asked, Launch, Soak};
 use tokio::time::Instant;
 
-use crate::actor::{Actor, Order, Orders, Request, Role, Step};
+use crate::actor::{Actor, Order, Orders, Request, Step};
 use crate::backoff::Backoff;
 use crate::child::Child;
 use crate::crashes::CRASHES_OF_A_LOOP;
@@ -89,6 +89,12 @@ impl Actor {
         let Some(soak) = &mut session.soak else {
             return;
         };
+        if !self.seat.leads() {
+            // On trial where it is led from.
+            session.soak = None;
+            self.amend(no_trial);
+            return;
+        }
         let due = soak.take(session.since.elapsed());
         if due.is_zero() {
             return;
@@ -102,11 +108,7 @@ impl Actor {
             None => soak.put_back(due),
             Some(over @ (Soak::Confirmed | Soak::NotOnTrial)) => {
                 session.soak = None;
-                self.amend(|state| {
-                    if let State::Running(running) = state {
-                        running.trial = false;
-                    }
-                });
+                self.amend(no_trial);
                 if over == Soak::Confirmed {
                     let version = session.launch.choice.version.clone();
                     tracing::info!(%version, "confirmed");
@@ -159,7 +161,7 @@ impl Actor {
         let failure = loop_of(&session.launch, detail);
         // The lease goes with it, before anyone is told that it is over.
         drop(session);
-        if self.role != Role::Leads {
+        if !self.seat.leads() {
             self.failed(verdict::report(&[failure]), request);
             return Step::Idle;
         }
@@ -169,15 +171,16 @@ impl Actor {
 
     /// Whether the end of what was ready may be one crash too many.
     pub(crate) fn counts(&self, session: &Session, end: &End) -> bool {
-        let watched = session.soak.is_some() || self.role != Role::Leads;
+        let watched = session.soak.is_some() || !self.seat.leads();
         watched && !end.is_from_outside()
     }
 
     /// Counts a crash, and says what follows.
     pub(crate) async fn count(&mut self, session: &Session) -> AfterCrash {
-        match self.role {
-            Role::Leads => self.books.crashed(&session.launch).await,
-            Role::Follows(_) => self.deaths.one_more(Instant::now(), self.spec.soak),
+        if self.seat.leads() {
+            self.books.crashed(&session.launch).await
+        } else {
+            self.deaths.one_more(Instant::now(), self.spec.soak)
         }
     }
 
@@ -202,6 +205,12 @@ impl Actor {
 /// The end of a session, or of a service, tells everyone to go at once, and the runtime may be the
 /// first to do so: only what no order follows for this long has crashed.
 pub(crate) const BEFORE_IT_COUNTS: Duration = Duration::from_secs(1);
+
+fn no_trial(state: &mut State) {
+    if let State::Running(running) = state {
+        running.trial = false;
+    }
+}
 
 async fn until(instant: Option<Instant>) {
     match instant {

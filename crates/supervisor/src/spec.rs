@@ -47,7 +47,8 @@ pub struct Spec {
     /// The name of the workspace that this is an instance for; `main` is the first.
     pub workspace: String,
     /// The folder of an added workspace: where the runtime works, instead of [`Spec::cwd`], and
-    /// what `{workspace}` stands for. None: `{workspace}` is the working folder.
+    /// what `{workspace}` stands for; made where it is missing, and where it cannot be made nothing
+    /// is launched. None: `{workspace}` is the working folder.
     pub folder: Option<PathBuf>,
     /// A restart starts the next version beside the one that runs, which is ended only once the
     /// next one serves. None: a restart ends what runs first.

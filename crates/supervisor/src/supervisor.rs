@@ -5,8 +5,9 @@ use std::sync::Arc;
 use runtime_store::{Asked, Shell, Store, VersionId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::actor::{Actor, Between, Order, Role, Wanted};
+use crate::actor::{Actor, Between, Order};
 use crate::hooks::BoxFuture;
+use crate::seat::{Role, Seat, Wanted};
 use crate::state::{Event, Outcome, State, SupervisorError};
 use crate::{Spec, SpecError};
 
@@ -18,6 +19,7 @@ const EVENTS_KEPT: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     orders: mpsc::Sender<Order>,
+    seat: Seat,
     state: watch::Receiver<State>,
     events: broadcast::Sender<Event>,
 }
@@ -64,10 +66,19 @@ impl Supervisor {
             source: runtime_store::Source::Bundled,
         });
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let actor = Actor::new(store, shell, spec, role, state_sender, events.clone());
+        let seat = Seat::new(role);
+        let actor = Actor::new(
+            store,
+            shell,
+            spec,
+            seat.clone(),
+            state_sender,
+            events.clone(),
+        );
         tokio::spawn(actor.run(inbox, asked));
         Self {
             orders,
+            seat,
             state,
             events,
         }
@@ -83,6 +94,18 @@ impl Supervisor {
         self.events.subscribe()
     }
 
+    /// Whether it chooses for itself: what it runs may be on trial in it, falls back and is condemned.
+    pub fn leads(&self) -> bool {
+        self.seat.leads()
+    }
+
+    /// Another workspace leads from now on: what runs here goes on, as what is followed. Its soak
+    /// ends without a word, and nothing that happens here condemns anything any more. Nothing where
+    /// it follows already.
+    pub fn resign(&self, runs: Option<VersionId>) {
+        self.seat.resign(runs);
+    }
+
     /// Launches anew: what runs is ended first, in order and with its whole tree, or serves on until
     /// the next one does where there is a [`crate::Swap`]. Resolves once something is ready, or
     /// nothing is left to try. A choice that is still undecided is ended at no attempt (one that
@@ -96,7 +119,7 @@ impl Supervisor {
         self.order(Wanted::Again(asked), None).await
     }
 
-    /// Restarts, and does something while nothing runs: what runs is ended first, swap or not, then
+    /// [`Supervisor::lead`], and does something while nothing runs: what runs is ended first, swap or not, then
     /// `between` is waited for to its end, then comes the launch, whatever `between` said. Its
     /// error, a sentence for a person, is told as [`Event::Trouble`].
     ///
@@ -107,7 +130,7 @@ impl Supervisor {
         asked: Asked,
         between: BoxFuture<'static, Result<(), String>>,
     ) -> Result<Outcome, SupervisorError> {
-        self.order(Wanted::Again(asked), Some(between)).await
+        self.order(Wanted::Lead(asked), Some(between)).await
     }
 
     /// Launches anew as [`Supervisor::start`] does, whatever was followed until now.

@@ -219,3 +219,21 @@ async fn a_follower_that_swaps_goes_on_with_what_it_had() {
     assert_eq!(asking.stop().await.1, Vec::<String>::new());
     in_time("stop", two.stop()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_whose_folder_cannot_be_made_runs_nowhere_else() {
+    let shelf = Shelf::new("serve");
+    shelf.put("1.1.0", "serve");
+    shelf.confirmed("1.1.0", None);
+    let folder = shelf.path("workspaces/two");
+    support::write(&folder, "a file");
+    let two = follow(&shelf, workspace(&shelf, "two"), Some(id(&shelf)));
+    let report = failed_after(&two).await;
+    let said = format!("{report:?}");
+    assert!(said.contains(&*folder.to_string_lossy()), "{said}");
+    std::fs::remove_file(&folder).expect("remove");
+    in_time("revival", two.restart(Asked::ByPerson))
+        .await
+        .expect("ready");
+    in_time("stop", two.stop()).await;
+}
