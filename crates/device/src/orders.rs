@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use rollout::Version;
 use runtime_store::{Asked, HistoryEvent};
+use supervisor::{State, Supervisor};
 use updater::{Outcome as StageOutcome, Wanted};
 
 use crate::device::Device;
 use crate::history;
 use crate::status::{FellBack, Phase, StagedVersion};
-use crate::{Applied, AppliedOutcome, Problem};
+use crate::{Applied, AppliedOutcome, Problem, workspaces};
+
+/// Held by whoever restarts the runtime on somebody's order.
+pub(crate) type Order<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 impl Device {
     /// Restarts the runtime into the version that waits; where none may be started and what runs was
     /// recalled, into what takes its place.
     pub async fn apply(&self) -> Result<Applied, Problem> {
-        let _order = self.0.orders.lock().await;
+        let order = self.0.orders.lock().await;
         self.refresh().await;
         let waiting = self.0.board.waiting();
         let blocked = match waiting {
@@ -29,11 +33,11 @@ impl Device {
                 // Where an administrator decides, what waits is what the policy let in.
                 self.0.local.admin.may_apply()?;
                 return self
-                    .restart_into(&waiting.version, AppliedOutcome::Applied)
+                    .restart_into(order, &waiting.version, AppliedOutcome::Applied)
                     .await;
             }
         };
-        if let Some(left) = self.leave_recalled().await? {
+        if let Some(left) = self.leave_recalled(order).await? {
             return Ok(left);
         }
         let why = blocked.map(|blocked| blocked.message);
@@ -42,7 +46,7 @@ impl Device {
 
     /// Restarts into what the next start would run, if what runs was recalled and that is something
     /// else: nothing restarts by itself, but here a person asked.
-    async fn leave_recalled(&self) -> Result<Option<Applied>, Problem> {
+    async fn leave_recalled(&self, order: Order<'_>) -> Result<Option<Applied>, Problem> {
         let recalled = self.status().borrow().recalled_running.clone();
         let Some(recalled) = recalled else {
             return Ok(None);
@@ -51,7 +55,8 @@ impl Device {
         if next == recalled.version {
             return Ok(None);
         }
-        let mut applied = self.restart_into(&next, AppliedOutcome::Applied).await?;
+        let outcome = AppliedOutcome::Applied;
+        let mut applied = self.restart_into(order, &next, outcome).await?;
         if applied.outcome == AppliedOutcome::Applied {
             applied.reason = format!(
                 "Version {} was recalled by its publisher. {}",
@@ -132,19 +137,56 @@ impl Device {
     async fn start_again(&self) -> Result<Applied, Problem> {
         let _order = self.0.orders.lock().await;
         let next = self.next_start().await?;
-        self.restart_into(&next, AppliedOutcome::Applied).await
+        let Some(supervisor) = self.supervisor() else {
+            return Ok(self.nothing("No runtime runs here."));
+        };
+        let launched = supervisor.lead(Asked::ByPerson).await;
+        self.restarted(launched, &next, AppliedOutcome::Applied)
+            .await
     }
 
+    /// Restarts the first workspace into what the pointer names, or, where that one is dead, whichever
+    /// leads in its place; the others follow.
     pub(crate) async fn restart_into(
         &self,
+        order: Order<'_>,
         wanted: &Version,
         outcome: AppliedOutcome,
     ) -> Result<Applied, Problem> {
         let Some(supervisor) = self.supervisor() else {
             return Ok(self.nothing("No runtime runs here; the next start applies it."));
         };
-        let launched = supervisor.restart(Asked::ByPerson).await;
+        if self.is_led_elsewhere(&supervisor) {
+            // Who conducts the workspaces takes it for this.
+            drop(order);
+            return self.lead_elsewhere(wanted, outcome).await;
+        }
+        // Whoever led meanwhile: the first one chooses for itself from now on.
+        let launched = supervisor.lead(Asked::ByPerson).await;
         self.restarted(launched, wanted, outcome).await
+    }
+
+    fn is_led_elsewhere(&self, main: &Supervisor) -> bool {
+        let is_dead = matches!(*main.state().borrow(), State::Failed(_));
+        is_dead && workspaces::leads(&self.status().borrow().workspaces).is_some()
+    }
+
+    async fn lead_elsewhere(
+        &self,
+        wanted: &Version,
+        outcome: AppliedOutcome,
+    ) -> Result<Applied, Problem> {
+        self.lead().await?;
+        self.refresh().await;
+        let runs = workspaces::leads(&self.workspaces().await).and_then(|it| it.version.clone());
+        let runs = runs.ok_or_else(|| {
+            Problem::new(
+                "restart",
+                format!("version {wanted} did not become ready, and nothing else is running"),
+                "See the log of the runtime, then try again.",
+            )
+        })?;
+        Ok(came_to(runs, wanted, outcome))
     }
 
     /// What a restart that was to lead to `wanted` has led to.
@@ -162,23 +204,7 @@ impl Device {
                 "See the log of the runtime, then try again.",
             )
         })?;
-        if launched.version == *wanted {
-            let reason = format!("Version {wanted} is running.");
-            return Ok(Applied {
-                outcome,
-                version: Some(launched.version),
-                reason,
-            });
-        }
-        let reason = format!(
-            "Version {wanted} did not become ready; {} is running.",
-            launched.version
-        );
-        Ok(Applied {
-            outcome: AppliedOutcome::FellBack,
-            version: Some(launched.version),
-            reason,
-        })
+        Ok(came_to(launched.version, wanted, outcome))
     }
 
     pub(crate) fn nothing(&self, reason: &str) -> Applied {
@@ -193,5 +219,21 @@ impl Device {
             version,
             reason: reason.to_owned(),
         }
+    }
+}
+
+/// What a restart that was to lead to `wanted` comes to where `runs` does.
+fn came_to(runs: Version, wanted: &Version, outcome: AppliedOutcome) -> Applied {
+    if runs == *wanted {
+        return Applied {
+            outcome,
+            reason: format!("Version {wanted} is running."),
+            version: Some(runs),
+        };
+    }
+    Applied {
+        outcome: AppliedOutcome::FellBack,
+        reason: format!("Version {wanted} did not become ready; {runs} is running."),
+        version: Some(runs),
     }
 }

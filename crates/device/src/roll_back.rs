@@ -37,7 +37,7 @@ impl Device {
             self.fetch_older(missing).await?;
         }
         let order = self.vouched_for(order).await?;
-        let _order = self.0.orders.lock().await;
+        let order_held = self.0.orders.lock().await;
         let recalled = match order {
             RollBack::Person => self.recalled_previous().await?,
             _ => None,
@@ -90,7 +90,7 @@ impl Device {
         };
         let outcome = AppliedOutcome::RolledBack;
         let mut applied = match data {
-            None => self.restart_into(&version, outcome).await?,
+            None => self.restart_into(order_held, &version, outcome).await?,
             Some(data) => {
                 let (told, heard) = tokio::sync::oneshot::channel();
                 let between = Box::pin(async move {

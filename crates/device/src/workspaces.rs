@@ -32,6 +32,7 @@ pub(crate) use conductor::start;
 pub(crate) use crew::{Crew, note_the_end};
 pub(crate) use place::main_spec;
 pub(crate) use serve::answer;
+pub(crate) use upgrade::leads;
 
 /// The workspace that is always there.
 pub(crate) const MAIN: &str = "main";

@@ -132,12 +132,19 @@ impl Conductor {
             if matches!(member.life(), Life::Live(_)) {
                 member.led = false;
             }
+            // Should another lead one day, it need not be told to run what it runs.
+            if let Some(chosen) = member.chose() {
+                member.told = Some(chosen);
+            }
         }
         let mut all: Vec<_> = self.members.iter().map(Member::known).collect();
         let leader = plan::leader(&all).map(|at| (at, all[at].life.clone()));
         if let Some((leader, Life::Live(target))) = leader {
-            // Should another lead one day, this one need not be told to run what it runs.
             self.members[leader].told = Some(target.clone());
+            for at in plan::resigning(&all) {
+                self.members[at].resign(&target);
+                all[at].leads = false;
+            }
             for (member, known) in self.members.iter_mut().zip(&mut all) {
                 // What it died of while it chose for itself, it need not be told to run.
                 if known.told.is_none() && member.died_of(&target.version) {
@@ -171,6 +178,8 @@ impl Conductor {
                     Some(at) => self.lead(at, Asked::ByPerson).await,
                     None => Ok(()),
                 };
+                // Whoever asked looks at once.
+                self.publish();
                 let _ = reply.send(led);
             }
             Order::Settle(reply) => self.settled.push(reply),

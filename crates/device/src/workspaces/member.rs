@@ -80,7 +80,28 @@ impl Member {
         Known {
             life: self.life(),
             told: self.told.clone(),
+            leads: self.leads(),
             led: self.led,
+        }
+    }
+
+    fn leads(&self) -> bool {
+        self.supervisor.as_ref().is_some_and(Supervisor::leads)
+    }
+
+    /// What it chose for itself, and runs.
+    pub(super) fn chose(&self) -> Option<Target> {
+        match self.life() {
+            Life::Live(target) if self.leads() => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Another leads from now on, and runs the same.
+    pub(super) fn resign(&mut self, runs: &Target) {
+        self.told = Some(runs.clone());
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.resign(runs.id());
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) life: Life,
     /// What it was last told to run, whatever came of it.
     pub(crate) told: Option<Target>,
+    /// It chooses for itself: what it runs is on trial in it, and falls back there.
+    pub(crate) leads: bool,
     /// It has chosen for itself since the leader died, and died of it.
     pub(crate) led: bool,
 }
@@ -60,10 +62,25 @@ pub(crate) enum Step {
     Lead(usize),
 }
 
-/// Who leads: the first that is not dead. A leader that is on its way somewhere is waited for.
+/// Who leads: the first that chooses for itself and is not dead; where none does, the first that is
+/// not dead. One that came back to life after another took its place follows that one. A leader that
+/// is on its way somewhere is waited for.
 pub(crate) fn leader(all: &[Known]) -> Option<usize> {
     let born = |known: &Known| matches!(known.life, Life::Live(_) | Life::Moving);
-    all.iter().position(born)
+    let chooses = |known: &Known| known.leads && born(known);
+    all.iter()
+        .position(chooses)
+        .or_else(|| all.iter().position(born))
+}
+
+/// Those that chose for themselves while the leader could not, and run what it runs: a trial is one
+/// workspace's, so they resign.
+pub(crate) fn resigning(all: &[Known]) -> Vec<usize> {
+    let Some(leader) = leader(all).filter(|at| matches!(all[*at].life, Life::Live(_))) else {
+        return Vec::new();
+    };
+    let done = |at: usize| at != leader && all[at].leads && all[at].life == all[leader].life;
+    (0..all.len()).filter(|at| done(*at)).collect()
 }
 
 /// The next step; none when all is as it should be, or the leader is to be waited for.
@@ -99,6 +116,7 @@ mod tests {
         Known {
             life,
             told: told.map(target),
+            leads: false,
             led: false,
         }
     }
@@ -165,6 +183,29 @@ mod tests {
         assert_eq!(next(&all), None);
     }
 
+    #[test]
+    fn who_took_the_first_ones_place_leads_until_that_one_chooses_again() {
+        let mut all = vec![known(live(1), Some(1)), known(live(1), Some(1))];
+        all[1].leads = true;
+        assert_eq!((leader(&all), resigning(&all)), (Some(1), vec![]));
+        // It falls back there: the first one follows.
+        all[1] = Known {
+            leads: true,
+            ..known(live(0), Some(0))
+        };
+        assert_eq!(next(&all), Some(Step::Follow(0, target(0))));
+        // The first one chooses: nobody else condemns what it runs.
+        for (life, left) in [(live(1), vec![]), (live(0), vec![1])] {
+            all[0] = Known {
+                leads: true,
+                ..known(life, Some(1))
+            };
+            assert_eq!((leader(&all), resigning(&all)), (Some(0), left));
+        }
+        all[0].life = Life::Moving;
+        assert_eq!((leader(&all), resigning(&all)), (Some(0), vec![]));
+    }
+
     fn lives() -> impl Strategy<Value = Life> {
         prop_oneof![
             Just(Life::Unborn),
@@ -175,8 +216,10 @@ mod tests {
     }
 
     prop_compose! {
-        fn knowns()(life in lives(), told in proptest::option::of(0_u8..4), led: bool) -> Known {
-            Known { life, told: told.map(target), led }
+        fn knowns()(
+            life in lives(), told in proptest::option::of(0_u8..4), leads: bool, led: bool,
+        ) -> Known {
+            Known { life, told: told.map(target), leads, led }
         }
     }
 
@@ -194,14 +237,11 @@ mod tests {
                 match step {
                     Step::Follow(at, target) => {
                         prop_assert_ne!(Some(at), leader(&all), "the leader follows itself");
-                        // Only while the leader stays who it is.
-                        let below = leader(&all).is_some_and(|leader| at < leader);
                         let life = if died { Life::Dead } else { Life::Live(target.clone()) };
-                        prop_assert!(!below || all[at].life != Life::Moving);
-                        all[at] = Known { life, told: Some(target), led: all[at].led };
+                        all[at] = Known { life, told: Some(target), leads: false, led: all[at].led };
                     }
                     Step::Lead(at) => {
-                        all[at].led = true;
+                        (all[at].led, all[at].leads) = (true, true);
                         all[at].life = if died { Life::Dead } else { live(3) };
                     }
                 }

@@ -61,17 +61,9 @@ impl Device {
                 ..nothing(&before, UpgradeOutcome::Staged, staged(&waiting))
             });
         }
-        let main_is_dead = before
-            .first()
-            .is_some_and(|it| it.state == WorkspaceState::Dead);
-        let others_live = before.iter().any(|it| it.version.is_some());
-        if main_is_dead && others_live {
-            self.lead().await?;
-        } else {
-            let applied = self.apply().await?;
-            if applied.outcome == AppliedOutcome::Nothing {
-                return Ok(nothing(&before, UpgradeOutcome::UpToDate, applied.reason));
-            }
+        let applied = self.apply().await?;
+        if applied.outcome == AppliedOutcome::Nothing {
+            return Ok(nothing(&before, UpgradeOutcome::UpToDate, applied.reason));
         }
         self.settled().await;
         Ok(told(&before, &self.workspaces().await, &waiting))
@@ -86,7 +78,7 @@ fn staged(waiting: &StagedVersion) -> String {
 }
 
 /// What leads, as far as a list of statuses tells.
-fn leads(all: &[WorkspaceStatus]) -> Option<&WorkspaceStatus> {
+pub(crate) fn leads(all: &[WorkspaceStatus]) -> Option<&WorkspaceStatus> {
     all.iter().find(|it| it.version.is_some())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use device::{UpgradeOutcome, WorkspaceState};
 
-use crate::scene::{Scene, but, everywhere, named};
+use crate::scene::{Scene, but, everywhere, get, named, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_first_workspace_cannot_start_the_others_do() {
@@ -66,5 +66,104 @@ async fn where_nothing_starts_anywhere_each_is_tried_once() {
     scene.works("b2");
     let revived = device.workspace_restart("b2").await.unwrap();
     assert_eq!(revived.version, Some("1.0.0".parse().unwrap()));
+    device.stop().await;
+}
+
+/// A device on 1.1.0 that the second workspace tried, since the first one was dead; the first one is
+/// alive again.
+async fn led_by_the_second(scene: &Scene) -> device::Device {
+    scene.fails("main", "1.0.0\n1.1.0");
+    let shut = scene.open();
+    for name in ["b1", "b2"] {
+        shut.workspace_add(name, Some(scene.folder(name)), BTreeMap::default())
+            .await
+            .unwrap();
+    }
+    let device = scene.open();
+    device.start().await;
+    but(&device, "1.0.0", &["main"]).await;
+    scene.publish(&["1.0.0", "1.1.0"]);
+    device.upgrade().await.unwrap();
+    but(&device, "1.1.0", &["main"]).await;
+    scene.works("main");
+    let revived = device.workspace_restart("main").await.unwrap();
+    assert_eq!(revived.version, Some("1.1.0".parse().unwrap()));
+    everywhere(&device, "1.1.0").await;
+    device
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_workspace_that_came_back_takes_what_is_newer() {
+    let scene = Scene::new().await;
+    let device = led_by_the_second(&scene).await;
+    scene.publish(&["1.0.0", "1.1.0", "1.2.0"]);
+    let upgraded = device.upgrade().await.unwrap();
+    assert_eq!(upgraded.outcome, UpgradeOutcome::Upgraded, "{upgraded:?}");
+    everywhere(&device, "1.2.0").await;
+    let back = device.roll_back(None, false).await.unwrap();
+    assert_eq!(back.outcome, device::AppliedOutcome::RolledBack, "{back:?}");
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_where_it_was_tried_is_left_by_the_first_workspace_too() {
+    let scene = Scene::new().await;
+    let device = led_by_the_second(&scene).await;
+    for crash in 1..=3 {
+        let status = until(&device, |status| {
+            let listens = scene.noted("b1", "1.1.0", "listens").len();
+            named(status, "b1").url.is_some() && listens == crash
+        })
+        .await;
+        get(&named(&status, "b1").url.unwrap(), "/die").await;
+    }
+    let status = everywhere(&device, "1.0.0").await;
+    assert_eq!(status.bad[0].version.as_str(), "1.1.0");
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_one_workspace_condemns_at_a_time() {
+    let scene = Scene::new().await;
+    let device = led_by_the_second(&scene).await;
+    // The first one dies, and tries it itself from then on.
+    scene.fails("main", "1.0.0\n1.1.0");
+    device.workspace_restart("main").await.unwrap_err();
+    scene.works("main");
+    let revived = device.retry(None).await.unwrap();
+    assert_eq!(revived.outcome, device::AppliedOutcome::Applied);
+    everywhere(&device, "1.1.0").await;
+    for crash in 1.. {
+        let status = until(&device, |status| {
+            let one = named(status, "b1");
+            let listens = scene.noted("b1", "1.1.0", "listens").len();
+            one.state == WorkspaceState::Dead || one.url.is_some() && listens == crash
+        })
+        .await;
+        if named(&status, "b1").state == WorkspaceState::Dead {
+            break;
+        }
+        get(&named(&status, "b1").url.unwrap(), "/die").await;
+    }
+    let status = but(&device, "1.1.0", &["b1"]).await;
+    assert_eq!(status.bad, []);
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_to_apply_is_made_by_who_leads() {
+    let scene = Scene::new().await;
+    let device = led_by_the_second(&scene).await;
+    scene.fails("main", "1.0.0\n1.1.0\n1.2.0");
+    device.workspace_restart("main").await.unwrap_err();
+    scene.publish(&["1.0.0", "1.1.0", "1.2.0"]);
+    device.check().await.unwrap();
+    let applied = device.apply().await.unwrap();
+    assert_eq!(
+        applied.outcome,
+        device::AppliedOutcome::Applied,
+        "{applied:?}"
+    );
+    but(&device, "1.2.0", &["main"]).await;
     device.stop().await;
 }
