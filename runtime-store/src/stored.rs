@@ -79,6 +79,12 @@ pub(crate) fn remove(layout: &Layout, version: &Version) -> Result<Option<Discar
 }
 
 impl Store {
+    /// What the version that the pointer names needs and `shell` does not offer.
+    pub fn pointer_unmet(&self, shell: &Shell) -> Option<Unmet> {
+        let pointer = self.pointer_now().ok().flatten()?;
+        unmet(self.layout(), &pointer.id(), shell)
+    }
+
     /// The version whose folder an entry path lies in, only if the whole path is canonical.
     pub fn version_of_entry(&self, entry: &Path) -> Option<Version> {
         let real = fs::canonicalize(entry).ok()?;

@@ -1,9 +1,10 @@
 //! The decision of one check: what was heard, what is here, what follows.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use rollout::{
-    Blocked, Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version,
-};
+use rollout::contract::Unmet;
+use rollout::{Candidate, Decision, Facts, Offer, OfferFacts, StageReason, Standing, Version};
 use runtime_store::Snapshot;
 
 use crate::bytes::{Origin, Signed};
@@ -18,6 +19,8 @@ use crate::stage::blocking;
 use crate::status::CheckReport;
 use crate::updater::{Inner, Pace, lock};
 
+mod words;
+
 /// What is to be staged.
 #[derive(Debug, Clone)]
 pub(crate) struct Picked {
@@ -30,6 +33,8 @@ pub(crate) struct Picked {
 /// What is here, at one moment.
 struct Here {
     snapshot: Snapshot,
+    /// What the pointer's version needs and this app does not offer: no launch runs it.
+    unmet: Option<Unmet>,
     running: Option<Version>,
 }
 
@@ -54,7 +59,7 @@ impl Inner {
         let (offer, bypassed) = self.offer(&word, device.as_deref(), by);
         let here = self.here().await?;
         let (decision, picked) = self.choose(&word, &offer, &here).await?;
-        let message = in_words(&decision, &word, &here);
+        let message = words::of(&decision, &word, &here);
         let blocked = here.snapshot.blocked(&self.stager.shell, self.now());
         let at = self.now();
         let mut report = CheckReport {
@@ -72,7 +77,10 @@ impl Inner {
             trouble: word.trouble.as_ref().map(ErrorReport::from),
         };
         if let Some(blocked) = blocked {
-            admit_blocked(by, blocked, &mut report);
+            words::admit_blocked(by, blocked, &mut report);
+        }
+        if let Some(unmet) = &here.unmet {
+            words::admit_unmet(unmet, &mut report);
         }
         let picked = self.permitted(by, &word, picked, &mut report).await?;
         if picked.is_none()
@@ -109,9 +117,12 @@ impl Inner {
     }
 
     async fn here(&self) -> Result<Here, UpdateError> {
-        let store = self.stager.store.clone();
+        let (store, shell) = (self.stager.store.clone(), Arc::clone(&self.stager.shell));
+        let look = move || (store.snapshot(), store.pointer_unmet(&shell));
+        let (snapshot, unmet) = blocking(look).await?;
         Ok(Here {
-            snapshot: blocking(move || store.snapshot()).await?,
+            snapshot,
+            unmet,
             running: self.running.borrow().clone(),
         })
     }
@@ -136,7 +147,8 @@ impl Inner {
         // As a launch that nobody asks for would judge it by what was heard just now.
         let mut snapshot = here.snapshot.clone();
         snapshot.terms.clone_from(&word.terms);
-        let blocked = snapshot.blocked(&self.stager.shell, word.now).is_some();
+        let blocked =
+            here.unmet.is_some() || snapshot.blocked(&self.stager.shell, word.now).is_some();
         let mut facts = Facts {
             offer,
             candidate: None,
@@ -351,38 +363,6 @@ impl Inner {
             bypassed: report.bypassed,
             first_launch: false,
         });
-    }
-}
-
-/// The decision's own words, unless it takes somebody back from what was recalled: that is not newer.
-fn in_words(decision: &Decision, word: &Word, here: &Here) -> String {
-    let recalled = |version: &&Version| {
-        let terms = word.terms.as_ref();
-        terms.is_some_and(|terms| terms.manifest.recalls(version))
-    };
-    let pointer = here.snapshot.pointer.as_ref();
-    let had = here.running.iter().chain(pointer.map(|it| &it.version));
-    match decision {
-        Decision::Stage(version, _) => had
-            .filter(recalled)
-            .find(|had| had.is_newer_than(version))
-            .map(|had| format!("Version {version} takes the place of {had}, which was recalled")),
-        _ => None,
-    }
-    .unwrap_or_else(|| decision.to_string())
-}
-
-/// What is staged and would not be launched is not said to be ready.
-fn admit_blocked(by: By, blocked: Blocked, report: &mut CheckReport) {
-    // A person's own check is all that it takes for a turn that has not come.
-    let counts = by == By::Timer || !matches!(blocked, Blocked::Held { .. } | Blocked::Withdrawn);
-    if report.reason == "already-staged"
-        && counts
-        && let Some(version) = &report.version
-    {
-        report.decision = "hold";
-        report.message = format!("Version {version} is staged and {blocked}");
-        blocked.reason().clone_into(&mut report.reason);
     }
 }
 

@@ -10,15 +10,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::testing::{Reply, Server, integrity, packument, tarball, version};
-use crate::{
-    By, CheckReport, NpmSettings, Outcome, Phase, Registry, Timeouts, UpdateError, UpdateEvent,
-};
+use crate::{By, NpmSettings, Outcome, Phase, Registry, Timeouts, UpdateError, UpdateEvent};
 use crate::{Policy, Updater, UpdaterSpec, Wanted};
 
 use super::*;
 
 mod answers;
 mod bad_input;
+mod contracts;
 mod mending;
 mod rehearsing;
 
@@ -281,61 +280,6 @@ async fn what_cannot_be_used_here_is_fetched_again_for_a_person_and_never_by_the
     *answers.lock().unwrap() = (listing(&server, &[("1.1.0", &good)]), Reply::new(200, good));
     let report = updater.check(By::Timer).await.unwrap();
     assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
-}
-
-#[tokio::test]
-async fn what_asks_for_more_than_this_app_offers_is_fetched_once_by_the_timer_and_again_for_other_offers()
- {
-    let mut device = Device::new();
-    let asking = |refit: Value| {
-        let manifest = json!({ "name": "demo", "version": "1.1.0", "refit": refit });
-        let manifest = manifest.to_string();
-        tarball(&[("package.json", &manifest), ("cli.js", "// starts")])
-    };
-    let (server, answers) = offering("1.1.0", &asking(json!({ "contract": 2 }))).await;
-    let fetched = || {
-        let is_tarball = |line: &String| line.contains(".tgz");
-        server.lines().into_iter().filter(is_tarball).count()
-    };
-    let held = |report: CheckReport| {
-        assert_eq!((report.decision, &*report.reason), ("hold", "contract"));
-        assert!(report.message.contains("contract"), "{}", report.message);
-    };
-    held(
-        device
-            .updater(&server.origin)
-            .check(By::Timer)
-            .await
-            .unwrap(),
-    );
-    assert_eq!(fetched(), 1);
-    // Of another process, later: it is on disk.
-    let updater = device.updater(&server.origin);
-    held(updater.check(By::Timer).await.unwrap());
-    let report = updater.forced_look().await.unwrap();
-    assert_eq!(report.outcome, Outcome::Incompatible);
-    assert_eq!(fetched(), 1, "a timer fetched it again");
-    let error = updater.check(By::Person).await.unwrap_err();
-    assert_eq!((error.kind(), fetched()), ("contract", 2));
-    held(updater.check(By::Timer).await.unwrap());
-    assert_eq!(fetched(), 2);
-    // Other content under the same version is another matter, and so is an app that offers more.
-    let other = asking(json!({ "contract": 2, "requires": ["tray"] }));
-    *answers.lock().unwrap() = (
-        listing(&server, &[("1.1.0", &other)]),
-        Reply::new(200, other),
-    );
-    held(updater.check(By::Timer).await.unwrap());
-    held(updater.check(By::Timer).await.unwrap());
-    assert_eq!(fetched(), 3);
-    let mut shell = (*device.shell).clone();
-    shell.offers.contract = 2;
-    shell.offers.offers.insert("tray".into());
-    device.shell = Arc::new(shell);
-    let updater = device.updater(&server.origin);
-    let report = updater.check(By::Timer).await.unwrap();
-    assert_eq!(report.staged.unwrap().outcome, Outcome::Staged);
-    assert_eq!(fetched(), 4);
 }
 
 #[tokio::test]
