@@ -220,12 +220,11 @@ fn job(spec: &Spec, launch: &Launch, port: u16) -> Result<Job, String> {
         launch: &launch.id,
         workspace: Path::new(""),
     };
-    let cwd = match &spec.folder {
-        Some(folder) => own_folder(plain(folder).into_owned())?,
-        None => {
-            let wanted = PathBuf::from(filled(&spec.cwd, &values)?);
-            working_folder(&plain(&wanted), &plain(&launch.choice.dir))
-        }
+    let cwd = if let Some(folder) = &spec.folder {
+        own_folder(plain(folder).into_owned())?
+    } else {
+        let wanted = PathBuf::from(filled(&spec.cwd, &values)?);
+        working_folder(&plain(&wanted), &plain(&launch.choice.dir))
     };
     values.workspace = &cwd;
     let args = spec
