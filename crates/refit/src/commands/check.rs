@@ -1,6 +1,6 @@
 //! `refit check`: looks and decides; stages nothing.
 
-use device::Device;
+use device::{Device, Updates};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -37,7 +37,14 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
             say(&format!("Nothing new was heard: {}", trouble.message));
         }
         Ok(if found.decision == "stage" {
-            let mut words = format!("{}. `refit stage` fetches it.", found.message);
+            let mut words = format!(
+                "{}. {}",
+                found.message,
+                fetched_by(
+                    device.may_change().is_ok(),
+                    device.status().borrow().updates
+                )
+            );
             let experimental = device
                 .status()
                 .borrow()
@@ -58,6 +65,15 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
     })
 }
 
+/// Who fetches what is newer.
+fn fetched_by(people: bool, updates: Updates) -> &'static str {
+    match (people, updates) {
+        (true, _) => "`refit stage` fetches it.",
+        (false, Updates::Off) => "Your administrator turned updates off.",
+        (false, _) => "The app fetches it by itself; your administrator decides.",
+    }
+}
+
 /// A person is not held back, and hears of the queue that was passed; nothing once `at` is past.
 fn turn(at: Timestamp, now: Timestamp) -> Option<String> {
     (at > now).then(|| {
@@ -71,6 +87,16 @@ fn turn(at: Timestamp, now: Timestamp) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_a_command_that_would_be_refused() {
+        assert_eq!(fetched_by(true, Updates::On), "`refit stage` fetches it.");
+        for updates in [Updates::Managed, Updates::Off] {
+            let words = fetched_by(false, updates);
+            assert!(!words.contains("refit stage"), "{words}");
+            assert!(words.contains("administrator"), "{words}");
+        }
+    }
 
     #[test]
     fn a_queue_is_told_while_it_lasts() {

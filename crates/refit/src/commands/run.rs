@@ -16,8 +16,9 @@ use crate::output::{Answer, say, tell};
 /// Run the app's runtime without a window, and keep it current, until ctrl-c
 ///
 /// Prints where it serves. Where the settings have several runtimes, all of them run, and every
-/// workspace of each; with `--app` only that one. `refit apply` restarts it into a version that was staged meanwhile. A
-/// version that its publisher recalls goes on until the next start, or until `refit apply`.
+/// workspace of each; with `--app` only that one. `refit apply` restarts it into a version that was
+/// staged meanwhile; with `apply` `idle` or `now` in the settings it does so by itself. A version that
+/// its publisher recalls goes on until the next start, or until `refit apply`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {}
 

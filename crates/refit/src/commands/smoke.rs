@@ -55,7 +55,11 @@ impl Smoke {
                     Ok(smoked.await?)
                 })?
             }
-            Err(_) => ask(&self.what, &requests)?,
+            Err(_) => ask(
+                &self.what,
+                &requests,
+                "A version of this app's runtime does as well.",
+            )?,
         };
         let why = limits.judge(&smoked.smoke).err();
         let why = why.map(|unfit| unfit.to_string());
@@ -63,13 +67,12 @@ impl Smoke {
     }
 }
 
-/// Asks an address.
-pub(super) fn ask(url: &str, requests: &Requests) -> Result<Smoked, Failure> {
+/// Asks an address. `hint` is for whoever gave none.
+pub(super) fn ask(url: &str, requests: &Requests, hint: &str) -> Result<Smoked, Failure> {
     block_on(async {
         let stop = stop_signal()?;
         tokio::select! {
             smoked = device::smoke(url, requests) => {
-                let hint = "A version of this app's runtime does as well.";
                 smoked.map_err(|error| Failure::usage(error, hint))
             }
             () = stop => Err(Failure::new(

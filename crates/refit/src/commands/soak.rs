@@ -32,7 +32,11 @@ impl Soak {
             at_once: self.concurrency,
             within: self.within,
         };
-        let smoked = ask(&self.url, &requests)?;
+        let smoked = ask(
+            &self.url,
+            &requests,
+            "A stored version is asked by `refit smoke`.",
+        )?;
         let smoke = &smoked.smoke;
         let line = format!("{smoke} failed={}", smoke.failed);
         let why = (smoke.failed > 0)

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::output::{Answer, say};
 use crate::{progress, tarball};
 
-/// Fetch, verify and place a version, so that the next launch tries it
+/// Fetch, verify, rehearse and place a version, so that the next launch tries it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stage {
     /// The version; left out, the newest that the channel names

@@ -2,7 +2,10 @@
 
 use std::io::ErrorKind;
 
-use device::{LastCheck, Local, Mode, Request, Rollout, Store, Updates, ask};
+use device::{
+    Applying, BusyNote, DamageState, LastCheck, Local, Mode, Request, Rollout, Store, Updates,
+    WaitsFor, ask,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -91,6 +94,13 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
         let words = "REFIT_NO_AUTO_UPDATE: nothing is looked for unless somebody asks";
         row("Off", words.to_owned());
     }
+    if let Some(managed) = &status.managed {
+        let words = format!(
+            "{}: {} ({})",
+            managed.message, managed.source, managed.updates
+        );
+        row("Managed", words);
+    }
     row(
         "Running",
         status.running.as_ref().map_or_else(
@@ -115,6 +125,14 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
             row("Blocked", blocked.message.clone());
         }
     }
+    // Without an app there is nothing that a restart could cost.
+    if let Some(applying) = status
+        .applying
+        .as_ref()
+        .filter(|_| status.running.is_some())
+    {
+        row("Waits for", waits_for(applying, status.busy.as_ref()));
+    }
     if let Some(recalled) = &status.recalled_running {
         row("Runs on", recalled.message.clone());
     }
@@ -122,6 +140,16 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
         row("Previous", previous.to_string());
     }
     row("Bundled", status.bundled.version.to_string());
+    for damage in status
+        .damage
+        .iter()
+        .filter(|it| it.state != DamageState::Mended)
+    {
+        row("Damaged", format!("{}: {}", damage.version, damage.detail));
+    }
+    if let Some(contract) = status.contract.as_ref().filter(|it| it.healed.is_none()) {
+        row("Contract", contract.message.clone());
+    }
     for bad in &status.bad {
         row(
             "Bad",
@@ -143,6 +171,26 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
         row("Failure", failure.message.clone());
     }
     rows
+}
+
+/// What keeps a staged version from being applied.
+fn waits_for(applying: &Applying, busy: Option<&BusyNote>) -> String {
+    let mut words = match applying.waits_for {
+        WaitsFor::Person => "a restart, or `refit apply`",
+        WaitsFor::Idle => "the runtime to be idle",
+        WaitsFor::NextLaunch => "the next start of the app",
+        WaitsFor::Turn => "its publisher",
+    }
+    .to_owned();
+    if let Some(at) = applying.deadline {
+        words = format!("{words}, until {at} at most");
+    }
+    match busy.map(|busy| busy.tasks) {
+        None => {}
+        Some(None) => words.push_str("; it is busy"),
+        Some(Some(tasks)) => words = format!("{words}; it is busy, tasks: {tasks}"),
+    }
+    words
 }
 
 /// Why nothing newer was heard.
@@ -260,6 +308,26 @@ mod tests {
         assert_eq!(instead[0].1, "1.2.0, recalled; 1.1.4 takes its place");
         let unknown = rows(&json!({ "bucket": null }));
         assert!(unknown[0].1.contains("slowest batch"), "{unknown:?}");
+    }
+
+    #[test]
+    fn what_an_apply_waits_for_is_told_with_its_end() {
+        let applying = |waits_for, deadline: Option<&str>| Applying {
+            mode: device::Apply::Now,
+            waits_for,
+            deadline: deadline.map(|at| at.parse().unwrap()),
+        };
+        let busy = BusyNote {
+            tasks: Some(3),
+            since: "2026-06-12T08:00:00Z".parse().unwrap(),
+        };
+        let idle = applying(WaitsFor::Idle, Some("2026-06-13T08:00:00Z"));
+        assert_eq!(
+            waits_for(&idle, Some(&busy)),
+            "the runtime to be idle, until 2026-06-13T08:00:00Z at most; it is busy, tasks: 3"
+        );
+        let person = applying(WaitsFor::Person, None);
+        assert_eq!(waits_for(&person, None), "a restart, or `refit apply`");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::device::{Device, demo, edit, idle};
+use crate::support::refit;
 
 /// Taken away with the test.
 struct Policy(PathBuf);
@@ -88,6 +89,15 @@ fn every_command_that_changes_versions_is_refused_and_looking_is_not() {
     assert_eq!(status["managed"]["updates"], "managed", "{status}");
     let file = policy.file().display().to_string();
     assert_eq!(status["managed"]["source"], file.as_str());
+    let words = |command: &str| {
+        let output = refit().arg(command).args(device.globals()).output();
+        let output = output.unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let (table, found) = (words("status"), words("check"));
+    assert!(table.contains("Managed "), "{table}");
+    let refused = found.contains("refit stage");
+    assert!(found.contains("administrator") && !refused, "{found}");
     // Whoever could be anybody is nobody.
     fs::set_permissions(policy.file(), Permissions::from_mode(0o666)).unwrap();
     let (code, _) = device.ask(&["stage"]);

@@ -13,7 +13,7 @@ fn the_help_says_what_each_command_is_for() {
     insta::assert_snapshot!("help", help(&[]));
     for command in [
         "check", "stage", "resolve", "run", "status", "apply", "rollback", "retry", "verify", "gc",
-        "publish", "serve", "unpack", "bundle",
+        "publish", "serve", "unpack", "bundle", "smoke", "soak",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }
@@ -24,6 +24,10 @@ fn the_help_says_what_each_command_is_for() {
         &["repo", "init"],
         &["repo", "refresh"],
         &["repo", "rotate"],
+        &["workspaces"],
+        &["workspaces", "add"],
+        &["apps"],
+        &["apps", "upgrade"],
     ] {
         insta::assert_snapshot!(format!("help_{}", command.join("_")), help(command));
     }
