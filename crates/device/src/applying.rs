@@ -143,7 +143,7 @@ impl Device {
         self.0.board.update(|facts| {
             facts.tried = Some((waiting.version.clone(), waiting.staged_at));
         });
-        if let Err(error) = supervisor.restart(Asked::Passively).await {
+        if let Err(error) = supervisor.lead(Asked::Passively).await {
             tracing::warn!(%version, %error, "what waited was not applied");
         }
         self.refresh().await;

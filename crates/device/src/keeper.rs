@@ -1,6 +1,8 @@
 //! Keeps the runtime's data folder from before the first launch of a version, and puts it back where
 //! that version fails its trial, or a person goes back with it.
 
+use std::sync::{Arc, Weak};
+
 use jiff::Timestamp;
 use rollout::Version;
 use runtime_store::{
@@ -9,6 +11,7 @@ use runtime_store::{
 };
 use supervisor::BoxFuture;
 
+use crate::device::{Device, Inner};
 use crate::history;
 use crate::local::Local;
 use crate::notes::SnapshotNote;
@@ -60,22 +63,49 @@ pub(crate) fn recover(local: &Local) -> Option<String> {
     }
 }
 
+/// Whether other workspaces run that may have files in the folder open: what is moved away then takes
+/// what they write with it. Only the first one works in the configuration's `cwd`.
+pub(crate) fn others_write(device: &Device) -> bool {
+    let local = &device.0.local;
+    let own = local.workspace();
+    let is_own = own != local.data_dir()
+        && local
+            .config()
+            .snapshot
+            .as_ref()
+            .is_some_and(|setting| local.place(&setting.folder).starts_with(&own));
+    !is_own && device.0.crew.is_at_work()
+}
+
 /// What a launch asks.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     store: Store,
     snapshots: DataSnapshots,
     bundled: Version,
+    /// Holds no device: a launch must not keep its own device alive.
+    device: Weak<Inner>,
 }
 
 impl Keeper {
     /// None where nothing is to be kept, or it cannot be, which is told at the start.
-    pub(crate) fn of(local: &Local) -> Option<Self> {
+    pub(crate) fn of(device: &Device) -> Option<Self> {
+        let local = &device.0.local;
         Some(Self {
             store: local.store()?.clone(),
             snapshots: snapshots(local)?.ok()?,
             bundled: local.shell().bundled.version.clone(),
+            device: Arc::downgrade(&device.0),
         })
+    }
+
+    /// Why nothing may be put back now.
+    fn obstacle(&self, id: &VersionId) -> Option<&'static str> {
+        if self.snapshots.is_written_over(id) {
+            return Some("another version wrote there since");
+        }
+        let device = self.device.upgrade().map(Device)?;
+        others_write(&device).then_some("other workspaces run, and may write there")
     }
 
     /// When `id` was staged, and what ran before it.
@@ -127,10 +157,10 @@ impl supervisor::DataKeeper for Keeper {
     fn put_back(&self, id: &VersionId) -> BoxFuture<'_, Result<bool, String>> {
         let id = id.clone();
         off_the_threads(self, move |keeper| {
-            if keeper.snapshots.is_written_over(&id) {
+            if let Some(why) = keeper.obstacle(&id) {
                 return Err(format!(
-                    "another version wrote since they were kept before version {}; they stay as they \
-                     are",
+                    "{why}. They stay as they are; `refit rollback --with-data`, while the app is \
+                     closed, puts back what was kept before version {}",
                     id.version
                 ));
             }
@@ -174,6 +204,7 @@ fn off_the_threads<T: Send + 'static>(
         store: keeper.store.clone(),
         snapshots: keeper.snapshots.clone(),
         bundled: keeper.bundled.clone(),
+        device: keeper.device.clone(),
     };
     Box::pin(async move {
         let done = tokio::task::spawn_blocking(move || work(&keeper)).await;

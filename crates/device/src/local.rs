@@ -268,7 +268,7 @@ impl Local {
     }
 
     /// The folder in which the runtime works.
-    fn workspace(&self) -> PathBuf {
+    pub(crate) fn workspace(&self) -> PathBuf {
         let data = self.data.to_string_lossy();
         let bundled = self.shell.bundled.dir.to_string_lossy();
         let cwd = self.config().cwd.replace("{data}", &data);

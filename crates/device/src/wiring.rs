@@ -76,7 +76,7 @@ pub(crate) async fn start(device: &Device) {
     recover_data(device).await;
     let shell = Arc::new(local.shell().clone());
     let spec = Spec {
-        keeper: keeper(&local),
+        keeper: keeper(device),
         mender: Some(Arc::new(Mender::of(device))),
         ..spec(&local)
     };
@@ -129,8 +129,8 @@ pub(crate) async fn start(device: &Device) {
         .append(&mut tasks);
 }
 
-fn keeper(local: &Local) -> Option<Arc<dyn DataKeeper>> {
-    Some(Arc::new(Keeper::of(local)?))
+fn keeper(device: &Device) -> Option<Arc<dyn DataKeeper>> {
+    Some(Arc::new(Keeper::of(device)?))
 }
 
 /// A put back of data that was cut off is finished before anything is launched over it.

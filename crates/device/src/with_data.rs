@@ -40,6 +40,13 @@ impl Device {
                 "Roll back without the data.",
             ));
         }
+        if keeper::others_write(self) {
+            return Err(Problem::new(
+                "workspaces-run",
+                "other workspaces run, and may write into the data that would be put back",
+                "Close the app, then use `refit rollback --with-data`; or roll back without the data.",
+            ));
+        }
         let snapshots = match keeper::snapshots(&self.0.local) {
             Some(Ok(snapshots)) => snapshots,
             Some(Err(error)) => {

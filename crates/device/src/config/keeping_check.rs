@@ -66,9 +66,10 @@ impl Config {
 
     fn folders_problem(&self) -> Option<Problem> {
         let snapshot = self.snapshot.as_ref()?;
-        if !is_in_data(&snapshot.folder) {
+        // One folder is kept, not one of each workspace: they would be left behind by a put back.
+        if !is_in_data(&snapshot.folder) || !snapshot.folder.starts_with("{data}/") {
             let problem = format!(
-                "`folder` must lie below {{data}} or {{workspace}}, such as `{{data}}/files`; it is `{}`",
+                "`folder` must lie below {{data}}, such as `{{data}}/files`; it is `{}`",
                 snapshot.folder
             );
             return Some(("snapshot", problem));

@@ -77,6 +77,7 @@ fn values_that_cannot_be_meant_name_their_key() {
         ("drain", json!("11m")),
         ("snapshot", json!({ "folder": "{data}" })),
         ("snapshot", json!({ "folder": "/home" })),
+        ("snapshot", json!({ "folder": "{workspace}/files" })),
         ("snapshot", json!({ "folder": "{data}/runtime-store" })),
         ("snapshot", json!({ "folder": "{data}/Snapshots/x" })),
         ("host", json!({ "contract": 1, "from": 2 })),

@@ -100,3 +100,66 @@ async fn data_that_cannot_be_kept_are_a_problem_and_stop_nothing() {
     }
     device.stop().await;
 }
+
+/// A runtime whose folder any workspace may write into, and another workspace.
+async fn shared(code: &str) -> (Bench, device::Device) {
+    let mut bench = bench().await;
+    bench.news["cwd"] = json!("{data}");
+    bench.host.release(&[Release::new("1.1.0", code)]);
+    let device = bench.running("1.0.0").await;
+    let added = device.workspace_add("board", None, std::collections::BTreeMap::new());
+    added.await.unwrap();
+    device.stage(Wanted::Latest).await.unwrap();
+    (bench, device)
+}
+
+#[tokio::test]
+async fn nothing_is_put_back_under_another_workspace() {
+    let (bench, device) = shared("write files/data.txt new\nexit 1").await;
+    let applied = device.apply().await.unwrap();
+    assert_eq!(applied.outcome, AppliedOutcome::FellBack);
+    assert_eq!(held(&bench.files().join("data.txt")), "new");
+    until(&device, |status| {
+        let told = |it: &String| it.contains("other workspaces run");
+        status.problems.iter().any(told) && !status.snapshots.is_empty()
+    })
+    .await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_goes_back_with_the_data_under_another_workspace() {
+    let (bench, device) = shared("").await;
+    device.apply().await.unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    let refused = device.roll_back(None, true).await.unwrap_err();
+    assert_eq!(refused.kind, "workspaces-run", "{refused:?}");
+    assert!(runs(&device.status().borrow(), "1.1.0"));
+    device.stop().await;
+    // Once the app is closed it is done.
+    let device = bench.open();
+    std::fs::write(bench.files().join("data.txt"), "new").unwrap();
+    device.roll_back(None, true).await.unwrap();
+    assert_eq!(held(&bench.files().join("data.txt")), "old");
+}
+
+#[tokio::test]
+async fn what_the_old_version_wrote_after_a_swap_that_failed_is_not_lost_to_the_next_attempt() {
+    let mut bench = bench().await;
+    (bench.news["swap"], bench.news["attempts"]) = (json!(true), json!(5));
+    bench.news["ready"] = json!({ "http": "/", "timeout": "2s" });
+    let starts = bench.dir.path().join("starts");
+    let code = format!("count {}\nhang", starts.display());
+    bench.host.release(&[Release::new("1.1.0", &code)]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    let applied = device.apply().await.unwrap();
+    assert_eq!(applied.outcome, AppliedOutcome::FellBack);
+    // Days of work.
+    std::fs::write(bench.files().join("data.txt"), "work").unwrap();
+    device.stop().await;
+    let device = bench.running("1.0.0").await;
+    assert_eq!(held(&starts), "1\n1\n");
+    assert_eq!(held(&bench.files().join("data.txt")), "work");
+    device.stop().await;
+}

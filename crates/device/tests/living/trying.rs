@@ -146,7 +146,7 @@ async fn work_in_any_workspace_is_work() {
         let bench = Bench::new(json!({ "apply": "now", "busy": busy, "rehearse": false })).await;
         bench.host.release(&[Release::new("1.1.0", "")]);
         let device = bench.running("1.0.0").await;
-        let added = device.workspace_add("board", None, Default::default());
+        let added = device.workspace_add("board", None, std::collections::BTreeMap::new());
         let board = added.await.unwrap().folder.join("busy.json");
         let main = bench.files().join("busy.json");
         std::fs::write(&main, BUSY).unwrap();
