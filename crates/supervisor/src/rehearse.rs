@@ -206,7 +206,7 @@ fn prepare(
     throwaway::sweep(&spec.folder);
     let throwaway = Throwaway::make(&spec.folder)?;
     let copies = places::copies(&spec.spec, &spec.copy, &throwaway);
-    Throwaway::fill(&copies)?;
+    throwaway.fill(&copies)?;
     let own = places::own(spec, &throwaway, &copies);
     let port = port::fresh(&spec.spec.port_file, avoid).map_err(|error| error.to_string())?;
     tracing::info!(version = %launch.choice.version, port, folder = %throwaway.path().display(), "rehearsing");

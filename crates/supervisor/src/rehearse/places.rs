@@ -55,6 +55,20 @@ pub(super) struct Copy {
     pub(super) without: &'static [&'static str],
 }
 
+#[cfg(test)]
+impl Copy {
+    /// All of `from`.
+    pub(super) fn whole(from: &Path, to: &Path) -> Self {
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            template: String::new(),
+            filled: true,
+            without: &[],
+        }
+    }
+}
+
 /// What is copied, and the data folder, which is not by itself; the innermost come first.
 pub(super) fn copies(spec: &Spec, wanted: &[String], throwaway: &Throwaway) -> Vec<Copy> {
     let data = spec.data.as_path();

@@ -9,6 +9,8 @@ use super::places::Copy;
 
 /// More than this is not copied: a rehearsal must not fill the disk.
 const MOST_BYTES: u64 = 1 << 30;
+/// The length of a throw-away folder's name, in hexadecimal digits.
+const NAME: usize = 8;
 /// What a virus scanner holds is free soon.
 const REMOVALS: u32 = 10;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(50);
@@ -33,7 +35,7 @@ impl Throwaway {
         loop {
             let id = uuid::Uuid::new_v4().simple().to_string();
             // Short: what a runtime makes in it may be a socket, whose path has to be.
-            let path = folder.join(&id[..8]);
+            let path = folder.join(&id[..NAME]);
             let lock = match File::create_new(lock_of(&path)) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 lock => lock.map_err(failed)?,
@@ -67,11 +69,13 @@ impl Throwaway {
     }
 
     /// Copies what is to be copied. The error says what could not be.
-    pub(super) fn fill(copies: &[Copy]) -> Result<(), String> {
+    pub(super) fn fill(&self, copies: &[Copy]) -> Result<(), String> {
         let mut room = MOST_BYTES;
+        // Whoever names a folder above it does not want copies of copies.
+        let own = self.path.parent().unwrap_or(&self.path);
         // From outside to inside, so that what is named twice is made once more.
         for copy in copies.iter().rev().filter(|copy| copy.filled) {
-            copy_into(&copy.from, &copy.to, copy.without, &mut room).map_err(|error| {
+            copy_into(&copy.from, &copy.to, (copy.without, own), &mut room).map_err(|error| {
                 format!(
                     "{} could not be copied for it: {error}",
                     copy.from.display()
@@ -117,6 +121,9 @@ pub(super) fn sweep(folder: &Path) {
         } else {
             path
         };
+        if !is_ours(&path) {
+            continue;
+        }
         let lock = match File::open(lock_of(&path)) {
             Ok(lock) => match lock.try_lock() {
                 Ok(()) => Some(lock),
@@ -129,6 +136,13 @@ pub(super) fn sweep(folder: &Path) {
             let _ = fs::remove_file(lock_of(&path));
         }
     }
+}
+
+/// A runtime keeps its own things in the data folder too, under whatever names.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+    name.len() == NAME && name.bytes().all(digit)
 }
 
 fn lock_of(path: &Path) -> PathBuf {
@@ -144,7 +158,16 @@ fn private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn copy_into(from: &Path, to: &Path, without: &[&str], room: &mut u64) -> io::Result<()> {
+/// Leaves out the names in `without` right below `from`, and the folder `own` wherever it is.
+fn copy_into(
+    from: &Path,
+    to: &Path,
+    (without, own): (&[&str], &Path),
+    room: &mut u64,
+) -> io::Result<()> {
+    if from == own {
+        return Ok(());
+    }
     let kind = match fs::symlink_metadata(from) {
         // It was never there, or is gone by now: the runtime goes on meanwhile.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -158,7 +181,7 @@ fn copy_into(from: &Path, to: &Path, without: &[&str], room: &mut u64) -> io::Re
             if without.iter().any(|without| name == **without) {
                 continue;
             }
-            copy_into(&entry.path(), &to.join(name), &[], room)?;
+            copy_into(&entry.path(), &to.join(name), (&[], own), room)?;
         }
     } else if kind.is_file() {
         *room = room.checked_sub(kind.len()).ok_or_else(|| {

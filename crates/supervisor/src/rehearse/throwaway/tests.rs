@@ -66,7 +66,7 @@ fn links_are_left_out_of_a_copy() {
     std::os::unix::fs::symlink(folder.path().join("theirs"), from.join("link")).unwrap();
     std::os::unix::fs::symlink(folder.path(), from.join("folder")).unwrap();
     let mut room = 1;
-    copy_into(&from, &to, &[], &mut room).unwrap();
+    copy_into(&from, &to, (&[], nowhere()), &mut room).unwrap();
     assert_eq!(names(&to), ["deep"]);
     assert_eq!(fs::read(to.join("deep/file")).unwrap(), b"x");
     assert_eq!(room, 0);
@@ -80,9 +80,51 @@ fn more_than_there_is_room_for_is_not_copied() {
     fs::write(from.join("a"), "12345").unwrap();
     fs::write(from.join("b"), "12345").unwrap();
     let mut room = 9;
-    let error = copy_into(&from, &folder.path().join("to"), &[], &mut room).unwrap_err();
+    let error = copy_into(
+        &from,
+        &folder.path().join("to"),
+        (&[], nowhere()),
+        &mut room,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("name less"), "{error}");
     // What is not there is nothing to copy.
-    let nowhere = folder.path().join("nowhere");
-    copy_into(&nowhere, &folder.path().join("to"), &[], &mut room).unwrap();
+    let missing = folder.path().join("nowhere");
+    copy_into(
+        &missing,
+        &folder.path().join("to"),
+        (&[], nowhere()),
+        &mut room,
+    )
+    .unwrap();
+}
+
+fn nowhere() -> &'static Path {
+    Path::new("/nowhere")
+}
+
+#[test]
+fn a_sweep_takes_nothing_that_is_somebody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = ["notes.txt", "act-1", "act-1.lock", "DEADBEEF", "deadbeef1"];
+    for name in theirs {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let before = names(folder.path());
+    sweep(folder.path());
+    assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn a_folder_above_it_is_copied_without_it() {
+    let above = tempfile::tempdir().unwrap();
+    fs::write(above.path().join("file"), "x").unwrap();
+    let made = Throwaway::make(&above.path().join("data/rehearsals")).unwrap();
+    let copy = Copy::whole(above.path(), &made.path().join("copies/0"));
+    made.fill(&[copy]).unwrap();
+    assert_eq!(names(&made.path().join("copies/0")), ["data", "file"]);
+    assert_eq!(
+        names(&made.path().join("copies/0/data")),
+        Vec::<String>::new()
+    );
 }
