@@ -1,7 +1,9 @@
 //! Puts right what keeps a stored version from running: a damaged copy is fetched again, and for one
-//! that needs another host than this the publisher is asked for a version that does not.
+//! that needs another host than this the publisher is asked for a version that does not. What was only
+//! added to a copy is taken away, and nothing is fetched.
 //!
-//! Nobody asked for any of this, so it is done only where this device looks for versions by itself.
+//! Nobody asked for any of this, so somebody else is asked only where this device looks for versions
+//! by itself.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,6 +20,10 @@ use crate::notes::ContractNote;
 
 /// How often stored versions are read in full.
 const EVERY: Duration = Duration::from_hours(24);
+
+/// How long a launch waits for whoever is asked to begin with an answer. A network that swallows every
+/// question would hold it up for much longer, at every start.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How often somebody looks whether that is due, and whether what is damaged can be mended by now.
 const LOOK: Duration = Duration::from_hours(1);
@@ -39,6 +45,7 @@ impl supervisor::Mender for Mender {
                 return false;
             };
             let device = Device(inner);
+            let silence = silence(device.clone());
             // A launch that waits no longer cuts nothing off: what is fetched serves the next one.
             let work = tokio::spawn(async move {
                 match finding {
@@ -46,8 +53,24 @@ impl supervisor::Mender for Mender {
                     Finding::Contract { id, unmet } => look_for_another(&device, &id, &unmet).await,
                 }
             });
-            work.await.unwrap_or(false)
+            tokio::select! {
+                biased;
+                done = work => done.unwrap_or(false),
+                () = silence => {
+                    tracing::warn!("nobody has answered yet; the launch waits no longer");
+                    false
+                }
+            }
         })
+    }
+}
+
+/// Over once a launch has waited long enough for an answer, and for ever where one is coming.
+async fn silence(device: Device) {
+    tokio::time::sleep(ANSWER).await;
+    let progress = device.progress();
+    if progress.is_some_and(|status| status.borrow().progress.is_some()) {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -57,6 +80,7 @@ async fn mend(device: &Device, id: &VersionId, detail: &str) -> bool {
     tracing::warn!(%version, detail, "a stored version is damaged");
     note_damage(device, version, detail).await;
     let outcome = match device.looks_by_itself() {
+        _ if tidied(device, id).await => Ok(()),
         Err(why) => Err(why),
         Ok(updater) => updater.mend(id).await.map_err(|error| error.to_string()),
     };
@@ -79,6 +103,20 @@ async fn mend(device: &Device, id: &VersionId, detail: &str) -> bool {
             device.refresh().await;
             false
         }
+    }
+}
+
+/// What was only added is taken away again, which asks nobody.
+async fn tidied(device: &Device, id: &VersionId) -> bool {
+    let id = id.clone();
+    let tidied = device.on_store(move |store| store.tidy(&id));
+    match tidied.await {
+        Ok(Ok(tidied)) => tidied,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what was added stays");
+            false
+        }
+        Err(_) => false,
     }
 }
 

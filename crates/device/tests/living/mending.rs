@@ -64,13 +64,50 @@ async fn a_missing_file_is_fetched_again_before_the_launch() {
 }
 
 #[tokio::test]
-async fn a_wiped_folder_and_one_with_too_much_are_fetched_again() {
+async fn a_wiped_folder_is_fetched_again() {
     let bench = has_1_1_0().await;
     fs::remove_dir_all(bench.stored("1.1.0")).unwrap();
     bench.running("1.1.0").await.stop().await;
-    fs::write(bench.stored("1.1.0").join("more.js"), "").unwrap();
-    bench.running("1.1.0").await.stop().await;
-    assert!(!bench.stored("1.1.0").join("more.js").exists());
+}
+
+#[tokio::test]
+async fn what_was_added_is_taken_away_and_nobody_is_asked_for_that() {
+    let mut bench = has_1_1_0().await;
+    bench.host.clear();
+    bench.env.push(("REFIT_NO_AUTO_UPDATE", "1"));
+    // As a runtime does that keeps a cache beside its code: at every start.
+    for _ in 0..2 {
+        fs::write(bench.stored("1.1.0").join("more.js"), "").unwrap();
+        let device = bench.start().await;
+        let status = until(&device, |status| {
+            let mended = |it: &device::DamageNote| it.state == DamageState::Mended;
+            runs(status, "1.1.0") && status.damage.iter().any(mended)
+        })
+        .await;
+        assert!(status.damage[0].detail.contains("more.js"), "{status:?}");
+        assert!(!bench.stored("1.1.0").join("more.js").exists());
+        device.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_every_question_holds_no_launch_up_for_long() {
+    let mut bench = has_1_1_0().await;
+    fs::remove_file(bench.stored("1.1.0").join("cli.js")).unwrap();
+    // It takes connections and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", silent.local_addr().unwrap());
+    bench.news["registry"] = json!(address);
+    let begun = std::time::Instant::now();
+    let device = bench.start().await;
+    let status = until(&device, |status| {
+        runs(status, "1.0.0") && !status.damage.is_empty()
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(25), "{took:?}");
+    assert!(status.damage[0].detail.contains("cli.js"), "{status:?}");
+    device.stop().await;
 }
 
 #[tokio::test]
