@@ -6,7 +6,8 @@
 //! DeviceOptions ─► Local     settings, folders, facts, the store      no task, no socket, no child
 //!                    └─► Device
 //!                          ├─ Supervisor   launches, falls back, soaks
-//!                          ├─ Updater      checks, fetches, stages
+//!                          ├─ Updater      checks, fetches, stages   (asks for rehearsals here)
+//!                          ├─ Crew         the other workspaces, which follow the first one
 //!                          ├─ Owner        answers the command line over a user-only socket
 //!                          └─ board        State + Snapshot + UpdaterStatus ─► Status (whole, numbered)
 //! ```
@@ -18,8 +19,9 @@
 //! * A development build opens neither store nor connection.
 //! * Who is followed and believed is the configuration's alone to say: no variable, page or registry
 //!   has a say in it. A trust root that is of no use means no updates, never unsigned ones.
-//! * What nobody asked for shows nothing of a version before this device's turn; nothing restarts by
-//!   itself, also where what runs was recalled.
+//! * What nobody asked for shows nothing of a version before this device's turn. By itself only what
+//!   the setting `apply` says restarts anything: no recall does.
+//! * What an administrator keeps to himself is refused in one place, whichever way it is asked for.
 //! * Every [`Status`] is whole, and its sequence number is larger than that of any before it.
 //! * A person's own request shows its error ([`Problem`]); automatic failures are logged and stand in
 //!   the status.
