@@ -62,6 +62,11 @@ impl Seat {
         asked
     }
 
+    /// What it runs goes on, and what comes after it is its own choice.
+    pub(crate) fn lead(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Role::Leads;
+    }
+
     /// What it runs goes on, as what another chose.
     pub(crate) fn resign(&self, runs: Option<VersionId>) {
         let mut role = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -99,6 +99,11 @@ impl Supervisor {
         self.seat.leads()
     }
 
+    /// It chooses for itself from its next launch on, and what runs here goes on until then.
+    pub fn take_over(&self) {
+        self.seat.lead();
+    }
+
     /// Another workspace leads from now on: what runs here goes on, as what is followed. Its soak
     /// ends without a word, and nothing that happens here condemns anything any more. Nothing where
     /// it follows already.

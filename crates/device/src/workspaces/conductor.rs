@@ -138,6 +138,10 @@ impl Conductor {
             }
         }
         let mut all: Vec<_> = self.members.iter().map(Member::known).collect();
+        if plan::is_restored(&all) {
+            self.members[0].take_over();
+            all[0].leads = true;
+        }
         let leader = plan::leader(&all).map(|at| (at, all[at].life.clone()));
         if let Some((leader, Life::Live(target))) = leader {
             self.members[leader].told = Some(target.clone());

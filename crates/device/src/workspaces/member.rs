@@ -81,6 +81,7 @@ impl Member {
             life: self.life(),
             told: self.told.clone(),
             leads: self.leads(),
+            on_trial: matches!(self.state(), Some(State::Running(it)) if it.trial),
             led: self.led,
         }
     }
@@ -94,6 +95,13 @@ impl Member {
         match self.life() {
             Life::Live(target) if self.leads() => Some(target),
             _ => None,
+        }
+    }
+
+    /// It leads from now on, and runs on.
+    pub(super) fn take_over(&self) {
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.take_over();
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Known {
     pub(crate) told: Option<Target>,
     /// It chooses for itself: what it runs is on trial in it, and falls back there.
     pub(crate) leads: bool,
+    /// What it runs is on trial in it.
+    pub(crate) on_trial: bool,
     /// It has chosen for itself since the leader died, and died of it.
     pub(crate) led: bool,
 }
@@ -71,6 +73,21 @@ pub(crate) fn leader(all: &[Known]) -> Option<usize> {
     all.iter()
         .position(chooses)
         .or_else(|| all.iter().position(born))
+}
+
+/// Whether the first one, which came back to life as a follower, is to lead again: once nothing is on
+/// trial any more in whoever took its place, or nobody leads.
+pub(crate) fn is_restored(all: &[Known]) -> bool {
+    let Some((first, others)) = all.split_first() else {
+        return false;
+    };
+    let born = |known: &Known| matches!(known.life, Life::Live(_) | Life::Moving);
+    matches!(first.life, Life::Live(_))
+        && !first.leads
+        && others
+            .iter()
+            .filter(|it| it.leads && born(it))
+            .all(|it| it.life == first.life && !it.on_trial)
 }
 
 /// Those that chose for themselves while the leader could not, and run what it runs: a trial is one
@@ -117,6 +134,7 @@ mod tests {
             life,
             told: told.map(target),
             leads: false,
+            on_trial: false,
             led: false,
         }
     }
@@ -206,6 +224,30 @@ mod tests {
         assert_eq!((leader(&all), resigning(&all)), (Some(0), vec![]));
     }
 
+    #[test]
+    fn the_first_one_leads_again_where_no_trial_is_cut_short() {
+        let other = |life: Life, on_trial| Known {
+            leads: true,
+            on_trial,
+            ..known(life, Some(1))
+        };
+        let first = known(live(1), Some(1));
+        for (others, restored) in [
+            (vec![], true),
+            (vec![known(live(1), Some(1))], true),
+            (vec![other(live(1), false)], true),
+            (vec![other(live(1), true)], false),
+            (vec![other(live(2), false)], false),
+            (vec![other(Life::Moving, false)], false),
+            (vec![other(Life::Dead, false)], true),
+        ] {
+            let all = [vec![first.clone()], others].concat();
+            assert_eq!(is_restored(&all), restored, "{all:?}");
+        }
+        let dead = [known(Life::Dead, Some(1)), other(live(1), false)];
+        assert!(!is_restored(&dead));
+    }
+
     fn lives() -> impl Strategy<Value = Life> {
         prop_oneof![
             Just(Life::Unborn),
@@ -217,9 +259,9 @@ mod tests {
 
     prop_compose! {
         fn knowns()(
-            life in lives(), told in proptest::option::of(0_u8..4), leads: bool, led: bool,
+            life in lives(), told in proptest::option::of(0_u8..4), leads: bool, on_trial: bool, led: bool,
         ) -> Known {
-            Known { life, told: told.map(target), leads, led }
+            Known { life, told: told.map(target), leads, on_trial, led }
         }
     }
 
@@ -238,7 +280,8 @@ mod tests {
                     Step::Follow(at, target) => {
                         prop_assert_ne!(Some(at), leader(&all), "the leader follows itself");
                         let life = if died { Life::Dead } else { Life::Live(target.clone()) };
-                        all[at] = Known { life, told: Some(target), leads: false, led: all[at].led };
+                        let led = all[at].led;
+                        all[at] = Known { life, told: Some(target), leads: false, on_trial: false, led };
                     }
                     Step::Lead(at) => {
                         (all[at].led, all[at].leads) = (true, true);

@@ -167,3 +167,30 @@ async fn a_restart_to_apply_is_made_by_who_leads() {
     but(&device, "1.2.0", &["main"]).await;
     device.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_leads_any_more_the_first_one_falls_back_again() {
+    let scene = Scene::new().await;
+    let device = led_by_the_second(&scene).await;
+    device.workspace_remove("b1").await.unwrap();
+    let mut crashes = 0;
+    loop {
+        let status = until(&device, |status| {
+            let one = named(status, "main");
+            let listens = scene.noted("main", "1.1.0", "listens").len();
+            one.state == WorkspaceState::Dead
+                || one.version == Some("1.0.0".parse().unwrap())
+                || one.url.is_some() && listens == crashes + 1
+        })
+        .await;
+        let one = named(&status, "main");
+        if one.version != Some("1.1.0".parse().unwrap()) {
+            break;
+        }
+        get(&one.url.unwrap(), "/die").await;
+        crashes += 1;
+    }
+    let status = everywhere(&device, "1.0.0").await;
+    assert_eq!(status.bad[0].version.as_str(), "1.1.0");
+    device.stop().await;
+}
