@@ -55,7 +55,9 @@ impl Store {
         let layout = self.layout();
         let id = record.id();
         // Described anew, damage would look as if it belonged there. Mending carries afresh too.
-        if let Err(damage) = self.quick_check(&id) {
+        if let Err(damage) = self.quick_check(&id)
+            && !self.tidy(&id)?
+        {
             tracing::warn!(%damage, "what was carried over stays until it is mended");
             return Ok(false);
         }

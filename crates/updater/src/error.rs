@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollout::Version;
-use runtime_store::{StageError, StoreError, UnpackError};
+use runtime_store::{CarryError, StageError, StoreError, UnpackError};
 use trust::TrustError;
 
 pub use registry::RegistryError;
@@ -188,6 +188,10 @@ impl UpdateError {
         let Self::Stage { error, .. } = self else {
             return false;
         };
+        if let StageError::Carry(error) = &**error {
+            // The installer would have to bring it.
+            return matches!(**error, CarryError::Missing { .. });
+        }
         matches!(
             **error,
             StageError::WrongPackage { .. }

@@ -96,3 +96,15 @@ fn what_is_carried_afresh_is_described_and_what_was_taken_over_keeps_its_digest(
     bundle(&bench, "1.0.6");
     assert_eq!(recarry(&bench), [], "a damaged version was described anew");
 }
+
+#[test]
+fn what_a_runtime_added_keeps_nothing_from_being_carried_afresh() {
+    let bench = carried_bench("*");
+    let day = std::time::Duration::from_hours(24);
+    bench.store.daily_check(crate::testing::now(), day);
+    fs::write(bench.path("versions/1.1.0/dist/cache"), "").unwrap();
+    bundle(&bench, "1.0.5");
+    assert_eq!(recarry(&bench), [id("1.1.0").version]);
+    assert!(!bench.path("versions/1.1.0/dist/cache").exists());
+    bench.store.quick_check(&id("1.1.0")).unwrap();
+}

@@ -96,6 +96,10 @@ impl Device {
         policy: Policy,
         rehearser: Option<Arc<dyn Rehearser>>,
     ) -> Updater {
+        self.start(Self::spec(address, policy, rehearser))
+    }
+
+    fn spec(address: &str, policy: Policy, rehearser: Option<Arc<dyn Rehearser>>) -> UpdaterSpec {
         let registry = Registry::new(
             "demo".parse().unwrap(),
             Some(address.parse().unwrap()),
@@ -103,7 +107,7 @@ impl Device {
             QUICK,
         )
         .unwrap();
-        let spec = UpdaterSpec {
+        UpdaterSpec {
             registry,
             channel: "latest".into(),
             entry: "cli.js".into(),
@@ -117,7 +121,10 @@ impl Device {
             every: Duration::from_mins(30),
             policy,
             rehearser,
-        };
+        }
+    }
+
+    fn start(&self, spec: UpdaterSpec) -> Updater {
         Updater::start(
             spec,
             self.store.clone(),

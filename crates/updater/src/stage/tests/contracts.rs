@@ -1,4 +1,4 @@
-//! Versions that ask for more than this app offers.
+//! Versions that ask for more than this app offers, or brings along.
 
 use super::*;
 use crate::CheckReport;
@@ -85,4 +85,26 @@ async fn a_publisher_heals_what_asks_for_too_much_by_going_back_to_an_older_vers
     assert_eq!(report.outcome, Outcome::Staged, "{}", report.message);
     let choice = device.store.resolve(&device.shell, runtime_store::now());
     assert_eq!(choice.version.as_str(), "1.1.0");
+}
+
+#[tokio::test]
+async fn what_needs_a_dependency_that_the_installer_has_not_is_fetched_once_by_the_timer() {
+    let device = Device::new();
+    let needs = json!({ "node-pty": "*" });
+    let manifest = json!({ "name": "demo", "version": "1.1.0", "dependencies": needs });
+    let files = [("package.json", &*manifest.to_string()), ("cli.js", "")];
+    let (server, _) = offering("1.1.0", &tarball(&files)).await;
+    let mut spec = Device::spec(
+        &server.origin,
+        Policy::registry(jiff::Timestamp::UNIX_EPOCH),
+        None,
+    );
+    spec.carry = vec!["node_modules/node-pty".into()];
+    let updater = device.start(spec);
+    updater.check(By::Timer).await.unwrap_err();
+    let asked = server.seen().len();
+    let report = updater.check(By::Timer).await.unwrap();
+    assert_eq!(report.reason, "refused-before");
+    assert!(report.message.contains("node-pty"), "{}", report.message);
+    assert_eq!(server.seen().len(), asked + 1, "it was fetched again");
 }
