@@ -35,8 +35,8 @@ pub(crate) use read::Reading;
 /// The policy of the machine, and what counts here because of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
-    /// Where the policy would be; none where the app has no name that could be looked for.
-    path: Option<PathBuf>,
+    /// Where a policy would be; none where the app has no name that could be looked for.
+    paths: Vec<PathBuf>,
     /// What is read now: who may change what follows a change of the file at once.
     now: Arc<Mutex<Reading>>,
     /// What counts since the start.
@@ -44,10 +44,11 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Reads the policy for `identifier` and settles whose word counts.
-    pub(crate) fn open(identifier: Option<&str>, config: &Config, switches: &Switches) -> Self {
-        let path = identifier.and_then(place::of);
-        let reading = path.as_deref().map(read::read).unwrap_or_default();
+    /// Reads the policies for `names`, under any of which an administrator may know this app, and
+    /// settles whose word counts.
+    pub(crate) fn open(names: &[String], config: &Config, switches: &Switches) -> Self {
+        let paths: Vec<_> = names.iter().filter_map(|name| place::of(name)).collect();
+        let reading = read::all(&paths);
         let settled = settle(
             reading.policy.as_ref(),
             &Asked {
@@ -61,7 +62,7 @@ impl Admin {
             tracing::warn!("{problem}");
         }
         Self {
-            path,
+            paths,
             now: Arc::new(Mutex::new(reading)),
             settled,
         }
@@ -70,8 +71,7 @@ impl Admin {
     /// Reads the policy again. Channel, pin and age count from the next start on; who may change
     /// versions counts at once.
     pub(crate) fn look_again(&self) {
-        let Some(path) = &self.path else { return };
-        let reading = read::read(path);
+        let reading = read::all(&self.paths);
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = reading;
     }
 
@@ -128,7 +128,7 @@ impl Admin {
     }
 
     fn shown(&self) -> String {
-        let path = self.path.as_deref();
+        let path = self.reading().path.or_else(|| self.paths.first().cloned());
         path.map(|path| path.display().to_string())
             .unwrap_or_default()
     }

@@ -317,17 +317,39 @@ impl Local {
     }
 }
 
-/// Puts the administrator's word in the place of settings and switches. The policy is looked for under
-/// the app's identifier, or else the name of its data folder.
+/// Puts the administrator's word in the place of settings and switches.
 fn settled(options: &mut DeviceOptions, switches: &mut Switches) -> Admin {
-    let data = absolute(&options.data_dir);
-    let folder = data.file_name().and_then(|name| name.to_str());
-    let identifier = options.config.identifier.as_deref().or(folder);
-    let admin = Admin::open(identifier, &options.config, switches);
+    let names = names(options.config.identifier.as_deref(), &options.data_dir);
+    let admin = Admin::open(&names, &options.config, switches);
     options.config.channel = admin.settled.channel.value.to_string();
     switches.updates = admin.updates(switches.updates);
     switches.experimental = admin.settled.experimental.value;
     admin
+}
+
+/// Under which names an administrator may have a policy for this app: its identifier, and the name of
+/// the data folder, so that another configuration for the same data is no other app. What lies in
+/// `apps` of a data folder is that app's too.
+fn names(identifier: Option<&str>, data: &Path) -> Vec<String> {
+    let mut names: Vec<String> = identifier.map(str::to_owned).into_iter().collect();
+    let mut of_folder = |folder: &Path| {
+        let whole = folder
+            .parent()
+            .filter(|apps| apps.file_name().is_some_and(|name| name == "apps"))
+            .and_then(Path::parent);
+        for folder in [Some(folder), whole].into_iter().flatten() {
+            let name = folder.file_name().and_then(|name| name.to_str());
+            names.extend(name.map(str::to_owned));
+        }
+    };
+    of_folder(&absolute(data));
+    // A link to it is not another folder.
+    if let Ok(real) = std::fs::canonicalize(data) {
+        of_folder(&real);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// What a runtime may expect of this shell.
@@ -365,4 +387,29 @@ fn open_store(options: &DeviceOptions, problems: &mut Vec<String>) -> Option<Sto
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_looked_for_under_every_name_that_the_app_has() {
+        let names = |identifier, data: &str| names(identifier, Path::new(data)).join(" ");
+        assert_eq!(names(None, "/nowhere/org.app"), "org.app");
+        assert_eq!(names(Some("org.app"), "/nowhere/org.app"), "org.app");
+        assert_eq!(names(Some("other"), "/nowhere/org.app"), "other org.app");
+        let inside = names(Some("other"), "/nowhere/org.app/apps/clock");
+        assert_eq!(inside, "other clock org.app");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_data_folder_is_the_same_app() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("org.app");
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, dir.path().join("link")).unwrap();
+        assert_eq!(names(None, &dir.path().join("link")), ["link", "org.app"]);
+    }
 }

@@ -32,8 +32,10 @@ impl Device {
             Some(waiting) => {
                 // Where an administrator decides, what waits is what the policy let in.
                 self.0.local.admin.may_apply()?;
+                let outcome = AppliedOutcome::Applied;
+                let asked = Asked::ByPerson;
                 return self
-                    .restart_into(order, &waiting.version, AppliedOutcome::Applied)
+                    .restart_into(order, asked, &waiting.version, outcome)
                     .await;
             }
         };
@@ -56,7 +58,8 @@ impl Device {
             return Ok(None);
         }
         let outcome = AppliedOutcome::Applied;
-        let mut applied = self.restart_into(order, &next, outcome).await?;
+        let asked = self.relaunch();
+        let mut applied = self.restart_into(order, asked, &next, outcome).await?;
         if applied.outcome == AppliedOutcome::Applied {
             applied.reason = format!(
                 "Version {} was recalled by its publisher. {}",
@@ -140,9 +143,18 @@ impl Device {
         let Some(supervisor) = self.supervisor() else {
             return Ok(self.nothing("No runtime runs here."));
         };
-        let launched = supervisor.lead(Asked::ByPerson).await;
+        let launched = supervisor.lead(self.relaunch()).await;
         self.restarted(launched, &next, AppliedOutcome::Applied)
             .await
+    }
+
+    /// Who asks for a launch that is to change no version: where an administrator decides, nobody tries
+    /// by it what has not had its turn, or what is not to be tried at all.
+    fn relaunch(&self) -> Asked {
+        match self.may_change() {
+            Ok(()) => Asked::ByPerson,
+            Err(_) => Asked::Passively,
+        }
     }
 
     /// Restarts the first workspace into what the pointer names, or, where that one is dead, whichever
@@ -150,6 +162,7 @@ impl Device {
     pub(crate) async fn restart_into(
         &self,
         order: Order<'_>,
+        asked: Asked,
         wanted: &Version,
         outcome: AppliedOutcome,
     ) -> Result<Applied, Problem> {
@@ -162,7 +175,7 @@ impl Device {
             return self.lead_elsewhere(wanted, outcome).await;
         }
         // Whoever led meanwhile: the first one chooses for itself from now on.
-        let launched = supervisor.lead(Asked::ByPerson).await;
+        let launched = supervisor.lead(asked).await;
         self.restarted(launched, wanted, outcome).await
     }
 

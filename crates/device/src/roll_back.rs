@@ -90,7 +90,11 @@ impl Device {
         };
         let outcome = AppliedOutcome::RolledBack;
         let mut applied = match data {
-            None => self.restart_into(order_held, &version, outcome).await?,
+            None => {
+                let asked = Asked::ByPerson;
+                self.restart_into(order_held, asked, &version, outcome)
+                    .await?
+            }
             Some(data) => {
                 let (told, heard) = tokio::sync::oneshot::channel();
                 let between = Box::pin(async move {

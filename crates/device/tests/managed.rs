@@ -4,68 +4,17 @@
 
 #[expect(dead_code, reason = "other tests need more of it")]
 mod host;
+mod laid;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use device::{AppliedOutcome, Device, Local, StageOutcome, Updates, Wanted};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use host::{Host, open, options};
-
-/// A policy's folder of this test's own, taken away with it.
-struct Laid {
-    identifier: String,
-    folder: PathBuf,
-}
-
-impl Laid {
-    /// None where this user may not write there.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-    fn new() -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let own = tempfile::tempdir().unwrap();
-        if fs::metadata(own.path()).unwrap().uid() != 0 {
-            eprintln!("SKIPPED: only root can lay down a policy that counts");
-            return None;
-        }
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let identifier = format!("refit-test-{}-{next}", std::process::id());
-        let base = if cfg!(target_os = "macos") {
-            "/Library/Application Support"
-        } else {
-            "/etc"
-        };
-        let folder = Path::new(base).join(&identifier);
-        fs::create_dir(&folder).unwrap();
-        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-        Some(Self { identifier, folder })
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.join("policy.json")
-    }
-
-    fn say(&self, policy: &str) {
-        fs::write(self.file(), policy).unwrap();
-        fs::set_permissions(self.file(), Permissions::from_mode(0o644)).unwrap();
-    }
-
-    /// A configuration that this policy is about.
-    fn about(&self, news: &Value) -> Value {
-        let mut news = news.clone();
-        news["identifier"] = self.identifier.clone().into();
-        news
-    }
-}
-
-impl Drop for Laid {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
+use laid::Laid;
 
 fn kind<T: std::fmt::Debug>(result: Result<T, device::Problem>) -> String {
     let problem = result.unwrap_err();
@@ -245,6 +194,28 @@ async fn a_policy_that_others_could_have_written_is_ignored_aloud() {
     fs::remove_file(laid.file()).unwrap();
     fs::create_dir(laid.file()).unwrap();
     ignored("is not a file");
+}
+
+#[tokio::test]
+async fn another_configuration_for_the_same_data_is_no_way_around_it() {
+    let Some(laid) = Laid::new() else { return };
+    laid.say(r#"{"updates":"off"}"#);
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start().await;
+    let managed = |data: PathBuf| {
+        let other = json!({ "identifier": "org.example.other" });
+        let mut options = options(dir.path(), &host, &other, &[]);
+        options.data_dir = data;
+        Local::open(options).managed().map(|it| it.source)
+    };
+    let data = dir.path().join(&laid.identifier);
+    let source = Some(laid.file().display().to_string());
+    assert_eq!(managed(data.clone()), source);
+    assert_eq!(managed(data.join("apps/clock")), source);
+    let link = dir.path().join("link");
+    symlink(&data, &link).unwrap();
+    assert_eq!(managed(link), source);
+    assert_eq!(managed(dir.path().join("elsewhere")), None);
 }
 
 #[tokio::test]

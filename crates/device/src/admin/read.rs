@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rollout::admin::{AdminPolicy, MOST_BYTES};
+use rollout::admin::{AdminPolicy, AdminUpdates, MOST_BYTES};
 
 use super::trust::{self, Doubt};
 
@@ -13,18 +13,45 @@ use super::trust::{self, Doubt};
 pub(crate) struct Reading {
     /// The policy that counts, where one does.
     pub(crate) policy: Option<AdminPolicy>,
+    /// The file that it stands in.
+    pub(crate) path: Option<PathBuf>,
     /// What is odd about the file, in words that name it.
     pub(crate) problems: Vec<String>,
 }
 
+/// Reads all that may be about this app. Where there are several, the strictest counts, and of equals
+/// the first.
+pub(super) fn all(paths: &[PathBuf]) -> Reading {
+    paths.iter().map(|path| read(path)).fold(
+        Reading::default(),
+        |mut counts: Reading, mut found| {
+            counts.problems.append(&mut found.problems);
+            if strictness(&found) > strictness(&counts) {
+                (counts.policy, counts.path) = (found.policy, found.path);
+            }
+            counts
+        },
+    )
+}
+
+fn strictness(reading: &Reading) -> u8 {
+    match reading.policy.as_ref().map(|policy| policy.updates) {
+        None => 0,
+        Some(AdminUpdates::User) => 1,
+        Some(AdminUpdates::Managed) => 2,
+        Some(AdminUpdates::Off) => 3,
+    }
+}
+
 /// Reads the policy in `path`, if it can be believed.
-pub(super) fn read(path: &Path) -> Reading {
+fn read(path: &Path) -> Reading {
     match trust::check(path) {
         Ok(()) => understand(path, text(path)),
         Err(Doubt::Missing) => Reading::default(),
         Err(Doubt::Closed(why)) => unreadable(path, &why),
         Err(Doubt::Others(why)) => Reading {
             policy: None,
+            path: None,
             problems: vec![format!(
                 "the policy {} is ignored: {why}. Only an administrator may be able to write it and \
                  its folder",
@@ -43,6 +70,7 @@ fn understand(path: &Path, text: io::Result<Vec<u8>>) -> Reading {
     match AdminPolicy::parse(&text) {
         Ok(policy) => Reading {
             policy: Some(policy),
+            path: Some(path.to_owned()),
             problems: Vec::new(),
         },
         Err(error) => unreadable(path, &error.to_string()),
@@ -54,6 +82,7 @@ fn understand(path: &Path, text: io::Result<Vec<u8>>) -> Reading {
 fn unreadable(path: &Path, why: &str) -> Reading {
     Reading {
         policy: Some(AdminPolicy::unreadable()),
+        path: Some(path.to_owned()),
         problems: vec![format!(
             "the policy {} cannot be understood, so nobody may change versions: {why}. An \
              administrator has to mend it",
