@@ -105,7 +105,24 @@ async fn stage(tell: &mut Teller) -> Result<Scene> {
 }
 
 async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
+    is_brought_up_to_date(&scene, &mut tell).await?;
+    let registry = broken_registry(&scene, &mut tell).await?;
+    scene.set("registry", json!(registry.url()));
+    scene.set("check", json!({ "after": "3s", "every": "10s" }));
     let window = Window::open(&scene).await?;
+    scene.running(NEW).await?;
+    board(&window).await?;
+    is_rehearsed(&scene, &window, &mut tell).await?;
+    registry.publish_file(&broken(&scene, LYING)).await?;
+    is_taken_back(&scene, &window, &mut tell).await?;
+    window.close().await?;
+    tell.seen("every step was seen; pictures are in target/kanban");
+    Ok(())
+}
+
+/// From the bundled version to the one that npm's registry has.
+async fn is_brought_up_to_date(scene: &Scene, tell: &mut Teller) -> Result<()> {
+    let window = Window::open(scene).await?;
     scene.running(OLD).await?;
     board(&window).await?;
     tell.seen_in(
@@ -135,14 +152,11 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
     .await?;
     scene.confirmed(NEW).await?;
     tell.seen(&format!("{NEW} is confirmed"));
-    window.close().await?;
+    window.close().await
+}
 
-    let registry = broken_registry(&scene, &mut tell).await?;
-    scene.set("registry", json!(registry.url()));
-    scene.set("check", json!({ "after": "3s", "every": "10s" }));
-    let window = Window::open(&scene).await?;
-    scene.running(NEW).await?;
-    board(&window).await?;
+/// What dies at its start dies out of sight.
+async fn is_rehearsed(scene: &Scene, window: &Window, tell: &mut Teller) -> Result<()> {
     let rehearsed = wait::until("the broken version's rehearsal", async || {
         let status = scene.status().await?;
         ensure!(status["bad"][0]["version"] == BROKEN, "status {status}");
@@ -158,20 +172,22 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
         "the banner says {:?}",
         window.banner().await?
     );
-    board(&window).await?;
+    board(window).await?;
     tell.seen_in(
-        &window,
+        window,
         "rehearsed",
         &format!("{BROKEN} was found on Verdaccio, died in its rehearsal, and was never offered"),
     )
-    .await?;
+    .await
+}
 
-    registry.publish_file(&broken(&scene, LYING)).await?;
+/// What dies on Kanban's own files is taken back.
+async fn is_taken_back(scene: &Scene, window: &Window, tell: &mut Teller) -> Result<()> {
     window
         .banner_says(&format!("Version {LYING} is ready"))
         .await?;
     tell.seen_in(
-        &window,
+        window,
         "banner-broken",
         &format!("{LYING} was found on Verdaccio, rehearsed and staged"),
     )
@@ -187,9 +203,9 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
         status["bad"].to_string().contains(LYING),
         "{LYING} is not marked bad: {status}"
     );
-    board(&window).await?;
+    board(window).await?;
     tell.seen_in(
-        &window,
+        window,
         "fell-back",
         &format!("{LYING} fails and is marked bad; the banner says: {said}"),
     )
@@ -206,17 +222,14 @@ async fn play(mut scene: Scene, mut tell: Teller) -> Result<()> {
         "something is staged again: {status}"
     );
     tell.seen_in(
-        &window,
+        window,
         "not-again",
         &format!(
             "the next check does not offer {LYING} again ({})",
             check.json["reason"]
         ),
     )
-    .await?;
-    window.close().await?;
-    tell.seen("every step was seen; pictures are in target/kanban");
-    Ok(())
+    .await
 }
 
 async fn person(scene: &mut Scene, mut tell: Teller) -> Result<()> {
