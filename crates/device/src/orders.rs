@@ -25,6 +25,7 @@ impl Device {
         let waiting = self.0.board.waiting();
         let blocked = match waiting {
             None => None,
+            Some(waiting) if self.runs_elsewhere(&waiting.version) => None,
             Some(StagedVersion {
                 blocked: Some(blocked),
                 ..
@@ -182,6 +183,16 @@ impl Device {
     fn is_led_elsewhere(&self, main: &Supervisor) -> bool {
         let is_dead = matches!(*main.state().borrow(), State::Failed(_));
         is_dead && workspaces::leads(&self.status().borrow().workspaces).is_some()
+    }
+
+    /// Whether whoever leads in the place of a dead first workspace runs this already.
+    fn runs_elsewhere(&self, version: &Version) -> bool {
+        let status = Arc::clone(&self.status().borrow());
+        let runs = workspaces::leads(&status.workspaces).and_then(|it| it.version.as_ref());
+        runs == Some(version)
+            && self
+                .supervisor()
+                .is_some_and(|main| self.is_led_elsewhere(&main))
     }
 
     async fn lead_elsewhere(

@@ -229,6 +229,13 @@ impl Conductor {
         let leader = plan::leader(&known);
         match leader.map(|leader| (leader, known[leader].life.clone())) {
             Some((leader, Life::Live(target))) if leader != at => self.follow(at, target).await,
+            // What comes of the leader is not known yet: until then, what was here before. One that
+            // has run nothing yet has its turn then.
+            Some((leader, _)) if leader != at => {
+                if let Some(before) = self.members[at].told.clone() {
+                    self.follow(at, before).await;
+                }
+            }
             // The leader itself, or one of those that are all dead. What comes of it is in the status.
             _ => {
                 let _ = self.lead(at, Asked::Passively).await;

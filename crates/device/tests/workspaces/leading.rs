@@ -30,6 +30,12 @@ async fn where_the_first_workspace_cannot_start_the_others_do() {
     let first = scene.noted("b1", "1.1.0", "listens")[0];
     assert!(first <= scene.noted("b2", "1.1.0", "starts")[0]);
 
+    // Which is all there is: nobody is restarted.
+    let before = (scene.notes("b1"), scene.notes("b2"));
+    let again = device.upgrade().await.unwrap();
+    assert_eq!(again.outcome, UpgradeOutcome::UpToDate, "{again:?}");
+    assert_eq!(before, (scene.notes("b1"), scene.notes("b2")));
+
     // And falls back as the first one would.
     scene.fails("b1", "1.2.0");
     scene.publish(&["1.0.0", "1.1.0", "1.2.0"]);

@@ -24,6 +24,7 @@ pub(crate) fn code(version: &str) -> String {
         try {{ fail = fs.readFileSync('fail', 'utf8'); }} catch {{}}
         if (fail.split('\n').includes('{version}')) {{ console.error('not here'); process.exit(3); }}
         note('starts');
+        if (fs.existsSync('hang-' + '{version}')) {{ setInterval(() => {{}}, 1000); return; }}
         require('http').createServer((ask, answer) => {{
             if (ask.url === '/tick') note('ticks');
             if (ask.url === '/die') process.exit(5);

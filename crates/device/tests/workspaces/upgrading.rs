@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use device::{Answer, DeviceEvent, Request, UpgradeOutcome, WorkspaceState, ask};
+use device::{Answer, Device, DeviceEvent, Local, Request, UpgradeOutcome, WorkspaceState, ask};
 
 use crate::scene::{Scene, but, everywhere, named, until, who};
 
@@ -183,5 +183,39 @@ async fn what_crashes_again_and_again_is_dead_and_condemns_nothing() {
     assert_eq!(status.bad, []);
     let revived = device.workspace_restart("b1").await.unwrap();
     assert_eq!(revived.state, WorkspaceState::Running);
+    device.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_restarted_while_the_first_one_tries_does_not_try_it_too() {
+    let scene = Scene::new().await;
+    let shut = scene.open();
+    for name in ["b1", "b2"] {
+        let folder = Some(scene.folder(name));
+        shut.workspace_add(name, folder, BTreeMap::default())
+            .await
+            .unwrap();
+    }
+    let mut config = scene.config();
+    config["ready"]["timeout"] = "5s".into();
+    let device = Device::open(Local::open(scene.options(config)));
+    device.start().await;
+    everywhere(&device, "1.0.0").await;
+    scene.publish(&["1.0.0", "1.1.0"]);
+    std::fs::write(scene.folder("main").join("hang-1.1.0"), "").unwrap();
+    let upgrade = tokio::spawn({
+        let device = device.clone();
+        async move { device.upgrade().await }
+    });
+    until(&device, |_| {
+        scene.noted("main", "1.1.0", "starts").len() == 1
+    })
+    .await;
+    let restarted = device.workspace_restart("b1").await.unwrap();
+    assert_eq!(restarted.version, Some("1.0.0".parse().unwrap()));
+    let upgraded = upgrade.await.unwrap().unwrap();
+    assert_eq!(upgraded.outcome, UpgradeOutcome::FellBack, "{upgraded:?}");
+    everywhere(&device, "1.0.0").await;
+    assert_eq!(scene.noted("b1", "1.1.0", "starts"), [] as [u64; 0]);
     device.stop().await;
 }
