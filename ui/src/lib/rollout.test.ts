@@ -142,6 +142,10 @@ test('a staged version that is blocked says why, and who may start it', () => {
   expect(mayApply(STAGED)).toBe(true)
   expect([mayApply(staged('held')), mayApply(staged('withdrawn'))]).toEqual([true, true])
   expect([mayApply(staged('recalled')), mayApply(staged('expired'))]).toEqual([false, false])
+  const managed = (updates: 'managed' | 'off') => ({ updates, message: 'm', source: '/etc/x' })
+  expect(mayApply(STAGED, managed('managed'))).toBe(true)
+  expect(mayApply(staged('held'), managed('managed'))).toBe(false)
+  expect(mayApply(STAGED, managed('off'))).toBe(false)
 })
 
 test('what was passed over is told without a time of another zone', () => {

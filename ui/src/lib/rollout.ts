@@ -115,8 +115,9 @@ export function blockedWords(
 }
 
 /** Whether a person may start it all the same. */
-export function mayApply(staged: Staged): boolean {
+export function mayApply(staged: Staged, managed: Status['managed'] = null): boolean {
   const reason = staged.blocked?.reason
+  if (managed !== null && (managed.updates === 'off' || reason !== undefined)) return false
   return reason === undefined || reason === 'held' || reason === 'withdrawn'
 }
 

@@ -47,6 +47,16 @@ test('what waits for somebody or something else says so', () => {
   expect(applyingWords(aStatus({ staged: STAGED }), now)).toBeNull()
 })
 
+test('what no start applies is not promised', () => {
+  const alone = { updates: 'no-auto-update' as const }
+  expect(words('person', null, alone)).toBe('Version 1.1.0 waits for you to restart.')
+  expect(words('person')).toContain('The next start of the app applies it in any case.')
+  const managed = { updates: 'off' as const, message: 'm', source: '/etc/x/policy.json' }
+  expect(words('person', null, { managed })).toBe(
+    'Version 1.1.0 is not applied. Managed by your administrator.',
+  )
+})
+
 test('work is told with its number and its beginning', () => {
   expect(plain(busyWords({ tasks: 3, since: at }))).toBe(
     '3 tasks running, since Jun 12, 2026, 10:00:00 AM',

@@ -16,16 +16,19 @@ export function latest(time: string, now: Date): string {
 }
 
 /** When and how what is staged is applied; null where nothing is, or where its turn is what counts. */
-export function applyingWords({ staged, applying }: Status, now: Date): string | null {
+export function applyingWords({ staged, applying, managed, updates }: Status, now: Date): string | null {
   if (staged === null || staged.blocked !== null || applying === null) return null
   const { version } = staged
+  if (managed?.updates === 'off') return `Version ${version} is not applied. ${MANAGED}.`
   const ceiling =
     applying.deadline === null
       ? ''
       : ` Even if it never is, it applies ${latest(applying.deadline, now)} at the latest.`
   switch (applying.waitsFor) {
     case 'person':
-      return `Version ${version} waits for you to restart. The next start of the app applies it in any case.`
+      return updates === 'on' || updates === 'managed'
+        ? `Version ${version} waits for you to restart. The next start of the app applies it in any case.`
+        : `Version ${version} waits for you to restart.`
     case 'next-launch':
       return `Version ${version} is applied at the next start of the app.`
     case 'idle':

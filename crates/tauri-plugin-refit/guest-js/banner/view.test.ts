@@ -197,6 +197,20 @@ test('what the next start applies by itself asks nobody', () => {
   expect(shown(quiet, { fetched: '1.1.0' }).card?.kind).toBe('staged')
 })
 
+test('whatever the mode, what waits for a person asks one', () => {
+  for (const mode of ['idle', 'now', 'next-launch'] as const) {
+    const waits: Status['applying'] = { mode, waitsFor: 'person', deadline: null }
+    expect(shown({ staged: STAGED, applying: waits }).card?.kind, mode).toBe('staged')
+  }
+})
+
+test('where nobody may restart into it, nobody is asked to', () => {
+  const managed = { updates: 'off' as const, message: 'Managed by your administrator', source: '/etc/x' }
+  expect(shown({ staged: STAGED, managed }).card).toBeNull()
+  const looks = { ...managed, updates: 'managed' as const }
+  expect(shown({ staged: STAGED, managed: looks }).card?.kind).toBe('staged')
+})
+
 test('what is applied when the work is done is told while there is work, with its latest moment', () => {
   for (const mode of ['idle', 'now'] as const) {
     expect(shown({ staged: STAGED, applying: applying(mode) }).card, mode).toBeNull()

@@ -141,16 +141,18 @@ function card(status: Status, own: Own, time: Time): Card | null {
 /**
  * Whether a version that waits is a question to whoever sits here. One that the next start applies
  * by itself is none; one that is applied as soon as the work is done is one only while there is work.
+ * Where nothing happens by itself, and nobody may restart into it, there is nothing to ask.
  */
-function prompts({ applying, busy }: Status): boolean {
-  switch (applying?.mode ?? 'prompt') {
-    case 'prompt':
+function prompts({ applying, busy, managed }: Status): boolean {
+  if (managed?.updates === 'off') return false
+  switch (applying?.waitsFor ?? 'person') {
+    case 'person':
       return true
     case 'next-launch':
       return false
     case 'idle':
-    case 'now':
-      return busy !== null
+    case 'turn':
+      return applying?.mode === 'prompt' || busy !== null
   }
 }
 
