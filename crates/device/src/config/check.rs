@@ -33,6 +33,11 @@ impl Config {
         {
             return Some(("command", "is empty; name at least a program".to_owned()));
         }
+        // It is that folder. Each launch would fail by it.
+        if self.cwd.contains("{workspace}") {
+            let problem = "cannot name `{workspace}`, which is that folder";
+            return Some(("cwd", problem.to_owned()));
+        }
         self.wrong_template()
     }
 

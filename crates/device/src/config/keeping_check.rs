@@ -29,7 +29,7 @@ impl Config {
         } else if how.p50.is_zero() || how.p95 < how.p50 {
             "`p50` must be longer than nothing, and `p95` no shorter than `p50`".to_owned()
         } else {
-            let text = how.copy.iter().find(|text| !is_place(text))?;
+            let text = how.copy.iter().find(|text| !is_copied(text))?;
             format!(
                 "`copy` has `{text}`; name what lies below {{data}}, such as `{{data}}/files`, or an absolute path"
             )
@@ -79,6 +79,7 @@ impl Config {
             "runtime-store",
             "logs",
             "ports",
+            "schedules",
             "snapshots",
             "rehearsals",
             "workspaces",
@@ -133,6 +134,11 @@ impl Config {
 /// Whether a text names something below `{data}` or `{workspace}`, or has its place without them.
 fn is_place(text: &str) -> bool {
     is_in_data(text) || (Path::new(text).is_absolute() && !text.contains(['{', '}', '\0']))
+}
+
+/// Whether a rehearsal can have a copy of it: of a workspace's folder it has none, but for `{data}`.
+fn is_copied(text: &str) -> bool {
+    is_place(text) && !text.starts_with("{workspace}")
 }
 
 /// Whether a text names something below `{data}` or `{workspace}`, whatever these are.

@@ -65,6 +65,8 @@ fn values_that_cannot_be_meant_name_their_key() {
         ("rehearse", json!({ "copy": ["files"] })),
         ("rehearse", json!({ "copy": ["{data}/../x"] })),
         ("rehearse", json!({ "copy": ["{data}"] })),
+        ("rehearse", json!({ "copy": ["{workspace}/files"] })),
+        ("cwd", json!("{workspace}/files")),
         ("apply", json!("idle")),
         ("busy", json!({})),
         (
@@ -80,6 +82,7 @@ fn values_that_cannot_be_meant_name_their_key() {
         ("snapshot", json!({ "folder": "{workspace}/files" })),
         ("snapshot", json!({ "folder": "{data}/runtime-store" })),
         ("snapshot", json!({ "folder": "{data}/Snapshots/x" })),
+        ("snapshot", json!({ "folder": "{data}/schedules" })),
         ("host", json!({ "contract": 1, "from": 2 })),
         ("host", json!({ "from": 0 })),
         ("host", json!({ "offers": [""] })),
