@@ -147,7 +147,10 @@ impl DataSnapshots {
             .unwrap_or_default()
             .iter()
             .filter(|name| !name.starts_with(REMOVING) && !name.starts_with(REPLACED))
-            .filter_map(|name| self.read(&self.root.join(name)))
+            .map(|name| self.root.join(name))
+            // The lock and the like are files.
+            .filter(|place| place.is_dir())
+            .filter_map(|place| self.read(&place))
             .collect();
         all.sort_by_key(|snapshot| (snapshot.at, snapshot.version.to_string()));
         all
