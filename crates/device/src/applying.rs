@@ -133,6 +133,10 @@ impl Device {
         if is_off || self::waiting(&self.status().borrow()).as_ref() != Some(waiting) {
             return;
         }
+        // What a start would pass over, for its host or for damage, is no reason to interrupt anybody.
+        if self.next_start().await.ok().as_ref() != Some(&waiting.version) {
+            return;
+        }
         // Somebody may have begun to work while another order was carried out.
         let lease = self.ask_and_note(waiting).await;
         if step(&self.0.local, waiting, lease) != Step::Apply {

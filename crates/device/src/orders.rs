@@ -71,7 +71,7 @@ impl Device {
     }
 
     /// The version that the next start would run.
-    async fn next_start(&self) -> Result<Version, Problem> {
+    pub(crate) async fn next_start(&self) -> Result<Version, Problem> {
         let local = Arc::clone(&self.0.local);
         let choice = tokio::task::spawn_blocking(move || local.resolve()).await;
         choice

@@ -168,6 +168,28 @@ async fn work_in_any_workspace_is_work() {
 }
 
 #[tokio::test]
+async fn nobody_is_interrupted_for_what_a_start_would_pass_over() {
+    let bench = Bench::new(json!({
+        "apply": "idle", "busy": { "http": "/busy" }, "rehearse": false,
+    }))
+    .await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    let device = bench.running("1.0.0").await;
+    std::fs::write(bench.files().join("busy.json"), BUSY).unwrap();
+    let launch = |status: &Status| status.running.as_ref().map(|it| it.launch_id.clone());
+    let before = launch(&device.status().borrow());
+    device.stage(Wanted::Latest).await.unwrap();
+    until(&device, |status| status.busy.is_some()).await;
+    std::fs::remove_dir_all(bench.stored("1.1.0")).unwrap();
+    bench.host.release(&[]);
+    std::fs::write(bench.files().join("busy.json"), r#"{"busy":false}"#).unwrap();
+    until(&device, |status| status.busy.is_none()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(launch(&device.status().borrow()), before, "it was restarted");
+    device.stop().await;
+}
+
+#[tokio::test]
 async fn where_nothing_happens_by_itself_a_person_is_asked_whatever_the_mode() {
     let mut bench = Bench::new(json!({ "apply": "next-launch", "rehearse": false })).await;
     bench.env.push(("REFIT_NO_AUTO_UPDATE", "1"));
