@@ -41,6 +41,13 @@ impl Round {
             .any(|failure| is_about(failure, &choice.version, choice.integrity.as_ref()))
     }
 
+    /// The failures of `runs` itself, and those of other choices.
+    pub(crate) fn against(&self, runs: &Choice) -> (Vec<Failure>, Vec<Failure>) {
+        let of_itself =
+            |failure: &&Failure| is_about(failure, &runs.version, runs.integrity.as_ref());
+        self.failures.iter().cloned().partition(|it| of_itself(&it))
+    }
+
     pub(crate) fn was_moved(&self, choice: &Choice) -> bool {
         self.moved.as_ref().is_some_and(|(version, integrity)| {
             *version == choice.version && *integrity == choice.integrity

@@ -105,14 +105,26 @@ impl Actor {
         round: Round,
         request: Request,
     ) -> Step {
-        let failures = &round.failures;
-        // Whatever the environment kept from starting gets its attempt back with the verdict.
-        let condemned = self.books.ready(&old.launch, failures).await;
         let runs = &old.launch.choice;
-        self.tell_of_failures(runs, failures, &condemned);
+        // What serves is no proof against itself: one more of it did not come up, and the next launch
+        // that has nothing beside it is the judge.
+        let (itself, failures) = round.against(runs);
+        // Whatever the environment kept from starting gets its attempt back with the verdict.
+        let condemned = if self.seat.leads() {
+            self.books.ready(&old.launch, &failures).await
+        } else {
+            Vec::new()
+        };
+        self.tell_of_failures(runs, &failures, &condemned);
+        for failure in &itself {
+            let (version, detail) = (&failure.version, &failure.detail);
+            self.trouble(format!(
+                "Version {version} could not be started once more, and serves on as it was: {detail}"
+            ));
+        }
         self.others_write(&old.launch).await;
         tracing::warn!(version = %runs.version, "the version that was to take over failed; this one serves on");
-        request.answer(&Ok(outcome(runs, failures)));
+        request.answer(&Ok(outcome(runs, &round.failures)));
         Step::Watch(old)
     }
 

@@ -424,3 +424,27 @@ async fn an_old_version_that_still_soaks_goes_on_soaking_when_the_next_one_is_co
     assert_eq!(running(&supervisor).await, old);
     in_time("stop", supervisor.stop()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_serves_does_not_condemn_itself() {
+    let shelf = shelf();
+    let bad = shelf.path("bad");
+    shelf.put("1.1.0", &format!("exit-if {}\nweb", bad.display()));
+    shelf.on_trial("1.1.0", 2, None);
+    let supervisor = shelf.start();
+    let first = running(&supervisor).await;
+    assert_eq!(first.version, version("1.1.0"));
+    let mut events = supervisor.events();
+    touch(&bad);
+    swap(&supervisor).await.expect("the old one serves");
+    let said = event(&mut events, "trouble", |event| match event {
+        Event::Trouble(what) => Some(what),
+        _ => None,
+    });
+    assert!(said.await.contains("1.1.0"));
+    assert_eq!(running(&supervisor).await, first);
+    assert_eq!(shelf.bad(), []);
+    let pointer = shelf.pointer().expect("pointer");
+    assert!(pointer.trial.is_some(), "it goes on soaking: {pointer:?}");
+    in_time("stop", supervisor.stop()).await;
+}
