@@ -94,7 +94,7 @@ impl Board {
     pub(crate) fn waiting(&self) -> Option<StagedVersion> {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         let running = running(&facts.state, &self.local, &facts.snapshot);
-        staged(&facts.snapshot, running.as_ref(), &self.local)
+        staged(&facts, running.as_ref(), &self.local)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Status>> {
@@ -142,7 +142,7 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
     } = facts;
     let running = running(state, local, snapshot);
     // One that has failed since it was staged is told of as such, with "Try again", not as news.
-    let staged = staged(snapshot, running.as_ref(), local).filter(|waiting| {
+    let staged = staged(facts, running.as_ref(), local).filter(|waiting| {
         !fell_back.as_ref().is_some_and(|fallback| {
             fallback.from == waiting.version && fallback.at >= waiting.staged_at
         })
@@ -198,14 +198,27 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
 }
 
 /// What waits for a restart, with what its publisher says of it.
-fn staged(snapshot: &Snapshot, running: Option<&Running>, local: &Local) -> Option<StagedVersion> {
+fn staged(facts: &Facts, running: Option<&Running>, local: &Local) -> Option<StagedVersion> {
+    let snapshot = &facts.snapshot;
     let Snapshot { pointer, bad, .. } = snapshot;
     let waiting = waiting(pointer.as_ref(), running, &local.bundled.version, bad)?;
     let blocked = snapshot.blocked(local.shell(), runtime_store::now());
     Some(StagedVersion {
         notes: rollout_status::notes(snapshot.terms.as_ref(), &waiting.version),
-        blocked: blocked.map(|why| BlockedVersion::of(&waiting.version, &why)),
+        blocked: blocked
+            .map(|why| BlockedVersion::of(&waiting.version, &why))
+            .or_else(|| needs_another(facts, &waiting.version)),
         ..waiting
+    })
+}
+
+/// What the last launch passed over because it needs another host would not run after a restart either.
+fn needs_another(facts: &Facts, version: &Version) -> Option<BlockedVersion> {
+    let note = facts.contract.as_ref();
+    let note = note.filter(|note| note.version == *version)?;
+    Some(BlockedVersion {
+        reason: "contract".to_owned(),
+        message: note.message.clone(),
     })
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn mode(config: &Config) -> Mode {
 /// Why a staged version is not started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedVersion {
-    /// The reason's code: `recalled`, `held`, `withdrawn`, `expired`, `not-signed` or `unheard`.
+    /// The reason's code: `recalled`, `held`, `withdrawn`, `expired`, `not-signed`, `unheard` or
+    /// `contract`.
     pub reason: String,
     /// In words.
     pub message: String,

@@ -198,7 +198,7 @@ export interface Staged {
 }
 
 /** Whoever asks may start what is `held` or `withdrawn` all the same, and nothing else. */
-export type BlockReason = 'recalled' | 'held' | 'withdrawn' | 'expired' | 'not-signed' | 'unheard'
+export type BlockReason = 'recalled' | 'held' | 'withdrawn' | 'expired' | 'not-signed' | 'unheard' | 'contract'
 
 /**
  * Why this device does or does not have the newest version, and when it will. For pages that a

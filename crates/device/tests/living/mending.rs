@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use device::{DamageState, HistoryEvent, Wanted};
+use device::{AppliedOutcome, DamageState, HistoryEvent, Wanted};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, runs, until};
@@ -242,6 +242,17 @@ async fn offline_the_copy_is_kept_and_the_first_finding_told() {
         "{note:?}"
     );
     assert_eq!(note.healed, None);
+    // It stays, and nobody is asked to restart into what would not run.
+    let blocked = status.staged.clone().unwrap().blocked.unwrap();
+    assert_eq!(
+        (&*blocked.reason, &blocked.message),
+        ("contract", &note.message)
+    );
+    let applied = device.apply().await.unwrap();
+    assert_eq!(
+        (applied.outcome, applied.reason),
+        (AppliedOutcome::Nothing, note.message)
+    );
     device.stop().await;
     assert!(bench.stored("1.1.0").join("cli.js").exists());
 }

@@ -202,7 +202,7 @@ export interface Staged {
     } | null;
 }
 /** Whoever asks may start what is `held` or `withdrawn` all the same, and nothing else. */
-export type BlockReason = 'recalled' | 'held' | 'withdrawn' | 'expired' | 'not-signed' | 'unheard';
+export type BlockReason = 'recalled' | 'held' | 'withdrawn' | 'expired' | 'not-signed' | 'unheard' | 'contract';
 /**
  * Why this device does or does not have the newest version, and when it will. For pages that a
  * person opens to look: nothing in it is to be offered before its time.
