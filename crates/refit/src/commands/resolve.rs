@@ -60,7 +60,10 @@ pub(super) fn reason(choice: &Choice) -> String {
         let version = passed.version.as_ref();
         let version = version.map_or("what the pointer names", |it| it.as_str());
         if passed.source == Source::Bundled {
-            return format!("it runs as the last resort, although {}", words(&passed.why));
+            return format!(
+                "it runs as the last resort, although {}",
+                words(&passed.why)
+            );
         }
         format!("{version} was passed over: {}", words(&passed.why))
     });

@@ -24,6 +24,6 @@ mod storage;
 mod support;
 mod turns;
 mod unpack;
-mod words;
 mod with_data;
+mod words;
 mod workspaces;

@@ -282,7 +282,7 @@ impl Scene {
     }
 
     /// Where the setting with one of these names is from, or, where nobody says it, `otherwise`.
-    fn from_of<'a>(&'a self, names: &[&str], otherwise: &'a str) -> &'a str {
+    fn origin_of<'a>(&'a self, names: &[&str], otherwise: &'a str) -> &'a str {
         let mut settings = self.settings.iter();
         let setting = settings.find(|setting| names.contains(&setting.name));
         match setting.map(|setting| setting.from.as_str()) {
@@ -324,14 +324,14 @@ impl Scene {
             first_seen: &self.first_seen,
             settings: &self.settings,
             sources: Sources {
-                off: self.from_of(&["updates"], "REFIT_NO_AUTO_UPDATE"),
+                off: self.origin_of(&["updates"], "REFIT_NO_AUTO_UPDATE"),
                 trust: self.from.trust.unwrap_or(&self.from.config),
-                pin: self.from_of(&["pin", "channel"], &self.from.config),
+                pin: self.origin_of(&["pin", "channel"], &self.from.config),
                 terms: &self.from.terms,
                 device: &self.from.device,
                 time: self.from.time,
                 experimental: "REFIT_EXPERIMENTAL",
-                age: self.from_of(&["minimumAge"], "no policy"),
+                age: self.origin_of(&["minimumAge"], "no policy"),
                 running: self.from.running,
                 store: &self.from.store,
                 candidate: &self.from.candidate,
