@@ -108,12 +108,20 @@ impl Keeper {
         others_write(&device).then_some("other workspaces run, and may write there")
     }
 
-    /// When `id` was staged, and what ran before it.
+    /// When `id` was staged, and whose data lie there: what ran last in this run, else what it was
+    /// staged over, be that confirmed or not.
     fn trial(&self, id: &VersionId) -> Option<(Timestamp, Version)> {
-        let pointer = self.store.snapshot().pointer?;
-        let previous = pointer.previous.as_ref();
-        let of = previous.map_or(&self.bundled, |previous| &previous.version);
-        (pointer.id() == *id).then(|| (pointer.staged_at, of.clone()))
+        let pointer = self.store.snapshot().pointer.filter(|it| it.id() == *id)?;
+        let device = self.device.upgrade();
+        let ran = device.and_then(|device| device.running.borrow().clone());
+        let replaced = pointer.replaced.as_ref().map(|it| it.version.clone());
+        let previous = pointer.previous.as_ref().map(|it| it.version.clone());
+        let of = ran
+            .filter(|ran| *ran != id.version)
+            .or(replaced)
+            .or(previous)
+            .unwrap_or_else(|| self.bundled.clone());
+        Some((pointer.staged_at, of))
     }
 }
 

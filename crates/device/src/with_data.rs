@@ -30,7 +30,7 @@ impl DataBack {
 
 impl Device {
     /// What to put back on the way to `to`: what was kept of its data, else what was kept before the
-    /// version that the pointer names.
+    /// version that the pointer names, where that is of no newer version.
     pub(crate) async fn data_back(&self, to: &Version) -> Result<DataBack, Problem> {
         let running = self.status().borrow().running.clone();
         if running.is_some_and(|running| running.version == *to) {
@@ -69,7 +69,12 @@ impl Device {
             .map(|pointer| pointer.version);
         let (looked, wanted) = (snapshots.clone(), to.clone());
         let found = tokio::task::spawn_blocking(move || {
-            let before = |left: &Version| looked.list().into_iter().rfind(|it| it.version == *left);
+            // What a newer version left is nothing for an older one.
+            let suits = |of: &Version| !of.is_newer_than(&wanted);
+            let before = |left: &Version| {
+                let mut all = looked.list().into_iter();
+                all.rfind(|it| it.version == *left && it.of.as_ref().is_none_or(suits))
+            };
             looked
                 .of(&wanted)
                 .or_else(|| left.as_ref().and_then(before))

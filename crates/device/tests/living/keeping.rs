@@ -77,7 +77,7 @@ async fn without_anything_kept_nobody_goes_back_with_data_and_nothing_changes() 
     device.apply().await.unwrap();
     let refused = device.roll_back(None, true).await.unwrap_err();
     assert_eq!(refused.kind, "no-snapshot", "{refused:?}");
-    assert!(runs(&device.status().borrow(), "1.1.0"));
+    until(&device, |status| runs(status, "1.1.0")).await;
     device.stop().await;
 }
 
@@ -161,5 +161,31 @@ async fn what_the_old_version_wrote_after_a_swap_that_failed_is_not_lost_to_the_
     let device = bench.running("1.0.0").await;
     assert_eq!(held(&starts), "1\n1\n");
     assert_eq!(held(&bench.files().join("data.txt")), "work");
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn data_are_those_of_what_ran_last_though_it_was_never_confirmed() {
+    let bench = bench().await;
+    let older = Release::new("1.1.0", "");
+    bench.host.release(&[older]);
+    let device = bench.running("1.0.0").await;
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    bench.host.release(&[Release::new("1.2.0", "")]);
+    device.stage(Wanted::Latest).await.unwrap();
+    device.apply().await.unwrap();
+    let status = until(&device, |status| {
+        runs(status, "1.2.0") && status.snapshots.len() == 2
+    })
+    .await;
+    let of = |at: usize| status.snapshots[at].of.as_ref().unwrap().as_str();
+    assert_eq!((of(0), of(1)), ("1.0.0", "1.1.0"));
+    // Nor are they what an older one left.
+    std::fs::remove_dir_all(bench.dir.path().join("data/snapshots/main/1.1.0")).unwrap();
+    let bundled = Some("1.0.0".parse().unwrap());
+    let refused = device.roll_back(bundled, true).await.unwrap_err();
+    assert_eq!(refused.kind, "no-snapshot", "{refused:?}");
     device.stop().await;
 }
