@@ -184,10 +184,11 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Option<Answer>, Probl
         .await
         .map_err(|error| broken(&error))?;
     let mut answer = String::new();
-    stream
-        .read_line(&mut answer)
-        .await
-        .map_err(|error| broken(&error))?;
+    let read = stream.read_line(&mut answer).await;
+    if read.map_err(|error| broken(&error))? == 0 {
+        // It ends while it works on this, most likely.
+        return Err(broken(&io::ErrorKind::UnexpectedEof.into()));
+    }
     serde_json::from_str(&answer).map(Some).map_err(|error| {
         Problem::from_error(
             "owner-answer",

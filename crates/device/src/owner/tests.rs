@@ -87,3 +87,13 @@ async fn garbage_and_endless_lines_are_passed_over() {
     drop(owner);
     send.await.unwrap();
 }
+
+#[tokio::test]
+async fn an_owner_that_goes_without_an_answer_is_gone_and_not_of_another_version() {
+    let (dir, store) = store();
+    let owner = Owner::claim(&store).unwrap().unwrap();
+    let serve = tokio::spawn(async move { drop(owner.next().await) });
+    let problem = ask(dir.path(), &Request::Upgrade).await.unwrap_err();
+    assert_eq!(problem.kind, "owner-gone", "{problem:?}");
+    serve.await.unwrap();
+}

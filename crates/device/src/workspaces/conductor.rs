@@ -225,6 +225,7 @@ impl Conductor {
             let _ = reply.send(Err(unknown(name)));
             return;
         };
+        let before = self.members[at].status().launch_id;
         let known = self.known();
         let leader = plan::leader(&known);
         match leader.map(|leader| (leader, known[leader].life.clone())) {
@@ -242,7 +243,15 @@ impl Conductor {
             }
         }
         let status = self.members[at].status();
+        let serves_on = before.is_some() && status.launch_id == before;
         let _ = reply.send(match status.state {
+            WorkspaceState::Running if serves_on => Err(Problem::new(
+                "restart",
+                format!(
+                    "workspace `{name}` did not become ready once more, and serves on as it was"
+                ),
+                "See the log of the runtime, then try again.",
+            )),
             WorkspaceState::Running | WorkspaceState::Starting | WorkspaceState::Restarting => {
                 Ok(status)
             }

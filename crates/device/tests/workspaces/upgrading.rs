@@ -219,3 +219,26 @@ async fn who_is_restarted_while_the_first_one_tries_does_not_try_it_too() {
     assert_eq!(scene.noted("b1", "1.1.0", "starts"), [] as [u64; 0]);
     device.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_does_not_come_up_beside_what_serves_is_said() {
+    let scene = Scene::new().await;
+    let shut = scene.open();
+    let folder = Some(scene.folder("b1"));
+    shut.workspace_add("b1", folder, BTreeMap::default())
+        .await
+        .unwrap();
+    let mut config = scene.config();
+    config["swap"] = true.into();
+    let device = Device::open(Local::open(scene.options(config)));
+    device.start().await;
+    let before = named(&*everywhere(&device, "1.0.0").await, "b1");
+    scene.fails("b1", "1.0.0");
+    let refused = device.workspace_restart("b1").await.unwrap_err();
+    assert_eq!(refused.kind, "restart", "{refused:?}");
+    assert_eq!(named(&device.status().borrow(), "b1"), before);
+    scene.works("b1");
+    let restarted = device.workspace_restart("b1").await.unwrap();
+    assert_ne!(restarted.launch_id, before.launch_id);
+    device.stop().await;
+}
