@@ -12,6 +12,9 @@
 //! * A file that only the administrator could have written, and that cannot be understood, takes
 //!   the right to change versions from everybody, and says so.
 
+// Asked on macOS alone; judged in tests everywhere.
+#[cfg(any(target_os = "macos", test))]
+mod acl;
 mod place;
 mod read;
 // Asked on Windows alone; judged in tests everywhere.

@@ -60,13 +60,30 @@ fn odd(path: &Path, what: &str) -> Doubt {
 fn owned(path: &Path, about: &Metadata) -> Result<(), Doubt> {
     use std::os::unix::fs::MetadataExt as _;
     match suspicion(about.uid(), about.mode()) {
-        None => Ok(()),
+        None => listed(path),
         Some(what) => Err(odd(path, what)),
     }
 }
 
-/// What is wrong with a file of this owner and mode. Rights beyond the mode (access control lists)
-/// show in the group's bits.
+/// Rights beyond the mode.
+#[cfg(target_os = "macos")]
+fn listed(path: &Path) -> Result<(), Doubt> {
+    let shown = super::acl::of(path)
+        .map_err(|error| Doubt::Others(format!("`{}`: {error}", path.display())))?;
+    match super::acl::suspicion(&shown) {
+        None => Ok(()),
+        Some(what) => Err(odd(path, &what)),
+    }
+}
+
+/// They show in the group's bits.
+#[cfg(all(unix, not(target_os = "macos")))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there may be doubts")]
+fn listed(_path: &Path) -> Result<(), Doubt> {
+    Ok(())
+}
+
+/// What is wrong with a file of this owner and mode.
 #[cfg_attr(not(unix), expect(dead_code, reason = "there are no modes"))]
 fn suspicion(owner: u32, mode: u32) -> Option<&'static str> {
     const OTHERS_WRITE: u32 = 0o022;
