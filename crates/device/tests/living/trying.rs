@@ -185,7 +185,11 @@ async fn nobody_is_interrupted_for_what_a_start_would_pass_over() {
     std::fs::write(bench.files().join("busy.json"), r#"{"busy":false}"#).unwrap();
     until(&device, |status| status.busy.is_none()).await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    assert_eq!(launch(&device.status().borrow()), before, "it was restarted");
+    assert_eq!(
+        launch(&device.status().borrow()),
+        before,
+        "it was restarted"
+    );
     device.stop().await;
 }
 
