@@ -157,6 +157,13 @@ async fn a_version_that_asks_for_more_than_the_host_has_heals_at_the_next_start_
         .await?;
     let device = scene.run()?;
     scene.running("1.2.0").await?;
+    // Once everything is told that belongs to its being ready.
+    scene.refit(&["check"]).await?;
+    let status = scene.status().await?;
+    ensure!(
+        status["contract"]["version"] == "1.1.0" && status["contract"]["healed"] == "1.2.0",
+        "what was healed is not told: {status}"
+    );
     scene.end(device).await
 }
 

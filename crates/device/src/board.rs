@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rollout::{Terms, Version};
-use runtime_store::Snapshot;
+use runtime_store::{Snapshot, VersionId};
 use supervisor::State;
 use tokio::sync::watch;
 use updater::UpdaterStatus;
@@ -273,10 +273,13 @@ fn running(state: &State, local: &Local, snapshot: &Snapshot) -> Option<Running>
     else {
         return None;
     };
+    let is_it =
+        |it: &VersionId| it.version == *version && Some(&it.integrity) == integrity.as_ref();
+    // One that still soaks soaks on where another was staged over it.
     let on_trial = snapshot.pointer.as_ref().is_some_and(|pointer| {
-        pointer.version == *version
-            && Some(&pointer.integrity) == integrity.as_ref()
-            && pointer.trial.is_some()
+        let replaced = pointer.replaced.as_ref();
+        (pointer.trial.is_some() && is_it(&pointer.id()))
+            || replaced.is_some_and(|replaced| is_it(&replaced.id()))
     });
     Some(Running {
         version: version.clone(),

@@ -186,8 +186,9 @@ async fn note_contract(device: &Device, version: &Version, unmet: &Unmet) {
     });
 }
 
-/// Tells what a launch that is ready now has passed over, where nobody was asked to mend it.
-pub(crate) async fn tell(device: &Device, passed: &[runtime_store::PassedOver]) {
+/// Tells what the launch of `running`, ready now, has passed over, where nobody was asked to mend it.
+/// What `running` put right is told for as long as it runs.
+pub(crate) async fn tell(device: &Device, running: &Version, passed: &[runtime_store::PassedOver]) {
     let mut unmet_of = None;
     for passed in passed {
         // Bundled runs all the same, and its finding stands among the problems.
@@ -208,7 +209,15 @@ pub(crate) async fn tell(device: &Device, passed: &[runtime_store::PassedOver]) 
         }
     }
     if unmet_of.is_none() {
-        device.0.board.update(|facts| facts.contract = None);
+        device.0.board.update(|facts| {
+            let healed = facts
+                .contract
+                .as_ref()
+                .and_then(|note| note.healed.as_ref());
+            if healed != Some(running) {
+                facts.contract = None;
+            }
+        });
     }
 }
 

@@ -271,7 +271,7 @@ async fn on_launch_event(device: &Device, event: Event) {
                 }
             });
             passed_over::tell(device, &running.passed_over, &running.version).await;
-            mender::tell(device, &running.passed_over).await;
+            mender::tell(device, &running.version, &running.passed_over).await;
         }
         Event::FellBack {
             from,
