@@ -233,6 +233,13 @@ impl Placed {
     fn write(&mut self, change: impl FnOnce(&mut RehearsalRecord)) -> Result<(), StoreError> {
         let _lock = StoreLock::take(&self.order.layout)?;
         let mut record = self.still_there()?;
+        let pointer = self.order.store.pointer_now()?;
+        if pointer.is_some_and(|it| it.id() == record.id()) {
+            // Somebody who does not rehearse took it up meanwhile. What a launch may run waits for no
+            // rehearsal any more.
+            change(self.record.rehearsal.get_or_insert_default());
+            return Ok(());
+        }
         change(record.rehearsal.get_or_insert_default());
         record.save(&self.order.layout)?;
         *self.record = record;

@@ -422,3 +422,24 @@ fn rehearsals_are_counted_on_where_the_same_content_is_fetched_again() {
     let placed = room.place(&offer);
     assert_eq!((placed.rehearsals(), placed.lost()), (3, 3));
 }
+
+#[test]
+fn what_somebody_took_up_meanwhile_waits_for_no_rehearsal_again() {
+    let room = Room::new();
+    let offer = offer("1.2.0");
+    let mut placed = room.place(&offer);
+    placed.begin_rehearsal().unwrap();
+    assert!(matches!(room.begin(&offer), BeginStage::TakenUp(_)));
+    let taken_up = room.record("1.2.0");
+    assert!(!taken_up.awaits_rehearsal());
+    placed.note_failure("slow").unwrap();
+    placed.begin_rehearsal().unwrap();
+    assert_eq!(room.record("1.2.0"), taken_up);
+    assert_eq!((placed.rehearsals(), placed.failures().len()), (2, 1));
+    // Also where it was never to have one.
+    let other = offer_with("1.3.0", r#""other": true"#);
+    let mut placed = room.place(&other);
+    assert!(matches!(room.begin(&other), BeginStage::TakenUp(_)));
+    placed.note_failure("slow").unwrap();
+    assert!(!room.record("1.3.0").awaits_rehearsal());
+}
