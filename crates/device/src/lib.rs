@@ -78,11 +78,11 @@ pub use notes::{
 };
 pub use owner::{Answer, Request, ask};
 pub use rollout_status::{BlockedVersion, PassedOver, RecalledRunning, Rollout};
+pub use smoke::smoke_version;
 pub use status::{
     BadVersion, BundledVersion, Failure, FellBack, Phase, Running, RunningSource, StagedVersion,
     Status,
 };
-pub use smoke::smoke_version;
 pub use supervisor::guard::run_if_asked as run_guard_if_asked;
 pub use switches::Updates;
 pub use workspaces::{Schedule, UpgradeOutcome, Upgraded, Workspace, WorkspaceUpgrade};
@@ -90,8 +90,8 @@ pub use workspaces::{Schedule, UpgradeOutcome, Upgraded, Workspace, WorkspaceUpg
 // What this crate's own interface is made of, so that its users need name no other crate.
 pub use rollout::rehearsal::{Limits as SmokeLimits, Smoke};
 pub use rollout::{Integrity, Version};
-pub use supervisor::{Requests, Smoked, smoke};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
+pub use supervisor::{Requests, Smoked, smoke};
 pub use updater::{
     CheckReport, LastCheck, Mode, Outcome as StageOutcome, Phase as ProgressPhase, Progress,
     StageReport, UpdaterStatus, Wanted,

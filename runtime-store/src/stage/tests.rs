@@ -17,8 +17,8 @@ use crate::unpack::samples::{Archive, integrity};
 
 mod carrying;
 mod committing;
-mod mending;
 mod contract;
+mod mending;
 mod placing;
 mod recalling;
 mod signing;
