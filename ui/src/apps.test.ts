@@ -174,7 +174,7 @@ test('a removal asks first; Escape keeps it and gives the focus back', async () 
 
 test('a workspace is restarted and shown by its name, and a refusal is told with its next step', async () => {
   open(withB())
-  expect(button('show', place('main')).disabled).toBe(true)
+  expect(button('show', place('main')).getAttribute('aria-disabled')).toBe('true')
   api.workspaceShow.mockResolvedValue(null)
   button('show', place('b')).click()
   await vi.waitFor(() => expect(squeezed(place('b'))).toContain('The main window shows workspace b.'))
@@ -208,6 +208,19 @@ test('several runtimes stand side by side, each with its own workspaces', () => 
   expect(api.appCheck).toHaveBeenCalledExactlyOnceWith('notes')
   button('show', section).click()
   expect(api.workspaceShow).toHaveBeenCalledExactlyOnceWith('notes', 'main')
+})
+
+test('a pressed button keeps the focus while it works, and asks once', () => {
+  open(withB(B))
+  api.appCheck.mockReturnValue(new Promise(() => undefined))
+  const check = button('check')
+  check.focus()
+  check.click()
+  flushSync()
+  expect(check.getAttribute('aria-disabled')).toBe('true')
+  expect(document.activeElement).toBe(check)
+  check.click()
+  expect(api.appCheck).toHaveBeenCalledOnce()
 })
 
 test('the start page says why the chosen workspace is not shown, and leads on', async () => {
