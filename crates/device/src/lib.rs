@@ -54,6 +54,7 @@ mod roll_back;
 mod rollout_status;
 mod schedules;
 mod smoke;
+mod spec;
 mod status;
 mod switches;
 mod trust_root;

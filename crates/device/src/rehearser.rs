@@ -12,7 +12,7 @@ use updater::{Rehearsal, RehearsalFault, RehearsalOutcome};
 
 use crate::config::Rehearse;
 use crate::local::Local;
-use crate::{history, notes, past, wiring};
+use crate::{history, notes, past, spec};
 
 /// Where throw-away folders are made.
 pub(crate) fn folder(data: &Path) -> PathBuf {
@@ -39,7 +39,7 @@ impl Rehearser {
 
 pub(crate) fn spec(local: &Local, how: &Rehearse) -> RehearsalSpec {
     RehearsalSpec {
-        spec: wiring::spec(local),
+        spec: spec::spec(local),
         folder: folder(local.data_dir()),
         copy: how.copy.clone(),
         env: how.env.clone(),

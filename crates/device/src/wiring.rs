@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use runtime_store::{Asked, HistoryEvent, How};
-use supervisor::{DataKeeper, Event, Readiness, Spec, State, Supervisor, Swap};
+use supervisor::{DataKeeper, Event, Spec, State, Supervisor};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -13,59 +13,17 @@ use updater::{UpdateEvent, Updater};
 use crate::device::{Device, DeviceEvent};
 use crate::history;
 use crate::keeper::{self, Keeper};
-use crate::local::Local;
 use crate::mender::{self, Mender};
 use crate::owner::{Answer, Owner, Request};
+use crate::spec::spec;
 use crate::status::FellBack;
 use crate::{applying, passed_over, rehearser, workspaces};
-
-/// From the polite request to end, to the kill. The guard's own limit after a shell's death is the
-/// same, so that nothing outlives it by more than 5 s.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A launch waits for no longer than this for what was last verified.
 const RESTORING: Duration = Duration::from_secs(2);
 
 /// How often the status is made anew from what is known, in case the time alone changed it.
 const TICK: Duration = Duration::from_mins(1);
-
-pub(crate) fn spec(local: &Local) -> Spec {
-    let config = local.config();
-    let timeout = config.ready.timeout;
-    let ready = match (&config.ready.http, &config.ready.line) {
-        (Some(path), _) => Readiness::Http {
-            path: path.clone(),
-            timeout,
-        },
-        (None, Some(line)) => Readiness::Line {
-            contains: line.clone(),
-            timeout,
-        },
-        (None, None) => Readiness::Tcp { timeout },
-    };
-    Spec {
-        program: local.program.clone(),
-        args: config.command.iter().skip(1).cloned().collect(),
-        cwd: config.cwd.clone(),
-        env: config.env.clone(),
-        inherited: local.options.env.clone(),
-        ready,
-        soak: config.soak,
-        data: local.data_dir().to_owned(),
-        bundled: local.shell().bundled.dir.clone(),
-        logs: local.logs_dir(),
-        port_file: local.data_dir().join("ports").join("main"),
-        guard: local.options.guard.clone(),
-        grace: GRACE,
-        workspace: "main".into(),
-        folder: None,
-        swap: config.swap.then_some(Swap {
-            drain: config.drain,
-        }),
-        mender: None,
-        keeper: None,
-    }
-}
 
 /// Called once, by [`Device::start`].
 pub(crate) async fn start(device: &Device) {

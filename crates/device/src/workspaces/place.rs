@@ -8,7 +8,7 @@ use supervisor::Spec;
 use super::{MAIN, Workspace, check, file};
 use crate::local::Local;
 use crate::mender::Mender;
-use crate::{Device, wiring};
+use crate::{Device, spec};
 
 /// The folder of a workspace that was given none.
 pub(crate) fn default_folder(data: &Path, name: &str) -> PathBuf {
@@ -43,7 +43,7 @@ pub(crate) fn main_spec(local: &Local, mut spec: Spec) -> Spec {
 pub(crate) fn spec_of(device: &Device, workspace: &Workspace) -> Spec {
     let local = &device.0.local;
     let name = &workspace.name;
-    let mut spec = wiring::spec(local);
+    let mut spec = spec::spec(local);
     spec.env.extend(workspace.env.clone());
     spec.port_file = local.data_dir().join("ports").join(name);
     spec.logs = local.logs_dir().join(name);
