@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use e2e::client::Hammer;
 use e2e::registries::Folder;
-use e2e::{Mode, Package, Scene, Window};
+use e2e::{Mode, Package, Scene, Window, parts};
 use serde_json::{Value, json};
 
 /// A device with a busy lease whose registry has one newer version.
@@ -182,4 +182,58 @@ async fn a_roll_back_takes_the_data_along_when_it_is_asked_to() -> Result<()> {
         scene.end(device).await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn the_runtime_page_shows_how_long_work_is_waited_for() -> Result<()> {
+    let (scene, _registry) = device("idle", Mode::Good).await?;
+    busy(&scene, &json!({ "busy": true, "tasks": 2 }))?;
+    let window = Window::open(&scene).await?;
+    window.shows("#version", "1.0.0").await?;
+    scene.staged("1.1.0").await?;
+    window.open_runtime_page(&scene).await?;
+    window.shows("[data-refit=busy]", "2 tasks").await?;
+    let status = scene
+        .status_where("the wait", |status| {
+            status["applying"]["deadline"].is_string()
+        })
+        .await?;
+    let applying = window.text("[data-refit=applying]").await?;
+    ensure!(
+        applying.contains("latest"),
+        "no ceiling is shown: {applying:?}, {status}"
+    );
+    window
+        .picture(&parts::root().join("target/stories/applying.png"))
+        .await?;
+    window.close().await
+}
+
+#[tokio::test]
+async fn a_person_rolls_back_with_the_data_on_the_runtime_page() -> Result<()> {
+    let (mut scene, _registry) = device("prompt", Mode::Good).await?;
+    scene.set("snapshot", json!({ "folder": "{data}/files" }));
+    scene.set("soak", json!("1s"));
+    let ledger = scene.data().join("files/ledger");
+    std::fs::create_dir_all(scene.data().join("files"))?;
+    std::fs::write(&ledger, "before")?;
+    let window = Window::open(&scene).await?;
+    window.banner_says("Version 1.1.0 is ready").await?;
+    window.press("Restart to apply").await?;
+    window.shows("#version", "1.1.0").await?;
+    scene.confirmed("1.1.0").await?;
+    std::fs::write(&ledger, "since")?;
+    window.open_runtime_page(&scene).await?;
+    e2e::wait::until("the button", async || {
+        window.click("[data-action=roll-back-data]").await
+    })
+    .await?;
+    e2e::wait::until("the question", async || {
+        window.click("[data-action=confirm-roll-back-data]").await
+    })
+    .await?;
+    scene.running("1.0.0").await?;
+    let found = std::fs::read_to_string(&ledger)?;
+    ensure!(found == "before", "the ledger says {found}");
+    window.close().await
 }
