@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(spec.check(), Ok(()));
         spec.cwd = "{workspace}/x".into();
         assert_eq!(spec.check(), Err(SpecError::Circular(spec.cwd.clone())));
-        spec.folder = Some("/work/one".into());
+        spec.folder = Some("/boards/one".into());
         assert_eq!(spec.check(), Ok(()), "the folder takes its place");
     }
 

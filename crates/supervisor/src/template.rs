@@ -132,7 +132,7 @@ mod tests {
             data: Path::new("/home/{port}"),
             bundled: Path::new("/app/runtime"),
             launch: "id-1",
-            workspace: Path::new("/work/one"),
+            workspace: Path::new("/boards/one"),
         }
     }
 
@@ -141,7 +141,7 @@ mod tests {
         let filled = fill("{entry}:{port}:{bundled}:{launch}:{workspace}!", &values());
         assert_eq!(
             filled.expect("fill"),
-            "/v/1.0.0/dist/cli.js:4100:/app/runtime:id-1:/work/one!"
+            "/v/1.0.0/dist/cli.js:4100:/app/runtime:id-1:/boards/one!"
         );
     }
 

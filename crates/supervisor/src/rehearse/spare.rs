@@ -12,10 +12,21 @@ const ENOUGH: u64 = 1024 * MIB;
 /// From here on systems save power by themselves.
 const SAVING: f32 = 20.0;
 
+/// Where Linux says which power mode the machine is in; there is no such file elsewhere.
+/// <https://docs.kernel.org/userspace-api/sysfs-platform_profile.html>
+const PROFILE: &str = "/sys/firmware/acpi/platform_profile";
+
 /// Why a rehearsal should wait for better times, for a person; none where there is nothing against
 /// it. Blocks for a moment. What cannot be found out is nothing against it.
 pub fn spare_resources() -> Option<String> {
-    short_of_memory(memory()).or_else(|| saving_power(&batteries()))
+    short_of_memory(memory())
+        .or_else(|| saver(&std::fs::read_to_string(PROFILE).unwrap_or_default()))
+        .or_else(|| saving_power(&batteries()))
+}
+
+/// Whether somebody, or a desktop's power mode, has set this machine to save power.
+fn saver(profile: &str) -> Option<String> {
+    (profile.trim() == "low-power").then(|| "this machine is set to save power".to_owned())
 }
 
 /// Available and total bytes.
@@ -83,6 +94,20 @@ mod tests {
         // Nothing is known there.
         assert_eq!(short_of_memory(Some((0, 0))), None);
         assert_eq!(short_of_memory(None), None);
+    }
+
+    #[test]
+    fn a_machine_that_is_set_to_save_power_is_left_alone() {
+        assert!(saver("low-power\n").is_some());
+        for profile in [
+            "",
+            "balanced\n",
+            "balanced-performance\n",
+            "performance\n",
+            "quiet\n",
+        ] {
+            assert_eq!(saver(profile), None, "{profile}");
+        }
     }
 
     #[test]
