@@ -33,6 +33,7 @@ pub mod contract;
 mod description;
 mod engines;
 mod explain;
+pub mod fleet;
 mod integrity;
 mod manifest;
 mod offer;

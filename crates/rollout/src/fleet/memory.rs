@@ -1,0 +1,227 @@
+//! What a device remembers of its operator's orders, over restarts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::jitter::{self, Wait, part};
+use super::{Name, Scope, Target};
+use crate::Version;
+
+/// How long an order down must stand where the one before it was heard no longer ago than this.
+const STANDS: SignedDuration = SignedDuration::from_secs(60);
+
+/// What was heard, and what is being done about it. Unknown fields are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// The newest target of each scope.
+    #[serde(default)]
+    heard: BTreeMap<Scope, Target>,
+    /// What this device is to have.
+    #[serde(default)]
+    order: Option<Order>,
+    /// When the last order to an older version was heard.
+    #[serde(default)]
+    last_down: Option<Timestamp>,
+}
+
+/// What became of a target that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It counts from now on.
+    News,
+    /// It is the one that counts already.
+    Known,
+    /// It is an older one, or another one of the same generation: it changes nothing.
+    Stale,
+}
+
+/// The version that a device is to have, and how far it is on its way there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// The version.
+    pub version: Version,
+    /// The generation of the target that wants it.
+    pub generation: u64,
+    /// Whose target it is.
+    pub scope: Scope,
+    /// The window over which the fleet spreads itself, in seconds.
+    pub jitter: u32,
+    /// When this device first heard of it.
+    pub heard_at: Timestamp,
+    /// From when it may be fetched.
+    pub download_at: Timestamp,
+    /// Until when it must stand before it is followed: it goes down, and so did the one shortly before.
+    #[serde(default)]
+    pub stands_until: Option<Timestamp>,
+    /// From when it may be swapped in, once it is staged.
+    #[serde(default)]
+    pub swap_at: Option<Timestamp>,
+    /// When the last swap to it was tried.
+    #[serde(default)]
+    pub tried_at: Option<Timestamp>,
+    /// Why it is not followed.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+}
+
+/// Why a target is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The reason's code, kebab-case: `unknown`, `recalled`, `bad-version`, `incompatible`, `not-signed` …
+    pub reason: String,
+    /// In words.
+    pub detail: String,
+}
+
+impl Memory {
+    /// Takes note of a scope's target, if it is newer than what was heard of that scope.
+    pub fn hear(&mut self, scope: Scope, target: Target) -> Heard {
+        match self.heard.get(&scope) {
+            Some(known) if *known == target => Heard::Known,
+            Some(known) if known.generation >= target.generation => Heard::Stale,
+            _ => {
+                self.heard.insert(scope, target);
+                Heard::News
+            }
+        }
+    }
+
+    /// What this device is to have.
+    pub fn order(&self) -> Option<&Order> {
+        self.order.as_ref()
+    }
+
+    /// The newest generation that was heard for the scopes of this device.
+    pub fn generation(&self) -> Option<u64> {
+        self.heard.values().map(|target| target.generation).max()
+    }
+
+    /// The target that counts on `device`, and what it wants there.
+    ///
+    /// The device's own comes before its groups', and those before the global one; of several groups
+    /// the last order counts. What wants nothing of this device leaves the word to the next.
+    fn counts(&self, device: &Name, groups: &[Name]) -> Option<(Scope, &Target, &Version)> {
+        let said = |scope: Scope| {
+            let target = self.heard.get(&scope)?;
+            let version = target.for_device(device.as_str())?;
+            Some((scope, target, version))
+        };
+        said(Scope::Device(device.clone()))
+            .or_else(|| {
+                let groups = groups.iter().cloned().map(Scope::Group);
+                groups
+                    .filter_map(said)
+                    .max_by_key(|(_, target, _)| target.generation)
+            })
+            .or_else(|| said(Scope::Global))
+    }
+
+    /// Makes the order that follows from what was heard, where `runs` is what runs now, or would at
+    /// the next start. Says whether anything changed.
+    pub fn settle(
+        &mut self,
+        device: &Name,
+        groups: &[Name],
+        runs: &Version,
+        now: Timestamp,
+    ) -> bool {
+        let before = self.clone();
+        let next = self.counts(device, groups).map(|(scope, target, version)| {
+            let generation = target.generation;
+            let window = target.window();
+            let begin = jitter::begin(target.at, now, window);
+            let share = part(device.as_str(), generation, Wait::Download, window);
+            Order {
+                version: version.clone(),
+                generation,
+                scope,
+                jitter: target.jitter,
+                heard_at: now,
+                download_at: jitter::after(begin, share),
+                stands_until: None,
+                swap_at: None,
+                tried_at: None,
+                refused: None,
+            }
+        });
+        match (&mut self.order, next) {
+            (order, None) => *order = None,
+            (Some(order), Some(next)) if order.version == next.version => {
+                if order.generation != next.generation {
+                    // Ordered again, most often a ramp that went on: who waits already waits no longer,
+                    // and what was refused is looked at anew.
+                    order.download_at = order.download_at.min(next.download_at);
+                    order.generation = next.generation;
+                    order.jitter = next.jitter;
+                    order.refused = None;
+                }
+                order.scope = next.scope;
+                order.clock_went_back(device, now);
+            }
+            (order, Some(mut next)) => {
+                if runs.is_newer_than(&next.version) {
+                    let flaps = self.last_down.is_some_and(|last| {
+                        (SignedDuration::ZERO..STANDS).contains(&now.duration_since(last))
+                    });
+                    next.stands_until =
+                        flaps.then(|| now.checked_add(STANDS).unwrap_or(Timestamp::MAX));
+                    self.last_down = Some(now);
+                }
+                *order = Some(next);
+            }
+        }
+        *self != before
+    }
+
+    /// The order's version waits for a swap since `now`.
+    pub fn staged(&mut self, device: &Name, now: Timestamp) {
+        if let Some(order) = &mut self.order
+            && order.swap_at.is_none()
+        {
+            let window = Duration::from_secs(order.jitter.into());
+            let share = part(device.as_str(), order.generation, Wait::Swap, window);
+            order.swap_at = Some(jitter::after(now, share));
+        }
+    }
+
+    /// A swap to the order's version was tried, whatever came of it.
+    pub fn tried(&mut self, now: Timestamp) {
+        if let Some(order) = &mut self.order {
+            order.tried_at = Some(now);
+        }
+    }
+
+    /// The order of `generation` is not followed.
+    pub fn refuse(&mut self, generation: u64, refused: Refused) {
+        if let Some(order) = &mut self.order
+            && order.generation == generation
+        {
+            order.refused = Some(refused);
+        }
+    }
+}
+
+impl Order {
+    /// A clock that went back makes nobody wait for longer than the window.
+    fn clock_went_back(&mut self, device: &Name, now: Timestamp) {
+        if self.heard_at <= now {
+            return;
+        }
+        let window = Duration::from_secs(self.jitter.into());
+        self.heard_at = now;
+        let wait = |wait| jitter::after(now, part(device.as_str(), self.generation, wait, window));
+        self.download_at = self.download_at.min(wait(Wait::Download));
+        self.swap_at = self.swap_at.map(|at| at.min(wait(Wait::Swap)));
+        let stands = now.checked_add(STANDS).unwrap_or(Timestamp::MAX);
+        self.stands_until = self.stands_until.map(|at| at.min(stands));
+        self.tried_at = self.tried_at.map(|at| at.min(now));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Health-gated ramps.
