@@ -2,6 +2,7 @@
 
 mod address;
 mod check;
+mod fleet;
 mod keeping;
 mod keeping_check;
 mod rehearse;
@@ -14,6 +15,7 @@ use rollout::{PackageName, Version};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use fleet::{Fleet, SelfUpdate};
 pub use keeping::{Busy, HostContract, SnapshotFolder};
 pub use rehearse::Rehearse;
 
@@ -63,9 +65,9 @@ pub struct Config {
     /// A signed repository to follow in place of `manifest`.
     #[serde(default)]
     pub trust: Option<TrustAnchor>,
-    /// Reserved for fleets: must be null.
+    /// The fleet whose operator says which version this device is to have.
     #[serde(default)]
-    pub fleet: Option<serde_json::Value>,
+    pub fleet: Option<Fleet>,
     /// How a staged version is applied.
     #[serde(default)]
     pub apply: Apply,
@@ -269,9 +271,12 @@ impl Config {
             })
     }
 
-    /// The same configuration with a relative `trust.root` taken from `folder`.
+    /// The same configuration with relative paths, of `trust.root` and in `fleet`, taken from `folder`.
     #[must_use]
     pub fn beside(mut self, folder: &Path) -> Self {
+        if let Some(fleet) = &mut self.fleet {
+            fleet.beside(folder);
+        }
         if let Some(trust) = &mut self.trust {
             trust.root = folder.join(&trust.root);
         }

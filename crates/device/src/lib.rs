@@ -67,8 +67,8 @@ pub use applied::{Applied, AppliedOutcome};
 pub use apps::{Apps, MAIN_APP};
 pub use built::built_at;
 pub use config::{
-    Apply, Busy, Check, Config, ConfigError, HostContract, Ready, Rehearse, SnapshotFolder,
-    TrustAnchor,
+    Apply, Busy, Check, Config, ConfigError, Fleet, HostContract, Ready, Rehearse, SelfUpdate,
+    SnapshotFolder, TrustAnchor,
 };
 pub use device::{Device, DeviceEvent};
 pub use error::Problem;

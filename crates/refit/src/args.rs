@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, apps, bundle, check, explain, gc, keys, publish, repo, resolve, retry, rollback,
+    apply, apps, bundle, check, explain, fleet, gc, keys, publish, repo, resolve, retry, rollback,
     rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify, workspaces,
 };
 
@@ -88,6 +88,7 @@ pub(crate) enum Command {
     Rollout(rollout::Rollout),
     Simulate(simulate::Simulate),
     Serve(serve::Serve),
+    Fleet(fleet::Fleet),
     Smoke(smoke::Smoke),
     Soak(soak::Soak),
 }

@@ -54,10 +54,8 @@ impl Config {
 
     /// Where versions come from, and who says which.
     fn release_problem(&self) -> Option<Problem> {
-        // A setting that a person relies on and this version would not follow must not pass.
-        if self.fleet.is_some() {
-            let problem = "is not supported by this version; leave it out or null";
-            return Some(("fleet", problem.to_owned()));
+        if let Some(problem) = self.fleet.as_ref().and_then(|it| it.problem()) {
+            return Some(("fleet", problem));
         }
         // It would be shipped to every user, and shown wherever settings are.
         if self.registry.as_ref().is_some_and(address::has_login) {

@@ -75,8 +75,10 @@ fn values_that_cannot_be_meant_name_their_key() {
 }
 
 #[test]
-fn what_this_version_would_not_follow_is_refused_and_null_is_fine() {
+fn a_fleet_is_an_object_with_a_broker_and_null_is_fine() {
     assert!(with("fleet", json!("https://example.org/")).is_err());
+    assert!(with("fleet", json!({ "servers": ["nats://broker.example"] })).is_err());
+    assert!(with("fleet", json!({ "servers": ["tls://broker.example"] })).is_ok());
     for key in ["manifest", "latest", "trust", "fleet"] {
         assert!(with(key, json!(null)).is_ok(), "{key}");
     }

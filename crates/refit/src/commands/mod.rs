@@ -5,6 +5,7 @@ pub(crate) mod apps;
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod fleet;
 pub(crate) mod gc;
 pub(crate) mod keys;
 mod local;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Publish(command) => command.run(globals.json),
         Command::Rollout(command) => command.run(globals.json),
         Command::Simulate(command) => command.run(),
+        Command::Fleet(command) => command.run(&globals),
         Command::Serve(command) => command.run(globals.json),
         Command::Smoke(command) => command.run(&globals),
         Command::Soak(command) => command.run(),

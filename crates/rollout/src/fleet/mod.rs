@@ -21,7 +21,7 @@ mod name;
 pub mod ramp;
 mod scope;
 mod step;
-mod target;
+pub mod target;
 
 pub use jitter::{Wait, part};
 pub use memory::{Heard, Memory, Order, Refused};

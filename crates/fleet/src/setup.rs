@@ -1,0 +1,86 @@
+//! Makes a fleet on a broker: its buckets, its stream, its object stores.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config as Stream, Republish, StorageType};
+use async_nats::jetstream::{Context, kv, object_store};
+use rollout::fleet::Subject;
+
+use crate::FleetError;
+use crate::names::Names;
+use crate::target::MOST_BYTES;
+
+/// A device that was not heard of for so long is no part of the fleet any more.
+pub const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
+/// Reports are kept for so long.
+const REPORTS: Duration = Duration::from_hours(30 * 24);
+/// Orders of a scope that are kept for `refit fleet history`.
+const ORDERS: i64 = 64;
+
+/// Makes what is missing, and leaves what is there. `replicas` is 1, or 3 or 5 in a cluster.
+///
+/// # Errors
+/// Where the broker refuses.
+pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Result<(), FleetError> {
+    let bucket = |bucket: String, description: &str| kv::Config {
+        bucket,
+        description: description.to_owned(),
+        history: 1,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        ..kv::Config::default()
+    };
+    let targets = kv::Config {
+        history: ORDERS,
+        max_value_size: i32::try_from(MOST_BYTES).unwrap_or(i32::MAX),
+        // Devices hear of a target once it is stored, without a consumer each.
+        republish: Some(Republish {
+            source: format!("$KV.{}.>", names.targets()),
+            destination: names.targets_told(),
+            headers_only: false,
+        }),
+        ..bucket(names.targets(), "Targets by scope")
+    };
+    let devices = kv::Config {
+        max_age: FORGOTTEN,
+        max_value_size: 16 * 1024,
+        ..bucket(names.devices(), "Last heartbeat by device")
+    };
+    let ramps = kv::Config {
+        history: ORDERS,
+        ..bucket(names.ramps(), "Ramps, and who leads them")
+    };
+    for config in [targets, devices, ramps] {
+        let name = config.bucket.clone();
+        if jetstream.get_key_value(&name).await.is_err() {
+            let made = jetstream.create_key_value(config).await;
+            made.map_err(|error| FleetError::broker(&format!("make the bucket {name}"), error))?;
+        }
+    }
+    let reports = Stream {
+        name: names.reports(),
+        subjects: vec![names.all_reports()],
+        max_age: REPORTS,
+        max_message_size: 16 * 1024,
+        duplicate_window: Duration::from_mins(2),
+        allow_direct: true,
+        num_replicas: replicas,
+        ..Stream::default()
+    };
+    let made = jetstream.get_or_create_stream(reports).await;
+    made.map_err(|error| FleetError::broker("make the stream of reports", error))?;
+    for subject in [Subject::Runtime, Subject::Agent] {
+        let bucket = names.releases(subject);
+        if jetstream.get_object_store(&bucket).await.is_err() {
+            let config = object_store::Config {
+                bucket: bucket.clone(),
+                description: Some("Published versions".to_owned()),
+                num_replicas: replicas,
+                ..object_store::Config::default()
+            };
+            let made = jetstream.create_object_store(config).await;
+            made.map_err(|error| FleetError::broker(&format!("make the store {bucket}"), error))?;
+        }
+    }
+    Ok(())
+}
