@@ -19,6 +19,7 @@ pub(crate) fn updater(
     local: &Local,
     running: watch::Receiver<Option<Version>>,
     passive: bool,
+    steered: watch::Receiver<bool>,
 ) -> Result<Updater, Problem> {
     if local.switches.updates == Updates::DevelopmentBuild {
         return Err(Problem::new(
@@ -51,6 +52,8 @@ pub(crate) fn updater(
         after: config.check.after,
         every: config.check.every,
         rehearser: Rehearser::of(local).map(|rehearser| Arc::new(rehearser) as _),
+        mirror: None,
+        steered,
     };
     Ok(Updater::start(
         spec,

@@ -183,7 +183,8 @@ impl Follower {
         };
         let waits = || self.again.is_some_and(|again| again > Instant::now());
         match next(Some(order), has, now) {
-            Step::Idle | Step::Arrived | Step::Refused(_) => Todo::Wait(None),
+            Step::Idle | Step::Arrived => Todo::Wait(None),
+            Step::Refused(_) => Todo::Wait(order.asks_again_at()),
             Step::Stands { until } | Step::WaitToStage { until } | Step::WaitToSwap { until } => {
                 Todo::Wait(Some(until))
             }
@@ -216,7 +217,9 @@ impl Follower {
                 let reason = "passed-over".to_owned();
                 self.in_trouble(version, Refused { reason, detail }).await;
             }
-            Staging::Refused(refused) => self.memory.refuse(generation, refused),
+            Staging::Refused(refused) => {
+                self.memory.refuse(generation, refused, (self.clock)());
+            }
             Staging::Trouble(trouble) => self.in_trouble(version, trouble).await,
         }
         self.remember(&before);
