@@ -22,6 +22,7 @@
 mod connect;
 mod error;
 pub mod names;
+pub mod operator;
 mod report;
 mod settings;
 mod setup;
