@@ -17,7 +17,10 @@ fn beat(device: &str, version: &str) -> Value {
 }
 
 async fn send(room: &Room, subject: &str, value: &Value) {
-    let sent = room.jetstream.publish(subject.to_owned(), value.to_string().into()).await;
+    let sent = room
+        .jetstream
+        .publish(subject.to_owned(), value.to_string().into())
+        .await;
     sent.unwrap().await.unwrap();
 }
 
@@ -25,7 +28,12 @@ async fn send(room: &Room, subject: &str, value: &Value) {
 async fn the_last_heartbeat_of_each_device_is_caught_up_with_and_then_each_that_comes() {
     let room = Room::new().await;
     for n in 0..20 {
-        send(&room, &format!("$KV.refit-devices.d{n}"), &beat(&format!("d{n}"), "1.0.0")).await;
+        send(
+            &room,
+            &format!("$KV.refit-devices.d{n}"),
+            &beat(&format!("d{n}"), "1.0.0"),
+        )
+        .await;
     }
     send(&room, "$KV.refit-devices.d0", &beat("d0", "2.0.0")).await;
     // Sent under another's name, or nothing at all.
@@ -34,10 +42,17 @@ async fn the_last_heartbeat_of_each_device_is_caught_up_with_and_then_each_that_
 
     let mut watch = Watch::open(&room.jetstream, &room.names).await.unwrap();
     let mut overview = Overview::default();
-    watch.catch_up(&mut overview, Timestamp::now()).await.unwrap();
+    watch
+        .catch_up(&mut overview, Timestamp::now())
+        .await
+        .unwrap();
     assert_eq!(overview.len(), 18);
     let counts = overview.counts(Subject::Runtime, Timestamp::now());
-    let mix: Vec<_> = counts.mix.iter().map(|it| (it.version.clone().unwrap().to_string(), it.devices)).collect();
+    let mix: Vec<_> = counts
+        .mix
+        .iter()
+        .map(|it| (it.version.clone().unwrap().to_string(), it.devices))
+        .collect();
     assert_eq!(mix, [("2.0.0".to_owned(), 1), ("1.0.0".to_owned(), 17)]);
     assert_eq!(counts.late, 0, "the device's own clock counts for nothing");
 
@@ -56,9 +71,17 @@ async fn an_empty_fleet_is_caught_up_with_at_once() {
     let room = Room::new().await;
     let mut watch = Watch::open(&room.jetstream, &room.names).await.unwrap();
     let mut overview = Overview::default();
-    watch.catch_up(&mut overview, Timestamp::now()).await.unwrap();
+    watch
+        .catch_up(&mut overview, Timestamp::now())
+        .await
+        .unwrap();
     assert!(overview.is_empty());
-    assert!(Reports::open(&room.jetstream, &room.names, None).await.unwrap().is_caught_up());
+    assert!(
+        Reports::open(&room.jetstream, &room.names, None)
+            .await
+            .unwrap()
+            .is_caught_up()
+    );
 }
 
 #[tokio::test]
@@ -71,14 +94,21 @@ async fn reports_come_in_order_and_only_those_of_the_device_itself() {
     send(&room, "refit.report.a", &report("a", 1)).await;
     send(&room, "refit.report.b", &report("a", 2)).await;
     send(&room, "refit.report.a", &report("a", 2)).await;
-    let mut reports = Reports::open(&room.jetstream, &room.names, None).await.unwrap();
+    let mut reports = Reports::open(&room.jetstream, &room.names, None)
+        .await
+        .unwrap();
     let mut found = Vec::new();
     while !reports.is_caught_up() {
         found.push(reports.next().await.unwrap().map(|(report, _)| report.seq));
     }
     assert_eq!(found, [Some(1), None, Some(2)]);
     let later = Some(Timestamp::now());
-    assert!(Reports::open(&room.jetstream, &room.names, later).await.unwrap().is_caught_up());
+    assert!(
+        Reports::open(&room.jetstream, &room.names, later)
+            .await
+            .unwrap()
+            .is_caught_up()
+    );
 }
 
 #[tokio::test]
@@ -87,7 +117,14 @@ async fn a_device_answers_or_it_is_said_when_it_was_last_heard_of() {
     let device = name("d1");
     let ping = async || {
         let now = Timestamp::now();
-        ping::ping(&room.client, &room.names, &device, Duration::from_secs(30), now).await
+        ping::ping(
+            &room.client,
+            &room.names,
+            &device,
+            Duration::from_secs(30),
+            now,
+        )
+        .await
     };
     let never = ping().await.unwrap_err();
     assert_eq!(never.kind(), "no-answer");
@@ -102,7 +139,10 @@ async fn a_device_answers_or_it_is_said_when_it_was_last_heard_of() {
     let answering = tokio::spawn(async move {
         for answer in [beat("d1", "1.0.0"), beat("d2", "1.0.0"), json!("what")] {
             let request = asked.next().await.unwrap();
-            client.publish(request.reply.unwrap(), answer.to_string().into()).await.unwrap();
+            client
+                .publish(request.reply.unwrap(), answer.to_string().into())
+                .await
+                .unwrap();
         }
     });
     assert_eq!(ping().await.unwrap().device, device);

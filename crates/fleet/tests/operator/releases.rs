@@ -15,7 +15,9 @@ fn large(seed: u8) -> Vec<u8> {
 }
 
 async fn read(room: &Room, artifact: &Artifact) -> Option<Vec<u8>> {
-    let mut reading = open(&room.jetstream, &room.names, artifact).await.unwrap()?;
+    let mut reading = open(&room.jetstream, &room.names, artifact)
+        .await
+        .unwrap()?;
     let mut bytes = Vec::new();
     while let Some(chunk) = reading.chunk().await.unwrap() {
         bytes.extend_from_slice(&chunk);
@@ -24,7 +26,11 @@ async fn read(room: &Room, artifact: &Artifact) -> Option<Vec<u8>> {
 }
 
 async fn messages(room: &Room) -> u64 {
-    let mut stream = room.jetstream.get_stream("OBJ_refit-runtime").await.unwrap();
+    let mut stream = room
+        .jetstream
+        .get_stream("OBJ_refit-runtime")
+        .await
+        .unwrap();
     stream.info().await.unwrap().state.messages
 }
 
@@ -53,7 +59,10 @@ async fn one_version_has_one_content() {
     assert_eq!(found, Some(release));
     assert_eq!(read(&room, &artifact).await, Some(content));
     let other = Artifact::runtime(version("1.0.1"));
-    assert_eq!(find(&room.jetstream, &room.names, &other).await.unwrap(), None);
+    assert_eq!(
+        find(&room.jetstream, &room.names, &other).await.unwrap(),
+        None
+    );
     assert_eq!(read(&room, &other).await, None);
 }
 
@@ -61,17 +70,26 @@ async fn one_version_has_one_content() {
 async fn of_many_who_publish_at_once_one_wins_and_the_others_hear_of_it() {
     let room = Room::new().await;
     let contents: Vec<_> = (0..8).map(large).collect();
-    let all = contents.iter().map(|content| room.publish("1.0.0", content));
+    let all = contents
+        .iter()
+        .map(|content| room.publish("1.0.0", content));
     let ended = join_all(all).await;
 
     let won: Vec<_> = (0..8).filter(|n| ended[*n].is_ok()).collect();
     assert_eq!(won.len(), 1, "{ended:?}");
     let lost = ended.iter().filter_map(|it| it.as_ref().err());
-    assert!(lost.clone().all(|it| it.kind() == "other-content"), "{ended:?}");
+    assert!(
+        lost.clone().all(|it| it.kind() == "other-content"),
+        "{ended:?}"
+    );
     let artifact = Artifact::runtime(version("1.0.0"));
     assert_eq!(read(&room, &artifact).await.unwrap(), contents[won[0]]);
     let alone = messages(&room).await;
-    assert_eq!(alone, 300_000_u64.div_ceil(128 * 1024) + 1, "what lost is gone");
+    assert_eq!(
+        alone,
+        300_000_u64.div_ceil(128 * 1024) + 1,
+        "what lost is gone"
+    );
 }
 
 #[tokio::test]
@@ -88,12 +106,30 @@ async fn each_platform_has_an_agent_of_its_own() {
     assert!(refused.to_string().contains("macos-aarch64"), "{refused}");
     assert_eq!(read(&room, &agent("macos-aarch64")).await.unwrap(), b"mac");
 
-    let all = list(&room.jetstream, &room.names, Subject::Agent).await.unwrap();
+    let all = list(&room.jetstream, &room.names, Subject::Agent)
+        .await
+        .unwrap();
     assert_eq!(all.len(), 2);
-    assert!(list(&room.jetstream, &room.names, Subject::Runtime).await.unwrap().is_empty());
-    let gone = unpublish(&room.jetstream, &room.names, Subject::Agent, &version("2.0.0")).await;
+    assert!(
+        list(&room.jetstream, &room.names, Subject::Runtime)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let gone = unpublish(
+        &room.jetstream,
+        &room.names,
+        Subject::Agent,
+        &version("2.0.0"),
+    )
+    .await;
     assert_eq!(gone.unwrap().len(), 2);
-    assert!(list(&room.jetstream, &room.names, Subject::Agent).await.unwrap().is_empty());
+    assert!(
+        list(&room.jetstream, &room.names, Subject::Agent)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -104,26 +140,42 @@ async fn what_some_scope_is_to_have_stays_and_what_is_gone_may_come_back_as_some
     }
     let order = crate::orders::order("1.10.0");
     let kiosks = Scope::Group(name("kiosks"));
-    orders::place(&room.jetstream, &room.names, &order, &kiosks).await.unwrap();
+    orders::place(&room.jetstream, &room.names, &order, &kiosks)
+        .await
+        .unwrap();
     // A ramp's other devices are to have 1.9.0.
     let ramp = br#"{"version":"1.10.0","generation":1,"at":"2026-06-12T08:00:00Z",
         "ramp":{"id":"r","share":5,"otherwise":"1.9.0"}}"#;
     let bucket = room.jetstream.get_key_value("refit-targets").await.unwrap();
-    bucket.put("runtime.global", ramp.to_vec().into()).await.unwrap();
+    bucket
+        .put("runtime.global", ramp.to_vec().into())
+        .await
+        .unwrap();
 
     let unpublish = async |it: &str| {
         unpublish(&room.jetstream, &room.names, Subject::Runtime, &version(it)).await
     };
     let refused = unpublish("1.10.0").await.unwrap_err();
     assert_eq!(refused.kind(), "in-use");
-    assert!(refused.to_string().contains("global, group.kiosks"), "{refused}");
+    assert!(
+        refused.to_string().contains("global, group.kiosks"),
+        "{refused}"
+    );
     let refused = unpublish("1.9.0").await.unwrap_err();
     assert!(refused.to_string().contains("global"), "{refused}");
-    assert_eq!(unpublish("1.2.0").await.unwrap_err().kind(), "not-published");
+    assert_eq!(
+        unpublish("1.2.0").await.unwrap_err().kind(),
+        "not-published"
+    );
     unpublish("1.0.0").await.unwrap();
-    assert_eq!(unpublish("1.0.0").await.unwrap_err().kind(), "not-published");
+    assert_eq!(
+        unpublish("1.0.0").await.unwrap_err().kind(),
+        "not-published"
+    );
 
-    let all = releases::list(&room.jetstream, &room.names, Subject::Runtime).await.unwrap();
+    let all = releases::list(&room.jetstream, &room.names, Subject::Runtime)
+        .await
+        .unwrap();
     let all: Vec<_> = all.iter().map(|it| it.version.to_string()).collect();
     assert_eq!(all, ["1.10.0", "1.9.0"]);
     let again = room.publish("1.0.0", b"other").await.unwrap();
@@ -131,7 +183,10 @@ async fn what_some_scope_is_to_have_stays_and_what_is_gone_may_come_back_as_some
     let artifact = Artifact::runtime(version("1.0.0"));
     assert_eq!(read(&room, &artifact).await.unwrap(), b"other");
     // A target that nobody can read may name anything.
-    bucket.put("runtime.global", "garbage".into()).await.unwrap();
+    bucket
+        .put("runtime.global", "garbage".into())
+        .await
+        .unwrap();
     assert_eq!(unpublish("1.0.0").await.unwrap_err().kind(), "in-use");
 }
 
@@ -142,7 +197,11 @@ async fn bytes_that_are_not_those_that_were_recorded_are_an_error_at_their_end()
         panic!("it was not there before");
     };
     // Whoever may write to the store names other bytes by the same label.
-    let store = room.jetstream.get_object_store("refit-runtime").await.unwrap();
+    let store = room
+        .jetstream
+        .get_object_store("refit-runtime")
+        .await
+        .unwrap();
     let info = store.info("1.0.0").await.unwrap();
     let meta = async_nats::jetstream::object_store::ObjectMetadata {
         name: "1.0.0".to_owned(),
@@ -150,7 +209,10 @@ async fn bytes_that_are_not_those_that_were_recorded_are_an_error_at_their_end()
         ..Default::default()
     };
     store.put(meta, &mut large(1).as_slice()).await.unwrap();
-    let mut reading = open(&room.jetstream, &room.names, &release.artifact()).await.unwrap().unwrap();
+    let mut reading = open(&room.jetstream, &room.names, &release.artifact())
+        .await
+        .unwrap()
+        .unwrap();
     let error = loop {
         match reading.chunk().await {
             Ok(Some(_)) => {}
@@ -161,9 +223,16 @@ async fn bytes_that_are_not_those_that_were_recorded_are_an_error_at_their_end()
     assert!(error.to_string().contains("another digest"), "{error}");
 
     // Bytes that are gone are no end.
-    let mut reading = open(&room.jetstream, &room.names, &release.artifact()).await.unwrap().unwrap();
+    let mut reading = open(&room.jetstream, &room.names, &release.artifact())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(reading.chunk().await.unwrap().is_some());
-    let stream = room.jetstream.get_stream("OBJ_refit-runtime").await.unwrap();
+    let stream = room
+        .jetstream
+        .get_stream("OBJ_refit-runtime")
+        .await
+        .unwrap();
     stream.purge().filter("$O.refit-runtime.C.>").await.unwrap();
     assert_eq!(reading.chunk().await.unwrap_err().kind(), "fleet-data");
 }
@@ -173,10 +242,21 @@ async fn a_broker_without_the_fleet_says_so() {
     let room = Room::new().await;
     let names = fleet::Names::of(&name("other"));
     for refused in [
-        list(&room.jetstream, &names, Subject::Runtime).await.map(|_| ()),
-        publish(&room.jetstream, &names, Artifact::runtime(version("1.0.0")), b"x").await.map(|_| ()),
+        list(&room.jetstream, &names, Subject::Runtime)
+            .await
+            .map(|_| ()),
+        publish(
+            &room.jetstream,
+            &names,
+            Artifact::runtime(version("1.0.0")),
+            b"x",
+        )
+        .await
+        .map(|_| ()),
         orders::current(&room.jetstream, &names).await.map(|_| ()),
-        fleet::operator::observe::Watch::open(&room.jetstream, &names).await.map(|_| ()),
+        fleet::operator::observe::Watch::open(&room.jetstream, &names)
+            .await
+            .map(|_| ()),
     ] {
         assert_eq!(refused.unwrap_err().kind(), "no-fleet");
     }

@@ -20,14 +20,25 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) async fn new() -> Self {
         let broker = Broker::start();
-        let client = fleet::connect(&settings(&broker, Login::Nobody)).await.unwrap();
+        let client = fleet::connect(&settings(&broker, Login::Nobody))
+            .await
+            .unwrap();
         let jetstream = fleet::jetstream(&client);
         let names = Names::of(&name("refit"));
         fleet::ensure(&jetstream, &names, 1).await.unwrap();
-        Self { client, jetstream, names, broker }
+        Self {
+            client,
+            jetstream,
+            names,
+            broker,
+        }
     }
 
-    pub(crate) async fn publish(&self, version: &str, content: &[u8]) -> Result<Published, FleetError> {
+    pub(crate) async fn publish(
+        &self,
+        version: &str,
+        content: &[u8],
+    ) -> Result<Published, FleetError> {
         let artifact = Artifact::runtime(version.parse().unwrap());
         publish(&self.jetstream, &self.names, artifact, content).await
     }
@@ -39,12 +50,22 @@ pub(crate) async fn publish(
     artifact: Artifact,
     content: &[u8],
 ) -> Result<Published, FleetError> {
-    let upload = Upload { artifact, package: "demo".to_owned(), by: "ann".to_owned(), at: at() };
+    let upload = Upload {
+        artifact,
+        package: "demo".to_owned(),
+        by: "ann".to_owned(),
+        at: at(),
+    };
     releases::publish(jetstream, names, upload, &mut Cursor::new(content.to_vec())).await
 }
 
 pub(crate) fn settings(broker: &Broker, login: Login) -> Settings {
-    Settings { fleet: name("refit"), servers: vec![broker.url()], login, ca: None }
+    Settings {
+        fleet: name("refit"),
+        servers: vec![broker.url()],
+        login,
+        ca: None,
+    }
 }
 
 pub(crate) fn name(text: &str) -> Name {

@@ -39,7 +39,7 @@ pub async fn history(
     let doing = "tell the orders";
     let prefix = format!("$KV.{}.", names.targets());
     let stream = jetstream.get_stream(names.targets_stream()).await;
-    let stream = stream.map_err(|error| super::super::missing_or(names, doing, error))?;
+    let stream = stream.map_err(|error| crate::operator::missing_or(names, doing, error))?;
     let consumer = stream.create_consumer(push::OrderedConfig {
         deliver_subject: jetstream.client().new_inbox(),
         filter_subject: format!("{prefix}>"),

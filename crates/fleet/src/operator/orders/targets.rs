@@ -32,7 +32,7 @@ pub(super) async fn bucket(jetstream: &Context, names: &Names) -> Result<Store, 
     bucket.map_err(|error| {
         use async_nats::jetstream::context::KeyValueErrorKind;
         match error.kind() {
-            KeyValueErrorKind::GetBucket if super::super::is_missing(&error) => {
+            KeyValueErrorKind::GetBucket if crate::operator::is_missing(&error) => {
                 FleetError::NoFleet {
                     fleet: names.fleet().to_string(),
                     what: format!("bucket {}", names.targets()),
@@ -73,7 +73,7 @@ pub async fn current(jetstream: &Context, names: &Names) -> Result<Vec<Standing>
     let stream = jetstream.get_stream_no_info(names.targets_stream()).await;
     let stream = stream.map_err(|error| FleetError::broker(doing, error))?;
     let found = stream.info_with_subjects(format!("{prefix}>")).await;
-    let found = found.map_err(|error| super::super::missing_or(names, doing, error))?;
+    let found = found.map_err(|error| crate::operator::missing_or(names, doing, error))?;
     let subjects = found.map_ok(|(subject, _)| subject);
     let mut keys: Vec<String> = subjects
         .try_collect()
@@ -132,7 +132,7 @@ async fn at(
     let message = match stream.get_last_raw_message_by_subject(in_stream).await {
         Ok(message) => message,
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
-        Err(error) => return Err(super::super::missing_or(names, &doing, error)),
+        Err(error) => return Err(crate::operator::missing_or(names, &doing, error)),
     };
     let operation = message.headers.get("KV-Operation");
     let operation = operation.and_then(|it| it.as_str().parse::<Operation>().ok());

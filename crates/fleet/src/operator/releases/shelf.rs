@@ -18,6 +18,7 @@ use rollout::fleet::Subject;
 use super::Release;
 use crate::FleetError;
 use crate::names::Names;
+use crate::operator::missing_or;
 
 /// The key of the metadata with the release as JSON.
 pub(super) const RELEASE: &str = "release";
@@ -26,6 +27,7 @@ pub(super) const RELEASE: &str = "release";
 #[derive(Debug, Clone)]
 pub(super) struct Shelf {
     pub(super) jetstream: Context,
+    names: Names,
     pub(super) bucket: String,
     pub(super) stream: Stream<()>,
 }
@@ -80,6 +82,7 @@ impl Shelf {
         let stream = stream.map_err(|error| FleetError::broker("open its releases", error))?;
         Ok(Self {
             jetstream: jetstream.clone(),
+            names: names.clone(),
             bucket,
             stream,
         })
@@ -171,8 +174,12 @@ impl Shelf {
     }
 
     /// An error of the broker. `doing` is an infinitive with its preposition.
-    pub(super) fn failed(&self, doing: &str, error: impl std::fmt::Display) -> FleetError {
-        FleetError::broker(&format!("{doing} {}", self.bucket), error)
+    pub(super) fn failed(
+        &self,
+        doing: &str,
+        error: impl std::error::Error + 'static,
+    ) -> FleetError {
+        missing_or(&self.names, &format!("{doing} {}", self.bucket), error)
     }
 }
 
