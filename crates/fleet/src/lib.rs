@@ -24,6 +24,7 @@ mod connect;
 mod disk;
 mod error;
 pub mod names;
+pub mod operator;
 mod report;
 mod settings;
 mod setup;
