@@ -318,8 +318,7 @@ impl Device {
             .updater
             .get_or_init(|| {
                 let running = inner.running.subscribe();
-                let steered = inner.steering.is_steered();
-                let updater = updating::updater(&inner.local, running, passive, steered)?;
+                let updater = updating::updater(&inner.local, running, passive, &inner.steering)?;
                 // The first news are those of this very updater, so nobody was here before.
                 let _ = inner
                     .rehearsals

@@ -13,6 +13,5 @@ mod steering;
 mod swap;
 mod tell;
 
-pub(crate) use mirror::Nearby;
 pub use note::FleetNote;
 pub(crate) use steering::{Steering, prepare, start};

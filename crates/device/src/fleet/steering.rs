@@ -7,6 +7,7 @@ use rollout::Version;
 use rollout::fleet::Name;
 use tokio::sync::watch;
 
+use super::mirror::Nearby;
 use super::note::FleetNote;
 use super::runtime::Runtime;
 use super::{swap, tell};
@@ -25,6 +26,8 @@ pub(crate) struct Steering {
     agent: OnceLock<Agent>,
     /// The headless agent's own binary, where this is one.
     own_binary: OnceLock<Arc<dyn Steered>>,
+    /// The fleet's releases.
+    pub(crate) near: Nearby,
     /// When a swap was first wanted, of which version.
     pub(super) wanted: std::sync::Mutex<Option<(Version, jiff::Timestamp)>>,
 }
@@ -36,6 +39,7 @@ impl Default for Steering {
             is_steered: watch::Sender::new(false),
             agent: OnceLock::new(),
             own_binary: OnceLock::new(),
+            near: Nearby::default(),
             wanted: std::sync::Mutex::default(),
         }
     }
@@ -142,6 +146,7 @@ pub(crate) fn start(device: &Device, prepared: Prepared) -> Vec<tokio::task::Joi
     let going_back = runtime.going_back();
     let agent = prepared.follow(runtime, binary);
     let status = agent.status();
+    device.0.steering.near.is(agent.near());
     let mut tasks = tell::start(device, &reporter, going_back);
     tasks.push(tokio::spawn(swap::wake(device.clone(), changes)));
     tasks.push(tokio::spawn(follow(device.clone(), status)));
