@@ -17,6 +17,7 @@
 //! * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to do (and why).
 //! * `resolve` builds no async runtime and no HTTP client and starts no process.
 
+mod agent;
 mod args;
 mod bundle;
 mod commands;
