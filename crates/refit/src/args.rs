@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::agent::label;
 use crate::commands::{
-    apply, apps, bundle, check, explain, fleet, gc, keys, publish, repo, resolve, retry, rollback,
-    rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify, workspaces,
+    agent, apply, apps, bundle, check, explain, fleet, gc, keys, publish, repo, resolve, retry,
+    rollback, rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify,
+    workspaces,
 };
 
 /// What the binary's own label says.
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     Stage(stage::Stage),
     Resolve(resolve::Resolve),
     Run(run::Run),
+    Agent(agent::Agent),
     Status(status::Status),
     Apply(apply::Apply),
     Rollback(rollback::Rollback),

@@ -33,6 +33,9 @@ pub(crate) struct Label {
     pub(crate) version: Version,
     /// The operating system and processor that it is for: `linux-x86_64`.
     pub(crate) platform: String,
+    /// Whether it was built for whoever works on it, with the checks of a debug build.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) development: bool,
 }
 
 /// Why a file's label cannot be told.
@@ -71,6 +74,7 @@ pub(crate) fn own() -> Label {
         #[expect(clippy::unwrap_used, reason = "Cargo takes no version that is none")]
         version: env!("CARGO_PKG_VERSION").parse().unwrap(),
         platform: platform(),
+        development: cfg!(debug_assertions),
     })
 }
 
@@ -189,7 +193,7 @@ fn parse(block: &[u8]) -> Result<Label, LabelError> {
 }
 
 /// The bytes of our own block, as they stand in the file that is run.
-fn own_block() -> Vec<u8> {
+pub(super) fn own_block() -> Vec<u8> {
     let read = |byte: &AtomicU8| byte.load(Ordering::Relaxed);
     OWN.iter().map(read).collect()
 }
@@ -204,7 +208,11 @@ const fn block() -> [AtomicU8; LENGTH] {
         std::env::consts::OS,
         "-",
         std::env::consts::ARCH,
-        "\"}",
+        if cfg!(debug_assertions) {
+            "\",\"development\":true}"
+        } else {
+            "\"}"
+        },
     ];
     let mut block = [const { AtomicU8::new(b' ') }; LENGTH];
     let mut at = 0;
@@ -227,26 +235,34 @@ const fn put(block: &mut [AtomicU8; LENGTH], at: usize, text: &str) -> usize {
     at + text.len()
 }
 
+/// A block that says this version and platform.
+#[cfg(test)]
+pub(super) fn said(version: &str, platform: &str) -> Vec<u8> {
+    says(&format!(
+        "{{\"version\":\"{version}\",\"platform\":\"{platform}\"}}"
+    ))
+}
+
+/// A block with this in it.
+#[cfg(test)]
+fn says(json: &str) -> Vec<u8> {
+    let room = LENGTH - START.len() - END.len();
+    format!("{START}{json:room$}{END}").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A block that says this.
-    fn said(json: &str) -> Vec<u8> {
-        let room = LENGTH - START.len() - END.len();
-        format!("{START}{json:room$}{END}").into_bytes()
-    }
-
     fn of(version: &str) -> Vec<u8> {
-        said(&format!(
-            "{{\"version\":\"{version}\",\"platform\":\"linux-x86_64\"}}"
-        ))
+        said(version, "linux-x86_64")
     }
 
     fn label(version: &str) -> Label {
         Label {
             version: version.parse().unwrap(),
             platform: "linux-x86_64".to_owned(),
+            development: false,
         }
     }
 
@@ -256,6 +272,7 @@ mod tests {
         let own = own();
         assert_eq!(own.version.as_str(), env!("CARGO_PKG_VERSION"));
         assert_eq!(own.platform, platform());
+        assert_eq!(own.development, cfg!(debug_assertions));
         assert_eq!(of_bytes(&own_block()).unwrap(), own);
     }
 
@@ -306,11 +323,11 @@ mod tests {
         for malformed in [
             no_end,
             no_text,
-            said("{}"),
-            said("{\"version\":\"1.0\",\"platform\":\"linux-x86_64\"}"),
-            said("{\"version\":\"1.0.0\",\"platform\":\"../linux\"}"),
-            said("{\"version\":\"1.0.0\",\"platform\":\"linux-x86_64\"} and more"),
-            [of("1.0.0"), said("{")].concat(),
+            says("{}"),
+            says("{\"version\":\"1.0\",\"platform\":\"linux-x86_64\"}"),
+            says("{\"version\":\"1.0.0\",\"platform\":\"../linux\"}"),
+            says("{\"version\":\"1.0.0\",\"platform\":\"linux-x86_64\"} and more"),
+            [of("1.0.0"), says("{")].concat(),
         ] {
             let error = of_bytes(&malformed).unwrap_err();
             assert!(matches!(error, LabelError::Malformed(_)), "{error}");
@@ -319,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_label_of_a_later_program_may_say_more() {
-        let more = said("{\"version\":\"9.0.0\",\"platform\":\"linux-x86_64\",\"libc\":\"musl\"}");
+        let more = says("{\"version\":\"9.0.0\",\"platform\":\"linux-x86_64\",\"libc\":\"musl\"}");
         assert_eq!(of_bytes(&more).unwrap(), label("9.0.0"));
     }
 
