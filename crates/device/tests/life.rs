@@ -20,6 +20,7 @@ fn options(data: &Path, development: bool, env: &[(&str, &str)]) -> DeviceOption
         trust_root: None,
         shell_version: "2.0.0".parse().expect("a version"),
         development,
+        headless: false,
         guard: vec![data.join("no-guard").into_os_string()],
         env: env
             .iter()

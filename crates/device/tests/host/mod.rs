@@ -187,6 +187,7 @@ pub(crate) fn options(
         trust_root: None,
         shell_version: "2.0.0".parse().unwrap(),
         development: false,
+        headless: false,
         guard: vec![dir.join("no-guard").into_os_string()],
         env: env
             .iter()
