@@ -262,8 +262,8 @@ fn settle(place: &Place, boot: &Boot, failed: bool, now: Timestamp, told: &mut V
     let Some(it) = &boot.replacement else { return };
     if failed {
         told.push(format!(
-            "version {} had {} starts without a healthy time, and is quarantined",
-            it.version, boot.starts
+            "version {} never came to a healthy time here, and is quarantined",
+            it.version
         ));
         // Once more: the disk may have been full then.
         condemn(place, it, boot.starts, now, told);
