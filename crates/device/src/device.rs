@@ -238,6 +238,7 @@ impl Device {
         // A start on its way is waited for: what it launches must be stopped too.
         let mut life = self.0.life.lock().await;
         *life = Life::Stopped;
+        self.0.steering.stop();
         let supervisor = self.supervisor();
         let runtime = async {
             if let Some(supervisor) = supervisor {

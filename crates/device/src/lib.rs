@@ -73,7 +73,7 @@ pub use config::{
 };
 pub use device::{Device, DeviceEvent};
 pub use error::Problem;
-pub use fleet::FleetNote;
+pub use fleet::{FleetNote, Ordered, OrderedStaging};
 pub use local::{DeviceOptions, Local};
 pub use notes::{
     AppInfo, Applying, BusyNote, ContractNote, DamageNote, DamageState, Managed, RehearsalNote,

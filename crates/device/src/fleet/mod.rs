@@ -9,9 +9,11 @@
 mod mirror;
 mod note;
 mod runtime;
+mod staging;
 mod steering;
 mod swap;
 mod tell;
 
 pub use note::FleetNote;
+pub use staging::{Ordered, OrderedStaging};
 pub(crate) use steering::{Steering, prepare, start};

@@ -1,6 +1,6 @@
 //! Puts a fleet's agent beside the device.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fleet::agent::{Agent, Pace, Prepared, Reporter, Spec, Steered};
 use rollout::Version;
@@ -23,13 +23,14 @@ pub(crate) struct Steering {
     ordered: watch::Sender<Option<Version>>,
     /// Whether one is: whoever only looks meanwhile is told so.
     is_steered: watch::Sender<bool>,
-    agent: OnceLock<Agent>,
+    /// Until the device stops: what it steers holds the device.
+    agent: Mutex<Option<Agent>>,
     /// The headless agent's own binary, where this is one.
     own_binary: OnceLock<Arc<dyn Steered>>,
     /// The fleet's releases.
     pub(crate) near: Nearby,
     /// When a swap was first wanted, of which version.
-    pub(super) wanted: std::sync::Mutex<Option<(Version, jiff::Timestamp)>>,
+    pub(super) wanted: Mutex<Option<(Version, jiff::Timestamp)>>,
 }
 
 impl Default for Steering {
@@ -37,10 +38,10 @@ impl Default for Steering {
         Self {
             ordered: watch::Sender::new(None),
             is_steered: watch::Sender::new(false),
-            agent: OnceLock::new(),
+            agent: Mutex::default(),
             own_binary: OnceLock::new(),
             near: Nearby::default(),
-            wanted: std::sync::Mutex::default(),
+            wanted: Mutex::default(),
         }
     }
 }
@@ -49,6 +50,16 @@ impl Steering {
     /// Whether a version is ordered, now and from now on.
     pub(crate) fn is_steered(&self) -> watch::Receiver<bool> {
         self.is_steered.subscribe()
+    }
+
+    /// Follows nothing any more. What was to be told is told after the next start.
+    pub(crate) fn stop(&self) {
+        let agent = self
+            .agent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(agent);
     }
 
     /// Whether this very version is ordered: then the fleet says when it is swapped in, within the window.
@@ -65,7 +76,9 @@ impl Device {
 
     /// Tells the fleet something that this crate does not see; nobody where there is none.
     pub fn fleet_reporter(&self) -> Option<Arc<Reporter>> {
-        self.0.steering.agent.get().map(Agent::reporter)
+        let agent = self.0.steering.agent.lock();
+        let agent = agent.unwrap_or_else(PoisonError::into_inner);
+        agent.as_ref().map(Agent::reporter)
     }
 }
 
@@ -150,7 +163,8 @@ pub(crate) fn start(device: &Device, prepared: Prepared) -> Vec<tokio::task::Joi
     let mut tasks = tell::start(device, &reporter, going_back);
     tasks.push(tokio::spawn(swap::wake(device.clone(), changes)));
     tasks.push(tokio::spawn(follow(device.clone(), status)));
-    let _ = device.0.steering.agent.set(agent);
+    let slot = device.0.steering.agent.lock();
+    *slot.unwrap_or_else(PoisonError::into_inner) = Some(agent);
     tasks
 }
 

@@ -133,7 +133,7 @@ impl<'a> Release<'a> {
         }
     }
 
-    fn pack(&self) -> Vec<u8> {
+    pub(crate) fn pack(&self) -> Vec<u8> {
         let package = json!({ "name": "demo", "version": self.version, "refit": self.needs });
         packed(&package, self.code)
     }
