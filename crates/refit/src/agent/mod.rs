@@ -17,6 +17,7 @@
 mod files;
 pub(crate) mod label;
 mod place;
+mod published;
 mod quarantine;
 mod replace;
 pub(crate) mod sentinel;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 pub(crate) use place::Place;
+pub(crate) use published::release_of;
 pub(crate) use quarantine::{Quarantined, forgive, quarantined};
 pub(crate) use replace::{Refusal, Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 

@@ -5,3 +5,4 @@ mod binaries;
 mod replacing;
 mod services;
 mod serving;
+mod signing;
