@@ -53,6 +53,19 @@ impl What {
         })
     }
 
+    /// The same, with nobody in front of it: what a fleet orders is applied without asking.
+    pub(super) fn headless(globals: &Globals) -> Result<Self, Failure> {
+        let (options, app) = local::chosen(globals)?;
+        let options = DeviceOptions {
+            headless: true,
+            ..options
+        };
+        Ok(match globals.app {
+            Some(_) => Self::One(Box::new(Local::open(options).named(app))),
+            None => Self::All(Box::new(options)),
+        })
+    }
+
     /// The app's settings.
     pub(super) fn config(&self) -> &Config {
         match self {
