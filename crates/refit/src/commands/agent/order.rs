@@ -162,20 +162,18 @@ pub(super) struct Replace {
     /// The sha256 that it has to have, in hexadecimal
     #[arg(long, value_name = "HEX")]
     sha256: String,
+    /// The version that it has to be [default: what it says itself]
+    #[arg(long, value_name = "VERSION")]
+    expect: Option<Version>,
 }
 
 impl Replace {
     fn run(self) -> Result<Answer, Failure> {
         let file = |error: &std::io::Error| Failure::file("read", &self.binary, error);
-        let version = label::of_file(&self.binary)
-            .map_err(|error| {
-                Failure::new(
-                    "no-label",
-                    format_args!("{}: {error}", self.binary.display()),
-                    "Name a release binary of refit.",
-                )
-            })?
-            .version;
+        let version = match &self.expect {
+            Some(version) => version.clone(),
+            None => said_by(&self.binary)?,
+        };
         let size = std::fs::metadata(&self.binary)
             .map_err(|error| file(&error))?
             .len();
@@ -201,6 +199,18 @@ impl Replace {
             )
         })
     }
+}
+
+/// The version that a binary says it is.
+fn said_by(binary: &Path) -> Result<Version, Failure> {
+    let label = label::of_file(binary).map_err(|error| {
+        Failure::new(
+            "no-label",
+            format_args!("{}: {error}", binary.display()),
+            "Name a release binary of refit.",
+        )
+    })?;
+    Ok(label.version)
 }
 
 /// Let the agent take a version again that never came to a healthy minute here

@@ -130,6 +130,24 @@ fn what_is_mislabelled_truncated_forged_or_for_another_machine_leaves_the_old_on
         assert!(!told["error"]["hint"].as_str().unwrap().is_empty());
         assert_eq!(installed.beside(), ["refit"], "{told}");
     }
+    let file = good.put(&installed.room.path().join("published"));
+    let file = file.to_str().unwrap();
+    let order = [
+        "agent",
+        "replace",
+        file,
+        "--sha256",
+        &good.sha256(),
+        "--expect",
+        "3.0.0",
+    ];
+    let (code, told) = installed.ask(&order);
+    assert_eq!(
+        (code, &told["error"]["kind"]),
+        (1, &json!("mislabelled")),
+        "{told}"
+    );
+    assert_eq!(installed.beside(), ["refit"]);
     assert_eq!(std::fs::read(&installed.exe).unwrap(), old.0);
     assert_eq!(installed.version(), "1.0.0");
 }
