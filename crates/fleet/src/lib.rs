@@ -20,6 +20,7 @@
 //! * No secret is logged, and none stands in an address.
 
 mod connect;
+pub mod controller;
 mod error;
 pub mod names;
 mod report;
