@@ -11,6 +11,7 @@ use rollout::fleet::ramp::Ramp;
 use rollout::fleet::{Scope, Subject, Target};
 use tokio::sync::OnceCell;
 
+use crate::operator::releases;
 use crate::{Client, FleetError, Names};
 
 /// The key under which who wants the broker's time writes.
@@ -247,16 +248,8 @@ impl Book {
         subject: Subject,
         version: &Version,
     ) -> Result<bool, FleetError> {
-        use async_nats::jetstream::object_store::InfoErrorKind;
-        let bucket = self.names.releases(subject);
-        let doing = format!("look into the store {bucket}");
-        let store = self.jetstream.get_object_store(&bucket).await;
-        let store = store.map_err(|error| FleetError::broker(&doing, error))?;
-        match store.info(version.as_str()).await {
-            Ok(info) => Ok(!info.deleted),
-            Err(error) if error.kind() == InfoErrorKind::NotFound => Ok(false),
-            Err(error) => Err(FleetError::broker(&doing, error)),
-        }
+        let found = releases::of_version(&self.jetstream, &self.names, subject, version).await?;
+        Ok(!found.is_empty())
     }
 }
 

@@ -1,9 +1,11 @@
 //! What every story here needs: a broker with a fleet on it, ramps to begin, controllers to run.
 
+use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fleet::controller::{Baseline, Controller, Pace, Started, Told, Wish, start};
+use fleet::operator::releases::{self, Artifact, Upload};
 use fleet::{Client, FleetError, Login, Names, Settings};
 use futures_util::StreamExt as _;
 use rollout::fleet::ramp::{Ramp, What, default_halt_above};
@@ -48,11 +50,17 @@ impl Room {
         let names = Names::of(&settings.fleet);
         let jetstream = fleet::jetstream(&client);
         fleet::ensure(&jetstream, &names, replicas).await.unwrap();
-        let releases = names.releases(Subject::Runtime);
-        let store = jetstream.get_object_store(releases).await.unwrap();
         for version in versions {
-            let mut content = version.as_bytes();
-            store.put(*version, &mut content).await.unwrap();
+            let upload = Upload {
+                artifact: Artifact::runtime(version.parse().unwrap()),
+                package: "demo".to_owned(),
+                by: "ada".to_owned(),
+                at: jiff::Timestamp::now(),
+            };
+            let mut content = Cursor::new(version.as_bytes().to_vec());
+            releases::publish(&jetstream, &names, upload, &mut content)
+                .await
+                .unwrap();
         }
         Self {
             client,
