@@ -28,6 +28,7 @@ mod repo;
 mod rollouts;
 mod site;
 mod tarball;
+mod virtual_devices;
 
 use std::process::ExitCode;
 

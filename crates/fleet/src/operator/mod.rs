@@ -17,6 +17,7 @@ pub mod orders;
 mod overview;
 pub mod ping;
 pub mod releases;
+mod traffic;
 
 use jiff::Timestamp;
 
@@ -24,6 +25,7 @@ use crate::FleetError;
 use crate::names::Names;
 
 pub use overview::{Counts, Filter, LATE, Mix, Overview, Page, Seen, Slice};
+pub use traffic::{Traffic, traffic};
 
 /// A time of the client's.
 fn time(at: async_nats::datetime::DateTime) -> Option<Timestamp> {
