@@ -1,6 +1,8 @@
 //! The command line as people and scripts meet it: the real binary, real tarballs, loopback only.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod agent;
 mod bundle;
 #[cfg(unix)]
 mod crew;
