@@ -8,6 +8,8 @@ mod bundle;
 mod crew;
 mod device;
 mod explain;
+#[cfg(unix)]
+mod fleet_ramps;
 mod keys;
 mod looking;
 #[cfg(unix)]
