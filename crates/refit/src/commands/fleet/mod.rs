@@ -1,7 +1,20 @@
 //! `refit fleet`: which devices are to have which version.
 
+mod aim;
 mod broker;
+mod clear;
+mod current;
+mod give;
+mod groups;
+mod history;
+mod ping;
+mod publish;
+mod releases;
+mod rollout;
 mod simulate_devices;
+mod status;
+mod unpublish;
+mod words;
 
 use clap::Subcommand;
 
@@ -22,6 +35,16 @@ pub(crate) struct Fleet {
 #[derive(Debug, Subcommand)]
 enum Order {
     Init(broker::Init),
+    Publish(publish::Publish),
+    Rollout(rollout::Rollout),
+    Clear(clear::Clear),
+    Current(current::Current),
+    Status(status::Status),
+    Ping(ping::Ping),
+    History(history::History),
+    Groups(groups::Groups),
+    Releases(releases::Releases),
+    Unpublish(unpublish::Unpublish),
     SimulateDevices(simulate_devices::SimulateDevices),
 }
 
@@ -30,6 +53,16 @@ impl Fleet {
         block_on(async {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
+                Order::Publish(order) => order.run(globals).await,
+                Order::Rollout(order) => order.run(globals).await,
+                Order::Clear(order) => order.run(globals).await,
+                Order::Current(order) => order.run(globals).await,
+                Order::Status(order) => order.run(globals).await,
+                Order::Ping(order) => order.run(globals).await,
+                Order::History(order) => order.run(globals).await,
+                Order::Groups(order) => order.run(globals).await,
+                Order::Releases(order) => order.run(globals).await,
+                Order::Unpublish(order) => order.run(globals).await,
                 Order::SimulateDevices(order) => order.run(globals).await,
             }
         })
