@@ -1,41 +1,42 @@
 //! `refit fleet status --watch`.
 
+use std::sync::mpsc;
+
 use super::*;
 
 /// The command, while it goes on.
 struct Watching {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Watching {
     fn start(harbour: &Harbour) -> Self {
         let mut child = Process::new(REFIT)
-            .args([
-                "fleet",
-                "status",
-                "--watch",
-                "--json",
-                "--server",
-                &harbour.broker.url(),
-            ])
+            .args(["fleet", "status", "--watch", "--json"])
+            .args(["--server", &harbour.broker.url()])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let all = stdout.lines().map_while(Result::ok);
+            all.for_each(|line| drop(tell.send(line)));
+        });
         Self { child, lines }
     }
 
     /// Lines until one is so.
     fn until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) {
-        for line in &mut self.lines {
-            let told: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            if is_so(&told) {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(90));
+            let line = line.unwrap_or_else(|_| panic!("never: {what}"));
+            if is_so(&serde_json::from_str(&line).unwrap()) {
                 return;
             }
         }
-        panic!("it ended before: {what}");
     }
 }
 
