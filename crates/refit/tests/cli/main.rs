@@ -8,6 +8,7 @@ mod bundle;
 mod crew;
 mod device;
 mod explain;
+mod fleet;
 #[cfg(unix)]
 mod fleet_ramps;
 mod keys;

@@ -2,7 +2,9 @@
 
 mod aim;
 mod broker;
+mod clear;
 mod current;
+mod give;
 mod groups;
 mod halt;
 mod history;
@@ -40,11 +42,11 @@ enum Order {
     Init(broker::Init),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
-    Clear(rollout::Clear),
     Ramp(ramp::Ramp),
     Pause(pause::Pause),
     Resume(resume::Resume),
     Halt(halt::Halt),
+    Clear(clear::Clear),
     Current(current::Current),
     Status(status::Status),
     Ping(ping::Ping),
