@@ -14,6 +14,7 @@
 //! * What never came to a healthy time is not taken again before a person forgives it.
 //! * Nothing of this happens in a development build.
 
+mod binary;
 mod files;
 pub(crate) mod label;
 mod place;
@@ -28,10 +29,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+pub(crate) use binary::Binary;
 pub(crate) use place::Place;
 pub(crate) use published::release_of;
-pub(crate) use quarantine::{Quarantined, forgive, quarantined};
-pub(crate) use replace::{Refusal, Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
+pub(crate) use quarantine::{forgive, quarantined};
+pub(crate) use replace::{Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 
 use crate::output::say;
 use sentinel::{Begun, Started};

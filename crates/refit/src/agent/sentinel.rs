@@ -98,13 +98,15 @@ pub(crate) struct Started {
     pub(crate) starts: u32,
     /// The replacement that this start tries.
     pub(crate) trial: Option<Replacement>,
+    /// What was taken back before this start.
+    pub(crate) went_back: Option<Version>,
     /// What there is to tell a person, and the fleet.
     pub(crate) told: Vec<String>,
 }
 
 /// Looks at this start, counts it, and goes back where it is time to. To be called before anything else.
 pub(crate) fn begin(place: &Place, own: &Label, now: Timestamp) -> Begun {
-    let mut told = Vec::new();
+    let (mut told, mut went_back) = (Vec::new(), None);
     let (mut boot, whole) = match files::read::<Boot>(&place.boot(), SCHEMA) {
         Found::Nothing => (Boot::default(), true),
         Found::Whole(boot) => (boot, true),
@@ -123,7 +125,7 @@ pub(crate) fn begin(place: &Place, own: &Label, now: Timestamp) -> Begun {
         },
         Decision::Settle { failed } => {
             settle(place, &boot, failed, now, &mut told);
-            boot.replacement = None;
+            went_back = boot.replacement.take().filter(|_| failed).map(|it| it.version);
             boot.starts = 0;
         }
     }
@@ -149,6 +151,7 @@ pub(crate) fn begin(place: &Place, own: &Label, now: Timestamp) -> Begun {
     Begun::Started(Started {
         starts: if counted.is_ok() { boot.starts } else { 0 },
         trial: boot.replacement,
+        went_back,
         told,
     })
 }

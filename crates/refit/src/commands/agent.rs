@@ -2,15 +2,19 @@
 
 mod order;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use device::{Fleet, Phase};
+use device::{Phase, Version};
+use fleet::Event;
+use fleet::agent::News;
+use rollout::fleet::Subject;
 
 use super::block_on;
 use super::run::{Running, What};
 use super::serve::stop_signal;
 use crate::agent::sentinel::{self, Begun, Started};
-use crate::agent::{self, Place, Replacer, Swapped, label};
+use crate::agent::{self, Binary, Place, Replacer, label};
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::{Answer, say};
@@ -50,7 +54,7 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
             return Ok(Answer::restart(format!("Version {to} is to be started.")));
         }
     };
-    let what = What::of(globals, true)?;
+    let what = What::headless(globals)?;
     let fleet = what.config().fleet.clone().ok_or_else(no_fleet)?;
     let replacer = Replacer::own();
     if let Err(error) = &replacer {
@@ -60,11 +64,17 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
     block_on(async move {
         let stop = stop_signal()?;
         let running = what.open();
+        let binary = replacer.ok().map(|replacer| {
+            let binary = Binary::new(running.main(), replacer, fleet.self_update);
+            running.main().steer_own_binary(Arc::clone(&binary) as _);
+            binary
+        });
         running.start().await;
+        tell_the_start(&running, started).await;
         let ended = tokio::select! {
             failure = keep_up(&running, started, json) => Err(failure),
-            swapped = follow_fleet(&running, &fleet, replacer.as_ref().ok(), started) => {
-                Ok(Answer::restart(format!("Version {} of the agent is to be started.", swapped.to)))
+            to = replaced(binary.as_deref()) => {
+                Ok(Answer::restart(format!("Version {to} of the agent is to be started.")))
             }
             () = stop => Ok(Answer::silent()),
             never = prove(&running, healthy_after) => match never {},
@@ -82,14 +92,33 @@ fn no_fleet() -> Failure {
     )
 }
 
-/// What the fleet orders, for ever. Ends only when the agent's own binary was replaced.
-async fn follow_fleet(
-    _running: &Running,
-    _fleet: &Fleet,
-    _replacer: Option<&Replacer>,
-    _started: &Started,
-) -> Swapped {
-    std::future::pending().await
+/// The version that took the place of this program, once one did.
+async fn replaced(binary: Option<&Binary>) -> Version {
+    match binary {
+        Some(binary) => binary.replaced().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the fleet how this start came about: a new binary on trial, or one that was taken back.
+async fn tell_the_start(running: &Running, started: &Started) {
+    let Some(reporter) = running.main().fleet_reporter() else {
+        return;
+    };
+    let own = label::own().version;
+    if let Some(trial) = &started.trial
+        && trial.version == own
+    {
+        let news = News::new(Subject::Agent, Event::Launched, Some(own.clone()));
+        reporter.tell(news).await;
+    }
+    if let Some(back) = &started.went_back {
+        let words = format!("version {own} is back in its place");
+        let news = News::new(Subject::Agent, Event::FellBack, Some(back.clone()));
+        reporter
+            .tell(news.because("no-healthy-start", &words))
+            .await;
+    }
 }
 
 /// Tells what happens, and starts once more what does not run at all: an agent stays, so that the fleet can
@@ -129,7 +158,13 @@ async fn prove(running: &Running, healthy_after: Duration) -> std::convert::Infa
         }
         tokio::select! {
             () = tokio::time::sleep(healthy_after) => {
+                let was_on_trial = on_trial();
                 note_healthy();
+                if was_on_trial && let Some(reporter) = running.main().fleet_reporter() {
+                    let own = label::own().version;
+                    let news = News::new(Subject::Agent, Event::Confirmed, Some(own));
+                    reporter.tell(news).await;
+                }
                 break;
             }
             _ = status.wait_for(|status| status.phase != Phase::Running) => {}

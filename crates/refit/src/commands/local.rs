@@ -22,7 +22,7 @@ pub(super) fn look(globals: &Globals) -> Result<Local, Failure> {
 }
 
 /// The options of the runtime that `--app` names.
-fn chosen(globals: &Globals) -> Result<(DeviceOptions, &str), Failure> {
+pub(super) fn chosen(globals: &Globals) -> Result<(DeviceOptions, &str), Failure> {
     let app = globals.app.as_deref().unwrap_or(MAIN_APP);
     Ok((options(globals)?.of_app(app)?, app))
 }
