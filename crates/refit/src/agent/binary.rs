@@ -159,7 +159,7 @@ impl Steered for Binary {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .take();
-                return match self.replacer.discard() {
+                return match self.replacer.discard().await {
                     Ok(()) => Staging::Staged,
                     Err(why) => stopped(why),
                 };
@@ -178,8 +178,8 @@ impl Steered for Binary {
     fn swap<'a>(&'a self, version: &'a Version) -> BoxFuture<'a, Swap> {
         Box::pin(async move {
             let staged = {
-                let mut slot = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-                slot.take().filter(|(staged, _)| staged == version)
+                let slot = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+                slot.clone().filter(|(staged, _)| staged == version)
             };
             let Some((_, staged)) = staged else {
                 return Swap::Tried;
@@ -190,8 +190,17 @@ impl Steered for Binary {
                     // The process ends now.
                     std::future::pending().await
                 }
-                Err(why) => {
+                // Nothing is known against what is staged.
+                Err(why @ Stopped::Trouble(_)) => Swap::Waits(Refused {
+                    reason: why.code().to_owned(),
+                    detail: fleet::detail(&why.to_string()),
+                }),
+                Err(why @ Stopped::Refused(_)) => {
                     tracing::warn!(%version, code = why.code(), %why, "the agent was not replaced");
+                    self.staged
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
                     Swap::Tried
                 }
             }

@@ -3,6 +3,7 @@
 //! ```text
 //! label ─────► what a binary says it is, compiled into each and read out of any
 //! sentinel ──► counts starts before anything else; three without a healthy time go back      (quarantine)
+//! binary ────► the same as a fleet steers it
 //! replace ───► fetch, verify, keep the old, announce, swap                                   (starts)
 //! service ───► units for systemd, launchd and Windows
 //! ```

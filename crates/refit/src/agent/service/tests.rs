@@ -28,7 +28,12 @@ fn have(program: &str) -> bool {
 }
 
 fn must_pass(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
+    let runtime = tempfile::tempdir().unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .output()
+        .unwrap();
     let said = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
