@@ -22,7 +22,7 @@ fn unit(scope: Scope) -> Unit {
 fn have(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
-        println!("SKIPPED: {program} is not here to look at the unit");
+        eprintln!("SKIPPED: {program} is not here to look at the unit");
     }
     there
 }

@@ -16,7 +16,7 @@ use crate::support::Package;
 
 /// Starts a command again whenever it ends, as a service manager does, and writes down how it ended: its code, or
 /// `killed`. Told to stop, it tells the command, waits for it, and ends.
-const MANAGER: &str = r#"
+const MANAGER: &str = r"
 const { spawn } = require('child_process'), fs = require('fs');
 const [ends, ...command] = process.argv.slice(2);
 let child, stopping = false;
@@ -30,7 +30,7 @@ const start = () => {
 };
 process.on('SIGTERM', () => { stopping = true; child.kill('SIGTERM'); });
 start();
-"#;
+";
 
 /// An agent under the stub of a service manager.
 pub(super) struct Service {

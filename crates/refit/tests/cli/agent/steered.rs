@@ -118,7 +118,7 @@ impl Scene {
 
     fn arrives_at(&self, version: &str) {
         self.stands(&format!("it arrives at {version}"), |agent| {
-            let runs = agent.version.as_ref().map(|it| it.as_str());
+            let runs = agent.version.as_ref().map(rollout::Version::as_str);
             runs == Some(version) && agent.state == State::Arrived
         });
     }
