@@ -112,7 +112,7 @@ fn options(settings: &Settings, who: &Who<'_>) -> Result<ConnectOptions, FleetEr
 }
 
 /// How long to wait before the next attempt.
-fn pause(attempts: usize) -> Duration {
+pub(crate) fn pause(attempts: usize) -> Duration {
     let doubled = PAUSE.saturating_mul(1 << attempts.min(10));
     let most = doubled.min(MOST_PAUSE);
     // Whole fleets lose their broker at the same moment. Half of it is drawn anew each time.
@@ -150,12 +150,11 @@ pub fn address(text: &str) -> Result<ServerAddr, FleetError> {
             "it has a login in it; name a file with `credentials`, `nkey` or `password` instead",
         ));
     }
-    let is_here = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => return Err(wrong(text, "it names no host")),
-    };
+    // In addresses of other schemes than the web's a number is no IP address to the parser.
+    let host = url.host_str().filter(|host| !host.is_empty());
+    let host = host.ok_or_else(|| wrong(text, "it names no host"))?;
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let is_here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
     match url.scheme() {
         "tls" => {}
         "nats" if is_here => {}

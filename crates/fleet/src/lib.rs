@@ -19,9 +19,12 @@
 //! * A report is on disk before it is sent, is sent in order, and counts once however often it comes.
 //! * No secret is logged, and none stands in an address.
 
+pub mod agent;
 mod connect;
+mod disk;
 mod error;
 pub mod names;
+pub mod operator;
 mod report;
 mod settings;
 mod setup;

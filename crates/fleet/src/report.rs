@@ -112,7 +112,7 @@ pub struct Heartbeat {
 }
 
 /// How one subject stands on a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     /// What runs; none where nothing does.

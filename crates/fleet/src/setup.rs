@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream::{Config as Stream, Republish, StorageType};
-use async_nats::jetstream::{Context, kv, object_store};
+use async_nats::jetstream::stream::{Config as Stream, DiscardPolicy, Republish, StorageType};
+use async_nats::jetstream::{Context, object_store};
 use rollout::fleet::Subject;
 
 use crate::FleetError;
@@ -17,22 +17,36 @@ const REPORTS: Duration = Duration::from_hours(30 * 24);
 /// Orders of a scope that are kept for `refit fleet history`.
 const ORDERS: i64 = 64;
 
+/// The stream that is a key-value bucket, as every client of NATS knows them. Made here, since the client's own way asks
+/// for an account's limits first, which it cannot read from servers before 2.10.
+fn key_value(bucket: &str) -> Stream {
+    Stream {
+        name: format!("KV_{bucket}"),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        max_messages_per_subject: 1,
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        duplicate_window: Duration::from_mins(2),
+        ..Stream::default()
+    }
+}
+
 /// Makes what is missing, and leaves what is there. `replicas` is 1, or 3 or 5 in a cluster.
 ///
 /// # Errors
 /// Where the broker refuses.
 pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Result<(), FleetError> {
-    let bucket = |bucket: String, description: &str| kv::Config {
-        bucket,
-        description: description.to_owned(),
-        history: 1,
-        storage: StorageType::File,
+    let bucket = |bucket: String, description: &str| Stream {
+        description: Some(description.to_owned()),
         num_replicas: replicas,
-        ..kv::Config::default()
+        ..key_value(&bucket)
     };
-    let targets = kv::Config {
-        history: ORDERS,
-        max_value_size: i32::try_from(MOST_BYTES).unwrap_or(i32::MAX),
+    let targets = Stream {
+        max_messages_per_subject: ORDERS,
+        max_message_size: i32::try_from(MOST_BYTES).unwrap_or(i32::MAX),
         // Devices hear of a target once it is stored, without a consumer each.
         republish: Some(Republish {
             source: format!("$KV.{}.>", names.targets()),
@@ -41,22 +55,15 @@ pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Resu
         }),
         ..bucket(names.targets(), "Targets by scope")
     };
-    let devices = kv::Config {
+    let devices = Stream {
         max_age: FORGOTTEN,
-        max_value_size: 16 * 1024,
+        max_message_size: 16 * 1024,
         ..bucket(names.devices(), "Last heartbeat by device")
     };
-    let ramps = kv::Config {
-        history: ORDERS,
+    let ramps = Stream {
+        max_messages_per_subject: ORDERS,
         ..bucket(names.ramps(), "Ramps, and who leads them")
     };
-    for config in [targets, devices, ramps] {
-        let name = config.bucket.clone();
-        if jetstream.get_key_value(&name).await.is_err() {
-            let made = jetstream.create_key_value(config).await;
-            made.map_err(|error| FleetError::broker(&format!("make the bucket {name}"), error))?;
-        }
-    }
     let reports = Stream {
         name: names.reports(),
         subjects: vec![names.all_reports()],
@@ -67,8 +74,11 @@ pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Resu
         num_replicas: replicas,
         ..Stream::default()
     };
-    let made = jetstream.get_or_create_stream(reports).await;
-    made.map_err(|error| FleetError::broker("make the stream of reports", error))?;
+    for config in [targets, devices, ramps, reports] {
+        let name = config.name.clone();
+        let made = jetstream.get_or_create_stream(config).await;
+        made.map_err(|error| FleetError::broker(&format!("make the stream {name}"), error))?;
+    }
     for subject in [Subject::Runtime, Subject::Agent] {
         let bucket = names.releases(subject);
         if jetstream.get_object_store(&bucket).await.is_err() {

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// For how long a server may take to say that it is well.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What stands in its configuration beside ports and disk: authorization, accounts.
 #[derive(Debug, Clone, Default)]

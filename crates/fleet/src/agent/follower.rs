@@ -1,0 +1,344 @@
+//! Follows the orders for one subject: settle, decide, act, remember.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rollout::Version;
+use rollout::fleet::{Heard, Memory, Name, Now, Refused, Step, next};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::agent::memory::Kept;
+use crate::agent::steered::{Staging, Steered, Swap};
+use crate::agent::tell::{Clock, News, Reporter};
+use crate::agent::watcher::Told;
+use crate::connect::pause;
+use crate::report::{Event, Standing, State, detail};
+
+/// The wall clock is read again after so long while something is waited for: it may jump.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Something that went wrong and is no version's fault is reported once an hour for as long as it lasts.
+const REPORTED: Duration = Duration::from_hours(1);
+
+/// One subject, and what is remembered of its orders.
+pub(crate) struct Follower {
+    pub(crate) device: Name,
+    pub(crate) groups: Vec<Name>,
+    pub(crate) steered: Arc<dyn Steered>,
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) clock: Clock,
+    pub(crate) standing: watch::Sender<Standing>,
+    kept: Kept,
+    memory: Memory,
+    /// When staging is tried again, after something that is no version's fault.
+    again: Option<Instant>,
+    failures: usize,
+    trouble: Option<Refused>,
+    reported: Option<(Refused, Instant)>,
+    refused: Option<(u64, Refused)>,
+}
+
+/// What there is to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Todo {
+    Stage {
+        version: Version,
+        generation: u64,
+        older: bool,
+    },
+    Swap {
+        version: Version,
+    },
+    Wait(Option<Timestamp>),
+}
+
+impl Follower {
+    #[expect(clippy::too_many_arguments, reason = "what a start is made of, once")]
+    pub(crate) fn new(
+        device: Name,
+        groups: Vec<Name>,
+        steered: Arc<dyn Steered>,
+        reporter: Arc<Reporter>,
+        clock: Clock,
+        standing: watch::Sender<Standing>,
+        kept: Kept,
+        memory: Memory,
+    ) -> Self {
+        Self {
+            device,
+            groups,
+            steered,
+            reporter,
+            clock,
+            standing,
+            kept,
+            memory,
+            again: None,
+            failures: 0,
+            trouble: None,
+            reported: None,
+            refused: None,
+        }
+    }
+
+    /// Follows until nobody tells anything any more.
+    pub(crate) async fn follow(mut self, mut told: mpsc::Receiver<Told>) {
+        let mut changes = self.steered.changes();
+        loop {
+            changes.borrow_and_update();
+            match self.decide().await {
+                Todo::Stage {
+                    version,
+                    generation,
+                    older,
+                } => self.stage(&version, generation, older).await,
+                Todo::Swap { version } => self.swap(&version).await,
+                Todo::Wait(until) => {
+                    tokio::select! {
+                        heard = told.recv() => match heard {
+                            Some(heard) => self.hear(heard),
+                            None => return,
+                        },
+                        changed = changes.changed() => if changed.is_err() { return },
+                        () = self.rest(until) => {}
+                    }
+                }
+            }
+            while let Ok(heard) = told.try_recv() {
+                self.hear(heard);
+            }
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        let generation = told.target.generation;
+        match self.memory.hear(told.scope.clone(), told.target) {
+            Heard::News => tracing::info!(scope = %told.scope, generation, "a target was heard"),
+            Heard::Known => {}
+            Heard::Stale => {
+                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing")
+            }
+        }
+    }
+
+    /// Until there is something to do by the clock.
+    async fn rest(&self, until: Option<Timestamp>) {
+        let by_clock = async {
+            match until {
+                Some(until) => {
+                    let left = until.duration_since((self.clock)());
+                    // A little more than whole: a timer that is early would only ask again.
+                    let left =
+                        Duration::try_from(left).unwrap_or_default() + Duration::from_millis(5);
+                    tokio::time::sleep(left.min(LOOK)).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let again = async {
+            match self.again {
+                Some(again) => tokio::time::sleep_until(again).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = by_clock => {}
+            () = again => {}
+        }
+    }
+
+    async fn decide(&mut self) -> Todo {
+        let now = (self.clock)();
+        let has = self.steered.now().await;
+        let runs = has.running.clone().unwrap_or_else(|| has.next.clone());
+        let before = self.memory.clone();
+        let order_before = before.order().map(|order| order.version.clone());
+        self.memory.settle(&self.device, &self.groups, &runs, now);
+        if let Some(generation) = self.memory.order().map(|order| order.generation) {
+            self.reporter.follows(generation);
+        }
+        if self.memory.order().map(|order| &order.version) != order_before.as_ref() {
+            (self.again, self.failures, self.trouble) = (None, 0, None);
+        }
+        let is_staged = self
+            .memory
+            .order()
+            .is_some_and(|order| has.next == order.version);
+        if is_staged {
+            self.memory.staged(&self.device, now);
+            self.trouble = None;
+        }
+        self.remember(&before);
+        let todo = self.todo(&has, now);
+        self.stand(&has, now, &todo).await;
+        self.tell_refusal().await;
+        todo
+    }
+
+    fn todo(&self, has: &Now, now: Timestamp) -> Todo {
+        let Some(order) = self.memory.order() else {
+            return Todo::Wait(None);
+        };
+        let waits = || self.again.is_some_and(|again| again > Instant::now());
+        match next(Some(order), has, now) {
+            Step::Idle | Step::Arrived | Step::Refused(_) => Todo::Wait(None),
+            Step::Stands { until } | Step::WaitToStage { until } | Step::WaitToSwap { until } => {
+                Todo::Wait(Some(until))
+            }
+            Step::Stage { .. } | Step::Swap if waits() || self.steered.may_follow().is_err() => {
+                // Whoever turned updates off tells nobody when they turn them on.
+                let look = now.checked_add(SignedDuration::from_mins(1));
+                Todo::Wait(Some(look.unwrap_or(Timestamp::MAX)))
+            }
+            Step::Stage { older } => Todo::Stage {
+                version: order.version.clone(),
+                generation: order.generation,
+                older,
+            },
+            Step::Swap => Todo::Swap {
+                version: order.version.clone(),
+            },
+        }
+    }
+
+    async fn stage(&mut self, version: &Version, generation: u64, older: bool) {
+        tracing::info!(%version, older, "staging what the fleet ordered");
+        let before = self.memory.clone();
+        match self.steered.stage(version, older).await {
+            Staging::Staged if self.steered.now().await.next == *version => {
+                (self.again, self.failures, self.trouble) = (None, 0, None);
+            }
+            // A start would pass it over all the same: for its host, its publisher, or damage.
+            Staging::Staged => {
+                let detail = format!("version {version} is staged, and a start would not run it");
+                let reason = "passed-over".to_owned();
+                self.in_trouble(version, Refused { reason, detail }).await;
+            }
+            Staging::Refused(refused) => self.memory.refuse(generation, refused),
+            Staging::Trouble(trouble) => self.in_trouble(version, trouble).await,
+        }
+        self.remember(&before);
+    }
+
+    async fn swap(&mut self, version: &Version) {
+        tracing::info!(%version, "swapping to what the fleet ordered");
+        let before = self.memory.clone();
+        self.standing
+            .send_modify(|standing| standing.state = State::Swapping);
+        match self.steered.swap(version).await {
+            Swap::Tried => self.memory.tried((self.clock)()),
+            Swap::Waits(why) => {
+                self.trouble = Some(why);
+                self.again = Some(Instant::now() + LOOK);
+            }
+        }
+        self.remember(&before);
+    }
+
+    async fn in_trouble(&mut self, version: &Version, trouble: Refused) {
+        // A transient error is never a version's failure.
+        let wait = pause(self.failures);
+        self.failures += 1;
+        self.again = Some(Instant::now() + wait);
+        let is_told = self
+            .reported
+            .as_ref()
+            .is_some_and(|(told, at)| told.reason == trouble.reason && at.elapsed() < REPORTED);
+        if !is_told {
+            let news = News::new(
+                self.steered.subject(),
+                Event::Trouble,
+                Some(version.clone()),
+            );
+            self.reporter
+                .tell(news.because(&trouble.reason, &trouble.detail))
+                .await;
+            self.reported = Some((trouble.clone(), Instant::now()));
+        }
+        self.trouble = Some(trouble);
+    }
+
+    /// Each refusal is told once for each order.
+    async fn tell_refusal(&mut self) {
+        let refused = self.memory.order().and_then(|order| {
+            let refused = order.refused.clone()?;
+            Some((order.generation, order.version.clone(), refused))
+        });
+        let Some((generation, version, refused)) = refused else {
+            return;
+        };
+        let told = (generation, refused.clone());
+        if self.refused.as_ref() == Some(&told) {
+            return;
+        }
+        self.refused = Some(told);
+        let news = News::new(self.steered.subject(), Event::Refused, Some(version));
+        self.reporter
+            .tell(news.because(&refused.reason, &refused.detail))
+            .await;
+    }
+
+    fn remember(&self, before: &Memory) {
+        if self.memory != *before
+            && let Err(error) = self.kept.save(&self.memory)
+        {
+            // It is followed all the same; after a restart the broker says it again.
+            tracing::warn!(%error, "what the fleet ordered cannot be written down");
+        }
+    }
+
+    async fn stand(&mut self, has: &Now, now: Timestamp, todo: &Todo) {
+        let bad = self.steered.bad().await;
+        let order = self.memory.order();
+        let mut why = None;
+        let off = self.steered.may_follow().err();
+        let state = match next(order, has, now) {
+            _ if self.steered.is_halted() => State::Halted,
+            Step::Arrived => State::Arrived,
+            Step::Idle if off.is_none() => State::Idle,
+            Step::Refused(refused) => {
+                why = Some(refused.clone());
+                State::Refused
+            }
+            _ if off.is_some() => {
+                why = off;
+                State::Off
+            }
+            _ if self.trouble.is_some() => {
+                why.clone_from(&self.trouble);
+                let staged = order.is_some_and(|order| order.version == has.next);
+                if staged {
+                    State::Staged
+                } else {
+                    State::Trouble
+                }
+            }
+            Step::Idle | Step::Stands { .. } | Step::WaitToStage { .. } => State::Waiting,
+            Step::Stage { .. } => State::Staging,
+            Step::WaitToSwap { .. } => State::Staged,
+            Step::Swap => match todo {
+                Todo::Swap { .. } => State::Swapping,
+                _ => State::Staged,
+            },
+        };
+        let (reason, words) =
+            why.map_or_else(Default::default, |why| (why.reason, detail(&why.detail)));
+        let standing = Standing {
+            version: has.running.clone(),
+            state,
+            target: order.map(|order| order.version.clone()),
+            generation: order.map(|order| order.generation),
+            scope: order.map(|order| order.scope.clone()),
+            reason,
+            detail: words,
+            bad: bad.into_iter().rev().take(8).rev().collect(),
+        };
+        self.standing.send_if_modified(|now| {
+            let changed = *now != standing;
+            *now = standing;
+            changed
+        });
+    }
+}

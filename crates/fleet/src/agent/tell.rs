@@ -1,0 +1,152 @@
+//! Tells the fleet what happens on a device.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rollout::Version;
+use rollout::fleet::{Name, Subject};
+use tokio::sync::watch;
+
+use crate::agent::outbox::Outbox;
+use crate::report::{Event, Failures, Report, detail};
+
+/// The wall clock, as an argument.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What is to be told.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// Of what.
+    pub subject: Subject,
+    /// What happened.
+    pub event: Event,
+    /// The version it is about.
+    pub version: Option<Version>,
+    /// What ran before, where that says something.
+    pub from: Option<Version>,
+    /// The reason's code.
+    pub reason: String,
+    /// In words.
+    pub detail: String,
+}
+
+impl News {
+    /// An event of a version.
+    pub fn new(subject: Subject, event: Event, version: Option<Version>) -> Self {
+        Self {
+            subject,
+            event,
+            version,
+            from: None,
+            reason: String::new(),
+            detail: String::new(),
+        }
+    }
+
+    /// With a reason, as a code and in words.
+    #[must_use]
+    pub fn because(self, reason: &str, words: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            detail: detail(words),
+            ..self
+        }
+    }
+}
+
+/// Keeps reports until they are sent. What cannot be written is told in the log and counted, and stops nothing.
+pub struct Reporter {
+    device: Name,
+    clock: Clock,
+    outbox: Arc<Mutex<Outbox>>,
+    waiting: watch::Sender<u64>,
+    failures: Mutex<Failures>,
+    generation: AtomicU64,
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reporter {
+    pub(crate) fn new(device: Name, clock: Clock, outbox: Outbox) -> Self {
+        Self {
+            device,
+            clock,
+            waiting: watch::Sender::new(outbox.len()),
+            outbox: Arc::new(Mutex::new(outbox)),
+            failures: Mutex::default(),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps a report, durably, and has it sent. Returns once it is on disk.
+    pub async fn tell(&self, news: News) {
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count(news.event);
+        let generation = self.generation.load(Ordering::Relaxed);
+        let report = Report {
+            device: self.device.clone(),
+            seq: 0,
+            at: (self.clock)(),
+            subject: news.subject,
+            event: news.event,
+            version: news.version,
+            from: news.from,
+            generation: (generation > 0).then_some(generation),
+            reason: news.reason,
+            detail: news.detail,
+        };
+        self.on_outbox(move |outbox| outbox.push(report)).await;
+    }
+
+    /// What failed since the start.
+    pub(crate) fn failures(&self) -> Failures {
+        *self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The generation that reports name from now on.
+    pub(crate) fn follows(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waiting(&self) -> watch::Receiver<u64> {
+        self.waiting.subscribe()
+    }
+
+    pub(crate) async fn first(&self) -> Option<Report> {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        outbox.first().cloned()
+    }
+
+    pub(crate) async fn sent(&self, seq: u64) {
+        self.on_outbox(move |outbox| outbox.sent(seq)).await;
+    }
+
+    async fn on_outbox(
+        &self,
+        work: impl FnOnce(&mut Outbox) -> std::io::Result<()> + Send + 'static,
+    ) {
+        let outbox = Arc::clone(&self.outbox);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
+            (work(&mut outbox), outbox.len())
+        });
+        match done.await {
+            Ok((written, count)) => {
+                if let Err(error) = written {
+                    tracing::warn!(%error, "the outbox of reports cannot be written");
+                }
+                self.waiting.send_replace(count);
+            }
+            Err(error) => tracing::error!(%error, "the outbox of reports is gone"),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Hears of targets: as the broker tells them once they are stored, and by reading them again.
+//!
+//! They are read after every new connection, and now and then, so that nothing that was missed stays
+//! missed; the bucket may come later, go, and be made anew.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use async_nats::{Client, HeaderMap};
+use futures_util::StreamExt as _;
+use futures_util::stream::SelectAll;
+use rollout::fleet::{Name, Scope, Subject, Target};
+use tokio::sync::{mpsc, watch};
+
+use crate::agent::link::{self, Link};
+use crate::connect::pause;
+use crate::jetstream;
+use crate::names::Names;
+
+/// Targets are read again after so long, ± a half that is drawn anew.
+const AGAIN: Duration = Duration::from_mins(5);
+
+/// For how long one reading may take.
+const READ: Duration = Duration::from_secs(10);
+
+/// What is watched.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) names: Names,
+    pub(crate) device: Name,
+    pub(crate) groups: Vec<Name>,
+    pub(crate) subjects: Vec<Subject>,
+}
+
+/// A target that was heard of.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) subject: Subject,
+    pub(crate) scope: Scope,
+    pub(crate) target: Target,
+}
+
+/// Why targets cannot be read, where they cannot.
+pub(crate) type Trouble = Option<String>;
+
+/// Tells every target that it hears of, for ever.
+pub(crate) async fn watch(
+    watched: Watched,
+    mut link: watch::Receiver<Link>,
+    told: mpsc::Sender<Told>,
+    trouble: watch::Sender<Trouble>,
+) {
+    let mut subscribed: Option<(u64, SelectAll<async_nats::Subscriber>)> = None;
+    let mut failures = 0;
+    loop {
+        let Some((client, connections)) = link::up(&mut link).await else {
+            return;
+        };
+        // First the subscription, then the reading: what comes between is heard twice and not never.
+        if subscribed.as_ref().is_none_or(|(at, _)| *at != connections) {
+            match subscribe(&watched, &client).await {
+                Ok(subscriptions) => subscribed = Some((connections, subscriptions)),
+                Err(why) => {
+                    trouble.send_replace(Some(why));
+                    tokio::time::sleep(pause(failures)).await;
+                    failures += 1;
+                    continue;
+                }
+            }
+        }
+        let read = read_all(&watched, &client, &told).await;
+        let wait = match &read {
+            Ok(()) => {
+                failures = 0;
+                AGAIN / 2 + pause(usize::MAX).mul_f64(AGAIN.as_secs_f64() / 30.0 / 2.0)
+            }
+            Err(_) => {
+                failures += 1;
+                pause(failures)
+            }
+        };
+        trouble.send_if_modified(|now| {
+            let next = read.err();
+            let changed = *now != next;
+            *now = next;
+            changed
+        });
+        let Some((_, subscriptions)) = &mut subscribed else {
+            continue;
+        };
+        let until = tokio::time::sleep(wait);
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                () = &mut until => break,
+                is_kept = link::gone(&mut link, connections) => {
+                    if !is_kept { return }
+                    break;
+                }
+                message = subscriptions.next() => {
+                    let Some(message) = message else { subscribed = None; break };
+                    let heard = hear(&watched, &message.subject, message.headers.as_ref(), &message.payload);
+                    if let Some(heard) = heard && told.send(heard).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn subscribe(
+    watched: &Watched,
+    client: &Client,
+) -> Result<SelectAll<async_nats::Subscriber>, String> {
+    let mut all = SelectAll::new();
+    for (subject, scope) in watched.all() {
+        let name = watched.names.target_told(subject, &scope);
+        let subscription = client.subscribe(name.clone()).await;
+        all.push(subscription.map_err(|error| format!("{name} cannot be subscribed to: {error}"))?);
+    }
+    Ok(all)
+}
+
+/// Reads every target that concerns this device.
+async fn read_all(
+    watched: &Watched,
+    client: &Client,
+    told: &mpsc::Sender<Told>,
+) -> Result<(), String> {
+    let stream = jetstream(client)
+        .get_stream_no_info(watched.names.targets_stream())
+        .await
+        .map_err(|error| error.to_string())?;
+    for (subject, scope) in watched.all() {
+        let name = watched.names.target_in_stream(subject, &scope);
+        let asked = tokio::time::timeout(READ, stream.direct_get_last_for_subject(name.clone()));
+        let message = match asked.await {
+            Ok(Ok(message)) => message,
+            // Nothing was ever ordered there: that says nothing, and takes nothing back.
+            Ok(Err(error)) if error.kind() == DirectGetErrorKind::NotFound => continue,
+            Ok(Err(error)) => return Err(format!("the broker's targets cannot be read: {error}")),
+            Err(_) => {
+                return Err("the broker's targets cannot be read: no answer in 10 s".to_owned());
+            }
+        };
+        if let Some(target) = target(&name, Some(&message.headers), &message.payload)
+            && told
+                .send(Told {
+                    subject,
+                    scope,
+                    target,
+                })
+                .await
+                .is_err()
+        {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+impl Watched {
+    fn all(&self) -> impl Iterator<Item = (Subject, Scope)> {
+        let scopes = Scope::of_device(&self.device, &self.groups);
+        let subjects = self.subjects.clone();
+        subjects.into_iter().flat_map(move |subject| {
+            scopes
+                .clone()
+                .into_iter()
+                .map(move |scope| (subject, scope))
+        })
+    }
+}
+
+fn hear(watched: &Watched, on: &str, headers: Option<&HeaderMap>, payload: &[u8]) -> Option<Told> {
+    let prefix = format!("{}.target.", watched.names.fleet());
+    let (subject, scope) = Scope::of_key(on.strip_prefix(&prefix)?)?;
+    let target = target(on, headers, payload)?;
+    Some(Told {
+        subject,
+        scope,
+        target,
+    })
+}
+
+/// The target in a message; none in one that says that a key was deleted, which takes nothing back.
+fn target(on: &str, headers: Option<&HeaderMap>, payload: &[u8]) -> Option<Target> {
+    if headers.is_some_and(|headers| headers.get("KV-Operation").is_some()) {
+        return None;
+    }
+    match Target::parse(payload) {
+        Ok(target) => Some(target),
+        Err(error) => {
+            tracing::warn!(on, %error, "what the broker tells is no target, and is passed over");
+            None
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Heartbeats and reports as they come, into an [`Overview`].
+
+use std::fmt;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy, push};
+use async_nats::jetstream::{Context, Message};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use rollout::fleet::Name;
+
+use super::Overview;
+use crate::FleetError;
+use crate::names::Names;
+use crate::report::{Heartbeat, Report};
+
+/// A broker that says nothing more for so long has said all.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A device's heartbeat, and when the broker took it.
+    Beat(Box<Heartbeat>, Timestamp),
+    /// A device was removed by hand.
+    Gone(Name),
+    /// Something that is no heartbeat, or not of the device under whose name it was sent.
+    Nonsense(String),
+}
+
+impl News {
+    /// Takes it into an overview.
+    pub fn tell(self, overview: &mut Overview, now: Timestamp) {
+        match self {
+            // A broker whose clock is ahead makes no device fresher than now.
+            Self::Beat(beat, at) => overview.hear(*beat, at.min(now)),
+            Self::Gone(device) => overview.forget(&device),
+            Self::Nonsense(_) => {}
+        }
+    }
+}
+
+/// The last heartbeat of each device, and then each that comes.
+#[derive(Debug)]
+pub struct Watch {
+    source: Source,
+    prefix: String,
+}
+
+impl Watch {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// What the broker refuses.
+    pub async fn open(jetstream: &Context, names: &Names) -> Result<Self, FleetError> {
+        let prefix = format!("$KV.{}.", names.devices());
+        let from = From {
+            stream: format!("KV_{}", names.devices()),
+            subject: format!("{prefix}>"),
+            policy: DeliverPolicy::LastPerSubject,
+            doing: "tell the heartbeats",
+        };
+        let source = Source::open(jetstream, names, from).await?;
+        Ok(Self { source, prefix })
+    }
+
+    /// Reads what there is into an overview: the last heartbeat of each device.
+    ///
+    /// # Errors
+    /// Where the broker stops to tell.
+    pub async fn catch_up(
+        &mut self,
+        overview: &mut Overview,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        while self.source.left > 0 {
+            // One that was to come may have aged away meanwhile.
+            let Ok(news) = tokio::time::timeout(SILENCE, self.next()).await else {
+                self.source.left = 0;
+                break;
+            };
+            news?.tell(overview, now);
+        }
+        Ok(())
+    }
+
+    /// The next one, however long it takes.
+    ///
+    /// # Errors
+    /// Where the broker stops to tell; open another one then.
+    pub async fn next(&mut self) -> Result<News, FleetError> {
+        let (message, at) = self.source.next().await?;
+        let key = message
+            .subject
+            .strip_prefix(&self.prefix)
+            .unwrap_or_default();
+        Ok(read(key, &message, at))
+    }
+}
+
+fn read(key: &str, message: &Message, at: Timestamp) -> News {
+    let Ok(device) = key.parse::<Name>() else {
+        return News::Nonsense(crate::report::detail(key));
+    };
+    let headers = message.headers.as_ref();
+    if headers.is_some_and(|it| it.get("KV-Operation").is_some()) {
+        return News::Gone(device);
+    }
+    match serde_json::from_slice::<Heartbeat>(&message.payload) {
+        Ok(beat) if beat.device == device => News::Beat(Box::new(beat), at),
+        Ok(_) => News::Nonsense(format!("{device} sends the heartbeat of another")),
+        Err(error) => News::Nonsense(format!("{device} sends what is no heartbeat: {error}")),
+    }
+}
+
+/// What devices reported, in the order in which the broker took it.
+#[derive(Debug)]
+pub struct Reports {
+    source: Source,
+    prefix: String,
+}
+
+impl Reports {
+    /// Begins with what was taken since `since`; none for all that the broker still has.
+    ///
+    /// # Errors
+    /// What the broker refuses.
+    pub async fn open(
+        jetstream: &Context,
+        names: &Names,
+        since: Option<Timestamp>,
+    ) -> Result<Self, FleetError> {
+        let all = names.all_reports();
+        let prefix = all.trim_end_matches('*').to_owned();
+        let since = since.and_then(super::datetime);
+        let policy = since.map_or(DeliverPolicy::All, |start_time| {
+            DeliverPolicy::ByStartTime { start_time }
+        });
+        let from = From {
+            stream: names.reports(),
+            subject: all,
+            policy,
+            doing: "tell the reports",
+        };
+        let source = Source::open(jetstream, names, from).await?;
+        Ok(Self { source, prefix })
+    }
+
+    /// Whether all that had been taken when this was opened is read.
+    pub fn is_caught_up(&self) -> bool {
+        self.source.left == 0
+    }
+
+    /// The next report, and when the broker took it; none for something that is no report of the device under whose name
+    /// it was sent. The same one may come twice.
+    ///
+    /// # Errors
+    /// Where the broker stops to tell; open another one then.
+    pub async fn next(&mut self) -> Result<Option<(Report, Timestamp)>, FleetError> {
+        let (message, at) = self.source.next().await?;
+        let device = message
+            .subject
+            .strip_prefix(&self.prefix)
+            .unwrap_or_default();
+        let report = serde_json::from_slice::<Report>(&message.payload).ok();
+        let report = report.filter(|it| it.device.as_str() == device);
+        Ok(report.map(|it| (it, at)))
+    }
+}
+
+/// What is listened to, and from where on.
+struct From {
+    stream: String,
+    subject: String,
+    policy: DeliverPolicy,
+    /// What the broker does then: an infinitive.
+    doing: &'static str,
+}
+
+/// Messages of a stream, in its order, over lost connections.
+struct Source {
+    messages: push::Ordered,
+    /// So many of those that were there at first are still to come.
+    left: u64,
+    doing: &'static str,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("left", &self.left)
+            .field("doing", &self.doing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    async fn open(jetstream: &Context, names: &Names, from: From) -> Result<Self, FleetError> {
+        let doing = from.doing;
+        let stream = jetstream.get_stream(from.stream).await;
+        let stream = stream.map_err(|error| super::missing_or(names, doing, error))?;
+        let consumer = stream.create_consumer(push::OrderedConfig {
+            deliver_subject: jetstream.client().new_inbox(),
+            filter_subject: from.subject,
+            deliver_policy: from.policy,
+            replay_policy: ReplayPolicy::Instant,
+            ..push::OrderedConfig::default()
+        });
+        let consumer = consumer.await;
+        let consumer = consumer.map_err(|error| FleetError::broker(doing, error))?;
+        let left = consumer.cached_info().num_pending;
+        let messages = consumer.messages().await;
+        let messages = messages.map_err(|error| FleetError::broker(doing, error))?;
+        Ok(Self {
+            messages,
+            left,
+            doing,
+        })
+    }
+
+    async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
+        let failed = |error: &dyn fmt::Display| FleetError::broker(self.doing, error);
+        let message = self.messages.next().await;
+        let message = message.ok_or_else(|| failed(&"it ended"))?;
+        let message = message.map_err(|error| failed(&error))?;
+        let info = message.info().map_err(|error| failed(&error))?;
+        let at = super::time(info.published).unwrap_or(Timestamp::MIN);
+        self.left = self.left.min(info.pending);
+        Ok((message, at))
+    }
+}
