@@ -20,6 +20,7 @@
 mod args;
 mod bundle;
 mod commands;
+mod dashboard;
 mod failure;
 mod keys;
 mod output;

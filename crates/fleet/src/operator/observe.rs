@@ -169,19 +169,19 @@ impl Reports {
 }
 
 /// What is listened to, and from where on.
-struct From {
-    stream: String,
-    subject: String,
-    policy: DeliverPolicy,
+pub(super) struct From {
+    pub(super) stream: String,
+    pub(super) subject: String,
+    pub(super) policy: DeliverPolicy,
     /// What the broker does then: an infinitive.
-    doing: &'static str,
+    pub(super) doing: &'static str,
 }
 
 /// Messages of a stream, in its order, over lost connections.
-struct Source {
+pub(super) struct Source {
     messages: push::Ordered,
     /// So many of those that were there at first are still to come.
-    left: u64,
+    pub(super) left: u64,
     doing: &'static str,
 }
 
@@ -195,7 +195,11 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    async fn open(jetstream: &Context, names: &Names, from: From) -> Result<Self, FleetError> {
+    pub(super) async fn open(
+        jetstream: &Context,
+        names: &Names,
+        from: From,
+    ) -> Result<Self, FleetError> {
         let doing = from.doing;
         let stream = jetstream.get_stream(from.stream).await;
         let stream = stream.map_err(|error| super::missing_or(names, doing, error))?;
@@ -218,7 +222,7 @@ impl Source {
         })
     }
 
-    async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
+    pub(super) async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
         let failed = |error: &dyn fmt::Display| FleetError::broker(self.doing, error);
         let message = self.messages.next().await;
         let message = message.ok_or_else(|| failed(&"it ended"))?;

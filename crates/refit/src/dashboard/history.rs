@@ -8,7 +8,7 @@ use rollout::Version;
 use super::wire::{Line, OTHERS, Series};
 
 /// How many versions have a line of their own; all others are one line together.
-const MOST: usize = 12;
+const MOST: usize = 8;
 
 /// Devices by version; none where nothing runs.
 pub(super) type Mix = BTreeMap<Option<String>, u64>;

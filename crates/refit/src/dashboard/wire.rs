@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fleet::State;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// All other versions together, where there are more than are told one by one.
 pub(super) const OTHERS: &str = "…";
@@ -168,12 +168,6 @@ pub(super) struct Row {
     pub(super) failures: u64,
     pub(super) infrastructure: u64,
     pub(super) unsent: u64,
-}
-
-/// What the page asks of a ramp: the one that was seen, and no other that took its place.
-#[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
-    pub(super) id: String,
 }
 
 /// A device's text as it is shown: short, and one line.

@@ -1,6 +1,7 @@
 //! `refit fleet`: which devices are to have which version.
 
 mod broker;
+mod dashboard;
 
 use clap::Subcommand;
 
@@ -21,6 +22,7 @@ pub(crate) struct Fleet {
 #[derive(Debug, Subcommand)]
 enum Order {
     Init(broker::Init),
+    Dashboard(dashboard::Dashboard),
 }
 
 impl Fleet {
@@ -28,6 +30,7 @@ impl Fleet {
         block_on(async {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
+                Order::Dashboard(order) => order.run(globals).await,
             }
         })
     }

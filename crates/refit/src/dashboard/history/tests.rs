@@ -68,7 +68,7 @@ fn nothing_seen_is_no_line() {
 }
 
 #[test]
-fn many_versions_are_twelve_lines_and_one_for_the_others() {
+fn many_versions_are_eight_lines_and_one_for_the_others() {
     let mut history = History::default();
     let many: Mix = (0..500_u64)
         .map(|n| (Some(format!("1.0.{n}")), n + 1))
