@@ -26,6 +26,10 @@ pub enum RollBack {
     PersonToSigned(VersionId),
     /// A fleet or a recall: as [`RollBack::Person`], and lists nothing.
     Fleet,
+    /// A fleet: to this version, stored or bundled. Lists nothing: what is left may be ordered again.
+    FleetTo(Version),
+    /// As [`RollBack::FleetTo`], to these very bytes, as in [`RollBack::PersonToSigned`].
+    FleetToSigned(VersionId),
 }
 
 /// What rolling back came to.
@@ -71,10 +75,16 @@ impl Store {
             RollBack::Person => self.back_to_previous(lock, &ruled, pointer, true, now),
             RollBack::Fleet => self.back_to_previous(lock, &ruled, pointer, false, now),
             RollBack::PersonTo(version) => {
-                self.back_to(lock, &ruled, pointer, (version, None), now)
+                self.back_to(lock, &ruled, pointer, (version, None), true, now)
+            }
+            RollBack::FleetTo(version) => {
+                self.back_to(lock, &ruled, pointer, (version, None), false, now)
             }
             RollBack::PersonToSigned(VersionId { version, integrity }) => {
-                self.back_to(lock, &ruled, pointer, (version, Some(integrity)), now)
+                self.back_to(lock, &ruled, pointer, (version, Some(integrity)), true, now)
+            }
+            RollBack::FleetToSigned(VersionId { version, integrity }) => {
+                self.back_to(lock, &ruled, pointer, (version, Some(integrity)), false, now)
             }
         }
     }
@@ -176,6 +186,7 @@ impl Store {
         ruled: &Ruled<'_>,
         pointer: Option<Pointer>,
         (version, signed): (Version, Option<Integrity>),
+        list: bool,
         now: Timestamp,
     ) -> Result<RolledBack, StoreError> {
         let bundled = &ruled.shell.bundled.version;
@@ -185,7 +196,7 @@ impl Store {
                 return Ok(RolledBack::Nothing);
             };
             let left = self.left_for(&lock, ruled, &version, &pointer)?;
-            self.leave(lock, &pointer, &left, None, true, now)?;
+            self.leave(lock, &pointer, &left, None, list, now)?;
             return Ok(RolledBack::To {
                 from,
                 to: version,
@@ -234,7 +245,7 @@ impl Store {
             next = transition::vouched_for(next);
         }
         match &pointer {
-            Some(pointer) => self.leave(lock, pointer, &left, Some(&next), true, now)?,
+            Some(pointer) => self.leave(lock, pointer, &left, Some(&next), list, now)?,
             None => next.save(self.layout())?,
         }
         Ok(RolledBack::To {

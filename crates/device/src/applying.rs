@@ -34,11 +34,20 @@ struct Waiting {
 }
 
 /// One workspace that serves: its address, its folder, and which launch of it.
-type Serving = (String, PathBuf, String);
+pub(crate) type Serving = (String, PathBuf, String);
 
 /// What is there to apply, as far as time and the runtime's word have a say in it.
 fn waiting(status: &Status) -> Option<Waiting> {
     let staged = status.staged.as_ref().filter(|it| it.is_offered())?;
+    Some(Waiting {
+        version: staged.version.clone(),
+        staged_at: staged.staged_at,
+        serving: serving(status)?,
+    })
+}
+
+/// What a restart interrupts: nothing where the first workspace does not run.
+pub(crate) fn serving(status: &Status) -> Option<Vec<Serving>> {
     let running = status.running.as_ref()?;
     let (first, others): (Vec<_>, Vec<_>) = status
         .workspaces
@@ -53,11 +62,7 @@ fn waiting(status: &Status) -> Option<Waiting> {
     let others = others
         .into_iter()
         .filter_map(|it| Some((it.url.clone()?, it.folder.clone(), it.launch_id.clone()?)));
-    (status.phase == Phase::Running).then(|| Waiting {
-        version: staged.version.clone(),
-        staged_at: staged.staged_at,
-        serving: std::iter::once(main).chain(others).collect(),
-    })
+    (status.phase == Phase::Running).then(|| std::iter::once(main).chain(others).collect())
 }
 
 /// Follows what waits for as long as the device lives.
@@ -79,8 +84,10 @@ pub(crate) async fn follow(device: Device) {
 
 async fn look(device: &Device, waiting: &Waiting) {
     let local = &device.0.local;
-    let lease = device.ask_and_note(waiting).await;
+    let lease = device.ask_whether_busy(&waiting.serving).await;
     if by_itself(local)
+        // The fleet says when, within its window.
+        && !device.0.steering.orders(&waiting.version)
         && !device
             .0
             .board
@@ -99,10 +106,9 @@ fn step(local: &Local, waiting: &Waiting, lease: Lease) -> Step {
 
 impl Device {
     /// Asks all that serve whether they are busy, and notes what they say.
-    async fn ask_and_note(&self, waiting: &Waiting) -> Lease {
+    pub(crate) async fn ask_whether_busy(&self, all: &[Serving]) -> Lease {
         let launches = &self.0.crew.launches;
-        let serving: Vec<_> = waiting
-            .serving
+        let serving: Vec<_> = all
             .iter()
             .map(|(url, folder, launch_id)| busy::Serving {
                 url: url.clone(),
@@ -138,7 +144,7 @@ impl Device {
             return;
         }
         // Somebody may have begun to work while another order was carried out.
-        let lease = self.ask_and_note(waiting).await;
+        let lease = self.ask_whether_busy(&waiting.serving).await;
         if step(&self.0.local, waiting, lease) != Step::Apply {
             return;
         }

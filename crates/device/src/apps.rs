@@ -125,6 +125,7 @@ mod tests {
             trust_root: Some(Vec::new()),
             shell_version: "2.0.0".parse().unwrap(),
             development: false,
+            headless: false,
             guard: Vec::new(),
             env: [("REFIT_RUNTIME", "/x"), ("A", "b")]
                 .map(|(name, value)| (name.into(), value.into()))

@@ -12,6 +12,7 @@ use updater::UpdaterStatus;
 
 use crate::Updates;
 use crate::applying::{self, Said};
+use crate::fleet::FleetNote;
 use crate::local::Local;
 use crate::notes::{AppInfo, ContractNote, DamageState, WorkspaceStatus};
 use crate::past::{self, Past};
@@ -43,6 +44,8 @@ pub(crate) struct Facts {
     pub(crate) unmended: BTreeMap<String, String>,
     pub(crate) contract: Option<ContractNote>,
     pub(crate) workspaces: Vec<WorkspaceStatus>,
+    /// How it stands in its fleet.
+    pub(crate) fleet: Option<FleetNote>,
 }
 
 impl Facts {
@@ -61,6 +64,7 @@ impl Facts {
             unmended: BTreeMap::new(),
             contract: None,
             workspaces: Vec::new(),
+            fleet: None,
         }
     }
 
@@ -190,6 +194,7 @@ pub(crate) fn compose(facts: &Facts, local: &Local, seq: u64) -> Status {
         snapshots: facts.past.snapshots.clone(),
         managed: local.managed(),
         workspaces: facts.workspaces.clone(),
+        fleet: facts.fleet.clone(),
         app: AppInfo {
             name: local.app.clone(),
             package: local.config().package.to_string(),

@@ -15,6 +15,7 @@ use updater::{
 
 use crate::Problem;
 use crate::board::Board;
+use crate::fleet::Steering;
 use crate::history;
 use crate::local::Local;
 use crate::past::Past;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) crew: Crew,
     /// One order at a time: an apply must not meet a roll back half-way.
     pub(crate) orders: tokio::sync::Mutex<()>,
+    /// The fleet that orders versions here.
+    pub(crate) steering: Steering,
 }
 
 /// A device is started once and stopped once.
@@ -106,6 +109,7 @@ impl Device {
             notes: tokio::sync::Mutex::new(()),
             crew: Crew::default(),
             orders: tokio::sync::Mutex::new(()),
+            steering: Steering::default(),
             local,
         }))
     }
@@ -234,6 +238,7 @@ impl Device {
         // A start on its way is waited for: what it launches must be stopped too.
         let mut life = self.0.life.lock().await;
         *life = Life::Stopped;
+        self.0.steering.stop();
         let supervisor = self.supervisor();
         let runtime = async {
             if let Some(supervisor) = supervisor {
@@ -314,7 +319,7 @@ impl Device {
             .updater
             .get_or_init(|| {
                 let running = inner.running.subscribe();
-                let updater = updating::updater(&inner.local, running, passive)?;
+                let updater = updating::updater(&inner.local, running, passive, &inner.steering)?;
                 // The first news are those of this very updater, so nobody was here before.
                 let _ = inner
                     .rehearsals

@@ -37,6 +37,7 @@ mod busy;
 mod config;
 mod device;
 mod error;
+mod fleet;
 mod history;
 mod keeper;
 mod launches;
@@ -72,6 +73,7 @@ pub use config::{
 };
 pub use device::{Device, DeviceEvent};
 pub use error::Problem;
+pub use fleet::{FleetNote, Ordered, OrderedStaging};
 pub use local::{DeviceOptions, Local};
 pub use notes::{
     AppInfo, Applying, BusyNote, ContractNote, DamageNote, DamageState, Managed, RehearsalNote,

@@ -35,6 +35,8 @@ pub struct DeviceOptions {
     /// Program and arguments that start the guard: this very binary, with
     /// [`GUARD_ARGUMENT`](supervisor::guard::ARGUMENT).
     pub guard: Vec<OsString>,
+    /// Whether nobody sits in front of it: what a fleet orders is applied without asking anybody.
+    pub headless: bool,
     /// The environment to read switches from and to hand on, scrubbed, to the runtime.
     pub env: BTreeMap<OsString, OsString>,
 }
@@ -50,6 +52,7 @@ impl fmt::Debug for DeviceOptions {
             .field("trust_root", &self.trust_root.as_ref().map(Vec::len))
             .field("development", &self.development)
             .field("guard", &self.guard)
+            .field("headless", &self.headless)
             .finish_non_exhaustive()
     }
 }

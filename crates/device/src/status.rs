@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use updater::{LastCheck, Progress};
 
 use crate::Updates;
+use crate::fleet::FleetNote;
 use crate::notes::{
     AppInfo, Applying, BusyNote, ContractNote, DamageNote, Managed, RehearsalNote, SnapshotNote,
     WorkspaceStatus,
@@ -84,6 +85,9 @@ pub struct Status {
     /// Which runtime this is about.
     #[serde(default)]
     pub app: AppInfo,
+    /// How it stands in its fleet; none where it is in none, or its app does not run.
+    #[serde(default)]
+    pub fleet: Option<FleetNote>,
 }
 
 /// What the runtime is doing.

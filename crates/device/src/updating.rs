@@ -10,6 +10,7 @@ use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, Updater, UpdaterS
 use url::Url;
 
 use crate::config::TrustAnchor;
+use crate::fleet::Steering;
 use crate::local::Local;
 use crate::rehearser::Rehearser;
 use crate::{Problem, Updates, trust_root};
@@ -19,6 +20,7 @@ pub(crate) fn updater(
     local: &Local,
     running: watch::Receiver<Option<Version>>,
     passive: bool,
+    steering: &Steering,
 ) -> Result<Updater, Problem> {
     if local.switches.updates == Updates::DevelopmentBuild {
         return Err(Problem::new(
@@ -51,6 +53,11 @@ pub(crate) fn updater(
         after: config.check.after,
         every: config.check.every,
         rehearser: Rehearser::of(local).map(|rehearser| Arc::new(rehearser) as _),
+        mirror: config
+            .fleet
+            .is_some()
+            .then(|| Arc::new(steering.near.clone()) as _),
+        steered: steering.is_steered(),
     };
     Ok(Updater::start(
         spec,

@@ -17,7 +17,7 @@ use crate::mender::{self, Mender};
 use crate::owner::{Answer, Owner, Request};
 use crate::spec::spec;
 use crate::status::FellBack;
-use crate::{applying, passed_over, rehearser, workspaces};
+use crate::{applying, fleet, passed_over, rehearser, workspaces};
 
 /// A launch waits for no longer than this for what was last verified.
 const RESTORING: Duration = Duration::from_secs(2);
@@ -32,6 +32,7 @@ pub(crate) async fn start(device: &Device) {
     let passive = local.switches.updates.is_passive();
     let news = restore_terms(device, passive).await;
     recover_data(device).await;
+    let prepared = fleet::prepare(device).await;
     let shell = Arc::new(local.shell().clone());
     let spec = Spec {
         keeper: keeper(device),
@@ -67,6 +68,9 @@ pub(crate) async fn start(device: &Device) {
             }
         }
         Err(_) => {}
+    }
+    if let Some(prepared) = prepared {
+        tasks.append(&mut fleet::start(device, prepared));
     }
     if let Some(store) = local.store() {
         match Owner::claim(store.root()) {
@@ -362,7 +366,7 @@ async fn serve(device: Device, owner: Owner) {
     }
 }
 
-fn code(how: How) -> &'static str {
+pub(crate) fn code(how: How) -> &'static str {
     match how {
         How::Exited => "exited-before-ready",
         How::TimedOut => "not-ready-in-time",

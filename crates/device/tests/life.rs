@@ -20,6 +20,7 @@ fn options(data: &Path, development: bool, env: &[(&str, &str)]) -> DeviceOption
         trust_root: None,
         shell_version: "2.0.0".parse().expect("a version"),
         development,
+        headless: false,
         guard: vec![data.join("no-guard").into_os_string()],
         env: env
             .iter()
@@ -132,4 +133,23 @@ fn looking_makes_no_folder() {
     let local = Local::look(options(dir.path(), false, &[]));
     assert_eq!(local.resolve().version.as_str(), "1.0.0");
     assert!(!dir.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn a_development_build_opens_no_connection_to_its_fleet() {
+    let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    broker.set_nonblocking(true).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path(), true, &[]);
+    let url = format!("nats://{}", broker.local_addr().unwrap());
+    options.config.fleet = serde_json::from_value(json!({ "servers": [url] })).unwrap();
+    let device = Device::open(Local::open(options));
+    device.start().await;
+    until(&device, Phase::Failed).await;
+    device.stop().await;
+    assert_eq!(
+        broker.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+    assert!(!dir.path().join("data/fleet").exists());
 }

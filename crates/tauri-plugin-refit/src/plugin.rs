@@ -230,6 +230,7 @@ impl Builder {
             trust_root: self.trust_root,
             shell_version: version.parse().map_err(|_| SetupError::Version(version))?,
             development: tauri::is_dev(),
+            headless: false,
             guard: DeviceOptions::own_guard(),
             env: std::env::vars_os().collect(),
         })

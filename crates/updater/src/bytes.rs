@@ -1,6 +1,7 @@
 //! Where the bytes of a version come from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rollout::Candidate;
 use runtime_store::StageError;
@@ -10,6 +11,7 @@ use url::Url;
 use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::http::shown;
+use crate::mirror::Mirror;
 use crate::rate::time_for;
 use crate::source::Source;
 
@@ -24,6 +26,8 @@ pub(crate) enum Origin {
     Copy(Url),
     /// A file on this machine.
     File(PathBuf),
+    /// Somebody near, who may have it too.
+    Near(Arc<dyn Mirror>),
 }
 
 /// What is signed of a version's bytes, beside their sha512.

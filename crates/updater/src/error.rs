@@ -98,6 +98,9 @@ pub enum UpdateError {
         /// The rule.
         why: String,
     },
+    /// Somebody near who does not have it, or not all of it: the source is asked.
+    #[error("the mirror does not have it: {0}")]
+    Mirror(String),
     /// Another process stages that version now.
     #[error("another process is staging {0} now")]
     Busy(Version),
@@ -133,6 +136,7 @@ impl UpdateError {
             Self::File { .. } => "file",
             Self::Tarball { .. } => "tarball",
             Self::Busy(_) => "busy",
+            Self::Mirror(_) => "mirror",
             Self::NotMended { .. } => "not-mended",
             Self::Stopped => "stopped",
             Self::Internal(_) => "internal",
@@ -176,6 +180,7 @@ impl UpdateError {
                 "Name an existing file that you may read: the tarball that `npm pack` made.".into()
             }
             Self::Tarball { .. } => "Give the tarball that `npm pack` made of this package.".into(),
+            Self::Mirror(_) => "The source is asked by itself.".into(),
             Self::Busy(_) => "Wait for it, then check again.".into(),
             Self::NotMended { .. } => "Another version runs meanwhile; the next start tries again.".into(),
             Self::Stopped => "Start again.".into(),

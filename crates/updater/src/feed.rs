@@ -4,11 +4,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 use crate::download::Download;
 use crate::error::UpdateError;
+use crate::mirror::MirrorBytes;
 use crate::tarball::unreadable;
 
 /// The most bytes of a file in one piece.
@@ -27,6 +29,7 @@ pub(crate) enum Feed {
         path: PathBuf,
         total: Option<u64>,
     },
+    Near(MirrorBytes),
 }
 
 impl Feed {
@@ -42,12 +45,19 @@ impl Feed {
         match self {
             Self::Net(download) => download.total(),
             Self::File { total, .. } => *total,
+            Self::Near(_) => None,
         }
     }
 
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, UpdateError> {
         match self {
             Self::Net(download) => Ok(download.piece().await?),
+            Self::Near(bytes) => match bytes.next().await {
+                Some(piece) => piece
+                    .map(Some)
+                    .map_err(|error| UpdateError::Mirror(error.to_string())),
+                None => Ok(None),
+            },
             Self::File { file, path, .. } => {
                 let mut piece = bytes::BytesMut::with_capacity(FILE_PIECE);
                 let read = file.read_buf(&mut piece).await;

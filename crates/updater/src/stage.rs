@@ -21,6 +21,7 @@ use crate::download::Download;
 use crate::error::{RegistryError, UpdateError};
 use crate::feed::{Feed, Piece, Pieces};
 use crate::http::shown;
+use crate::mirror::Mirror;
 use crate::rehearse::Rehearser;
 use crate::source::Source;
 use crate::status::{Outcome, Phase, Progress, StageReport, UpdateEvent, UpdaterStatus};
@@ -43,6 +44,7 @@ pub(crate) struct Stager {
     pub(crate) tries: usize,
     pub(crate) pause: Duration,
     pub(crate) rehearser: Option<Arc<dyn Rehearser>>,
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
     pub(crate) events: broadcast::Sender<UpdateEvent>,
     pub(crate) clock: Clock,
 }
@@ -65,6 +67,9 @@ impl Stager {
         from: &Origin,
         plan: &StagePlan,
     ) -> Result<StageReport, UpdateError> {
+        if let Some(near) = self.from_near(candidate, from, plan).await {
+            return near;
+        }
         let from = from.begun(&*self.source, plan.limits.packed_bytes);
         let mut result = self.tries(candidate, &from, plan).await;
         if let (Origin::Signed(signed), Err(error)) = (&from, &result)
@@ -76,6 +81,30 @@ impl Stager {
         self.status
             .send_if_modified(|status| status.progress.take().is_some());
         result
+    }
+
+    /// Stages what somebody near has; none where that is nothing, or nothing that is believed.
+    async fn from_near(
+        &self,
+        candidate: &Candidate,
+        from: &Origin,
+        plan: &StagePlan,
+    ) -> Option<Result<StageReport, UpdateError>> {
+        let mirror = self.mirror.as_ref()?;
+        if matches!(from, Origin::File(_)) {
+            return None;
+        }
+        let near = Origin::Near(Arc::clone(mirror));
+        let done = self.once(candidate, &near, plan).await;
+        self.status
+            .send_if_modified(|status| status.progress.take().is_some());
+        match done {
+            Err(error @ (UpdateError::Mirror(_) | UpdateError::Stage { .. })) => {
+                tracing::info!(%error, "the source is asked for the bytes");
+                None
+            }
+            done => Some(done),
+        }
     }
 
     async fn tries(
@@ -138,6 +167,19 @@ impl Stager {
                 .pump(candidate, partial, feed, &plan.source, plan.rehearse)
                 .await;
         }
+        if let Origin::Near(mirror) = from {
+            let opened = self.unless_stopped(mirror.open(candidate)).await?;
+            let bytes = opened.ok_or_else(|| UpdateError::Mirror("it has none".to_owned()))?;
+            return self
+                .pump(
+                    candidate,
+                    partial,
+                    Feed::Near(bytes),
+                    "the mirror",
+                    plan.rehearse,
+                )
+                .await;
+        }
         let open = self.open(candidate, from, plan.limits.packed_bytes);
         let download = self.unless_stopped(open).await??;
         // Another host may have been asked in place of the one that is named.
@@ -156,7 +198,9 @@ impl Stager {
         match from {
             Origin::Signed(signed) => signed.open(&*self.source, candidate, limit).await,
             Origin::Copy(url) => open_copy(&*self.source, url, limit).await,
-            Origin::Source | Origin::File(_) => self.source.open(candidate, limit).await,
+            Origin::Source | Origin::File(_) | Origin::Near(_) => {
+                self.source.open(candidate, limit).await
+            }
         }
     }
 

@@ -276,6 +276,8 @@ impl Bench {
             every: Duration::from_mins(30),
             policy,
             rehearser: None,
+            mirror: None,
+            steered: watch::channel(false).1,
         };
         Updater::start_by(
             clock,

@@ -32,7 +32,14 @@ impl Updater {
             if inner.stager.unless_stopped(rest).await.is_err() {
                 break;
             }
-            let retry_after = match self.check(By::Timer).await {
+            // What is ordered is staged by whoever hears of the order; what was recalled is heard here.
+            let is_steered = *inner.settings.steered.borrow();
+            let checked = if is_steered {
+                self.look(By::Timer).await
+            } else {
+                self.check(By::Timer).await
+            };
+            let retry_after = match checked {
                 Ok(_) => lock(&inner.pace).retry_after,
                 Err(error) => {
                     tracing::info!(kind = error.kind(), %error, "the check came to nothing");

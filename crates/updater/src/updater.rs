@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::error::UpdateError;
 use crate::follow::Followed;
 use crate::mend::Mending;
+use crate::mirror::Mirror;
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::rehearse::Rehearser;
@@ -51,6 +52,10 @@ pub struct UpdaterSpec {
     pub policy: Policy,
     /// Holds the rehearsal of what is staged, before a restart can launch it; none: no rehearsals.
     pub rehearser: Option<Arc<dyn Rehearser>>,
+    /// Somebody near who may have the bytes too.
+    pub mirror: Option<Arc<dyn Mirror>>,
+    /// Whether somebody orders which version this device is to have: then the timer only looks.
+    pub steered: watch::Receiver<bool>,
 }
 
 /// What to stage.
@@ -132,6 +137,8 @@ pub(crate) struct Settings {
     pub(crate) pin: Option<Version>,
     pub(crate) minimum_age: Option<Duration>,
     pub(crate) clock: Clock,
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
+    pub(crate) steered: watch::Receiver<bool>,
 }
 
 /// The wall clock; another one in tests.
@@ -184,6 +191,8 @@ impl Updater {
             pin: spec.policy.pin,
             minimum_age: spec.policy.minimum_age,
             clock,
+            mirror: spec.mirror,
+            steered: spec.steered,
         };
         let followed = Followed::new(spec.policy.follow, &settings.channel, &spec.registry);
         let tries = (timeouts.tries, timeouts.pause);
@@ -224,6 +233,7 @@ impl Updater {
             tries,
             pause,
             rehearser,
+            mirror: settings.mirror.clone(),
             events: events.clone(),
             clock: settings.clock.clone(),
         };

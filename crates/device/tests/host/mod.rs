@@ -133,7 +133,7 @@ impl<'a> Release<'a> {
         }
     }
 
-    fn pack(&self) -> Vec<u8> {
+    pub(crate) fn pack(&self) -> Vec<u8> {
         let package = json!({ "name": "demo", "version": self.version, "refit": self.needs });
         packed(&package, self.code)
     }
@@ -187,6 +187,7 @@ pub(crate) fn options(
         trust_root: None,
         shell_version: "2.0.0".parse().unwrap(),
         development: false,
+        headless: false,
         guard: vec![dir.join("no-guard").into_os_string()],
         env: env
             .iter()

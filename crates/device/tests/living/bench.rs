@@ -23,6 +23,8 @@ pub(crate) struct Bench {
     pub(crate) bundled: &'static str,
     /// Switches.
     pub(crate) env: Vec<(&'static str, &'static str)>,
+    /// Whether nobody sits in front of it.
+    pub(crate) headless: bool,
 }
 
 impl Bench {
@@ -33,6 +35,7 @@ impl Bench {
             news,
             bundled: r#"{"version":"1.0.0"}"#,
             env: Vec::new(),
+            headless: false,
         }
     }
 
@@ -48,6 +51,7 @@ impl Bench {
         let mut options = options(self.dir.path(), &self.host, &config, &self.env);
         let bundled = options.bundled_dir.join("package.json");
         std::fs::write(bundled, self.bundled).unwrap();
+        options.headless = self.headless;
         options.guard = vec![fixture.into(), guard::ARGUMENT.into()];
         options
     }

@@ -98,6 +98,7 @@ impl Scene {
             trust_root: None,
             shell_version: "2.0.0".parse().unwrap(),
             development: false,
+            headless: false,
             guard: vec![
                 env!("CARGO_BIN_EXE_device-guard").into(),
                 "--refit-guard".into(),

@@ -36,6 +36,8 @@ pub(crate) struct Follower {
     again: Option<Instant>,
     failures: usize,
     trouble: Option<Refused>,
+    /// Why what is staged is not swapped in.
+    waits: Option<Refused>,
     reported: Option<(Refused, Instant)>,
     refused: Option<(u64, Refused)>,
 }
@@ -78,6 +80,7 @@ impl Follower {
             again: None,
             failures: 0,
             trouble: None,
+            waits: None,
             reported: None,
             refused: None,
         }
@@ -161,6 +164,7 @@ impl Follower {
         }
         if self.memory.order().map(|order| &order.version) != order_before.as_ref() {
             (self.again, self.failures, self.trouble) = (None, 0, None);
+            self.waits = None;
         }
         let is_staged = self
             .memory
@@ -169,6 +173,8 @@ impl Follower {
         if is_staged {
             self.memory.staged(&self.device, now);
             self.trouble = None;
+        } else {
+            self.waits = None;
         }
         self.remember(&before);
         let todo = self.todo(&has, now);
@@ -183,7 +189,8 @@ impl Follower {
         };
         let waits = || self.again.is_some_and(|again| again > Instant::now());
         match next(Some(order), has, now) {
-            Step::Idle | Step::Arrived | Step::Refused(_) => Todo::Wait(None),
+            Step::Idle | Step::Arrived => Todo::Wait(None),
+            Step::Refused(_) => Todo::Wait(order.asks_again_at()),
             Step::Stands { until } | Step::WaitToStage { until } | Step::WaitToSwap { until } => {
                 Todo::Wait(Some(until))
             }
@@ -216,7 +223,9 @@ impl Follower {
                 let reason = "passed-over".to_owned();
                 self.in_trouble(version, Refused { reason, detail }).await;
             }
-            Staging::Refused(refused) => self.memory.refuse(generation, refused),
+            Staging::Refused(refused) => {
+                self.memory.refuse(generation, refused, (self.clock)());
+            }
             Staging::Trouble(trouble) => self.in_trouble(version, trouble).await,
         }
         self.remember(&before);
@@ -228,9 +237,12 @@ impl Follower {
         self.standing
             .send_modify(|standing| standing.state = State::Swapping);
         match self.steered.swap(version).await {
-            Swap::Tried => self.memory.tried((self.clock)()),
+            Swap::Tried => {
+                self.waits = None;
+                self.memory.tried((self.clock)());
+            }
             Swap::Waits(why) => {
-                self.trouble = Some(why);
+                self.waits = Some(why);
                 self.again = Some(Instant::now() + LOOK);
             }
         }
@@ -306,14 +318,13 @@ impl Follower {
                 why = off;
                 State::Off
             }
+            _ if self.waits.is_some() => {
+                why.clone_from(&self.waits);
+                State::Staged
+            }
             _ if self.trouble.is_some() => {
                 why.clone_from(&self.trouble);
-                let staged = order.is_some_and(|order| order.version == has.next);
-                if staged {
-                    State::Staged
-                } else {
-                    State::Trouble
-                }
+                State::Trouble
             }
             Step::Idle | Step::Stands { .. } | Step::WaitToStage { .. } => State::Waiting,
             Step::Stage { .. } => State::Staging,

@@ -11,6 +11,7 @@ mod follower;
 mod heart;
 mod link;
 mod memory;
+mod near;
 mod outbox;
 mod sender;
 mod steered;
@@ -37,6 +38,7 @@ use memory::Kept;
 use outbox::Outbox;
 use watcher::{Told, Watched};
 
+pub use near::Near;
 pub use steered::{BoxFuture, Staging, Steered, Swap};
 pub use tell::{Clock, News, Reporter};
 
@@ -95,6 +97,7 @@ pub struct Status {
 pub struct Agent {
     reporter: Arc<Reporter>,
     status: watch::Receiver<Status>,
+    near: Near,
     _tasks: JoinSet<()>,
 }
 
@@ -204,6 +207,7 @@ impl Prepared {
             soon: spec.pace.soon,
         };
         tasks.spawn(heart.beat(link.clone()));
+        let near = Near::new(&spec.settings.fleet, link.clone());
         let whole = Whole {
             link,
             trouble: troubled,
@@ -216,6 +220,7 @@ impl Prepared {
         tasks.spawn(whole.follow(status));
         Agent {
             reporter,
+            near,
             status: seen,
             _tasks: tasks,
         }
@@ -231,6 +236,11 @@ impl Agent {
     /// Tells the fleet what happens here.
     pub fn reporter(&self) -> Arc<Reporter> {
         Arc::clone(&self.reporter)
+    }
+
+    /// What is published, over this connection.
+    pub fn near(&self) -> Near {
+        self.near.clone()
     }
 }
 

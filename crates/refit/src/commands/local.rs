@@ -50,6 +50,7 @@ pub(super) fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
         trust_root: None,
         shell_version,
         development: false,
+        headless: false,
         guard: DeviceOptions::own_guard(),
         env: std::env::vars_os().collect(),
     })

@@ -13,6 +13,9 @@ use crate::Version;
 /// How long an order down must stand where the one before it was heard no longer ago than this.
 const STANDS: SignedDuration = SignedDuration::from_secs(60);
 
+/// After so long an unknown version is asked for again.
+const ASKS_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
 /// What was heard, and what is being done about it. Unknown fields are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +70,9 @@ pub struct Order {
     /// Why it is not followed.
     #[serde(default)]
     pub refused: Option<Refused>,
+    /// When that was found.
+    #[serde(default)]
+    pub refused_at: Option<Timestamp>,
 }
 
 /// Why a target is not followed.
@@ -76,6 +82,14 @@ pub struct Refused {
     pub reason: String,
     /// In words.
     pub detail: String,
+}
+
+impl Refused {
+    /// Whether it may be otherwise a while later, without another order: a registry may not list yet what was
+    /// published a moment ago.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(&*self.reason, "unknown" | "not-signed")
+    }
 }
 
 impl Memory {
@@ -147,6 +161,7 @@ impl Memory {
                 swap_at: None,
                 tried_at: None,
                 refused: None,
+                refused_at: None,
             }
         });
         match (&mut self.order, next) {
@@ -161,6 +176,9 @@ impl Memory {
                     order.refused = None;
                 }
                 order.scope = next.scope;
+                if order.asks_again_at().is_some_and(|at| at <= now) {
+                    (order.refused, order.refused_at) = (None, None);
+                }
                 order.clock_went_back(device, now);
             }
             (order, Some(mut next)) => {
@@ -197,16 +215,25 @@ impl Memory {
     }
 
     /// The order of `generation` is not followed.
-    pub fn refuse(&mut self, generation: u64, refused: Refused) {
+    pub fn refuse(&mut self, generation: u64, refused: Refused, now: Timestamp) {
         if let Some(order) = &mut self.order
             && order.generation == generation
         {
             order.refused = Some(refused);
+            order.refused_at = Some(now);
         }
     }
 }
 
 impl Order {
+    /// When what was refused is asked for again; none where that would change nothing.
+    pub fn asks_again_at(&self) -> Option<Timestamp> {
+        let refused = self.refused.as_ref().filter(|refused| refused.may_pass());
+        refused
+            .and(self.refused_at)
+            .map(|at| at.checked_add(ASKS_AGAIN).unwrap_or(Timestamp::MAX))
+    }
+
     /// A clock that went back makes nobody wait for longer than the window.
     fn clock_went_back(&mut self, device: &Name, now: Timestamp) {
         if self.heard_at <= now {
@@ -220,6 +247,7 @@ impl Order {
         let stands = now.checked_add(STANDS).unwrap_or(Timestamp::MAX);
         self.stands_until = self.stands_until.map(|at| at.min(stands));
         self.tried_at = self.tried_at.map(|at| at.min(now));
+        self.refused_at = self.refused_at.map(|at| at.min(now));
     }
 }
 

@@ -121,6 +121,8 @@ impl Device {
             every: Duration::from_mins(30),
             policy,
             rehearser,
+            mirror: None,
+            steered: watch::channel(false).1,
         }
     }
 

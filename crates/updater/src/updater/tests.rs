@@ -164,6 +164,8 @@ fn start_by(clock: Clock, source: &Arc<Fake>, data: &TempDir, passive: bool) -> 
         pin: None,
         minimum_age: None,
         clock,
+        mirror: None,
+        steered: watch::channel(false).1,
     };
     let store = Store::open(data.path()).unwrap();
     let source = Arc::clone(source) as Arc<dyn Source>;

@@ -47,6 +47,13 @@ impl Device {
     }
 }
 
+fn refused(reason: &str) -> Refused {
+    Refused {
+        reason: reason.to_owned(),
+        detail: String::new(),
+    }
+}
+
 fn device() -> Device {
     Device(Memory::default())
 }
@@ -161,23 +168,11 @@ fn ordering_again_never_makes_a_device_wait_longer_and_asks_again_what_was_refus
     it.hear("global", target("1.1.0", 1, 600, 0));
     it.settle("1.0.0", 0);
     let first = it.0.order().unwrap().download_at;
-    it.0.refuse(
-        1,
-        Refused {
-            reason: "unknown".into(),
-            detail: String::new(),
-        },
-    );
-    it.0.refuse(
-        9,
-        Refused {
-            reason: "other".into(),
-            detail: String::new(),
-        },
-    );
+    it.0.refuse(1, refused("recalled"), at(0));
+    it.0.refuse(9, refused("other"), at(0));
     assert_eq!(
         it.0.order().unwrap().refused.as_ref().unwrap().reason,
-        "unknown"
+        "recalled"
     );
     it.hear("global", target("1.1.0", 2, 604_800, 0));
     it.settle("1.0.0", 1);
@@ -186,6 +181,28 @@ fn ordering_again_never_makes_a_device_wait_longer_and_asks_again_what_was_refus
     it.hear("global", target("1.1.0", 3, 0, 2));
     it.settle("1.0.0", 2);
     assert_eq!(it.0.order().unwrap().download_at, at(2).min(first), "now");
+}
+
+#[test]
+fn what_may_be_published_meanwhile_is_asked_for_again_and_what_is_bad_is_not() {
+    for (reason, asked_again) in [
+        ("unknown", true),
+        ("not-signed", true),
+        ("bad-version", false),
+    ] {
+        let mut it = device();
+        it.hear("global", target("1.1.0", 1, 0, 0));
+        it.settle("1.0.0", 0);
+        it.0.refuse(1, refused(reason), at(100));
+        it.settle("1.0.0", 699);
+        assert!(it.0.order().unwrap().refused.is_some());
+        it.settle("1.0.0", 700);
+        assert_eq!(
+            it.0.order().unwrap().refused.is_none(),
+            asked_again,
+            "{reason}"
+        );
+    }
 }
 
 #[test]
@@ -225,13 +242,7 @@ fn it_is_written_and_read_as_it_was() {
     it.settle("1.2.0", 0);
     it.0.staged(&name("d"), at(50));
     it.0.tried(at(60));
-    it.0.refuse(
-        7,
-        Refused {
-            reason: "unknown".into(),
-            detail: "x".into(),
-        },
-    );
+    it.0.refuse(7, refused("unknown"), at(70));
     let text = serde_json::to_string(&it.0).unwrap();
     assert_eq!(serde_json::from_str::<Memory>(&text).unwrap(), it.0);
 }

@@ -54,6 +54,8 @@ pub enum Stands {
     Write,
     /// Somebody ordered something else.
     Other,
+    /// It is older than the one before, which cannot be: who answered is behind.
+    Behind,
 }
 
 impl Ramp {
@@ -135,6 +137,8 @@ impl Ramp {
                 Stands::Yes
             }
             Some(found) if Some(found.generation) == self.over => Stands::Write,
+            // Every order has a newer generation than the one that it was made over.
+            Some(found) if self.over.is_some_and(|over| found.generation < over) => Stands::Behind,
             Some(_) => Stands::Other,
         }
     }
@@ -337,7 +341,7 @@ mod tests {
         other.generation = ramp.over.unwrap();
         assert_eq!(ramp.stands(Some(&other)), Stands::Write);
         other.generation -= 1;
-        assert_eq!(ramp.stands(Some(&other)), Stands::Other);
+        assert_eq!(ramp.stands(Some(&other)), Stands::Behind);
     }
 
     #[test]

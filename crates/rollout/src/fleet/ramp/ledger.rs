@@ -215,7 +215,7 @@ impl Ledger {
     /// one of another of its groups.
     fn is_steered_elsewhere(&self, device: &Device, generation: u64) -> bool {
         match (&self.scope, &device.steered) {
-            (_, None) | (Scope::Device(_), _) | (_, Some((Scope::Global, _))) => false,
+            (_, None | Some((Scope::Global, _))) | (Scope::Device(_), _) => false,
             (Scope::Global, Some(_)) | (Scope::Group(_), Some((Scope::Device(_), _))) => true,
             (Scope::Group(own), Some((Scope::Group(other), later))) => {
                 own != other && *later > generation

@@ -1,0 +1,128 @@
+//! The fleet's restarts: by itself where nobody sits in front of it or the settings say so, and never into work.
+
+use std::sync::{Arc, PoisonError};
+
+use fleet::agent::Swap;
+use jiff::Timestamp;
+use rollout::Version;
+use rollout::applying::{self, Mode, Step};
+use rollout::fleet::Refused;
+use runtime_store::Asked;
+use tokio::sync::watch;
+
+use crate::AppliedOutcome;
+use crate::applying::serving;
+use crate::config::Apply;
+use crate::device::Device;
+use crate::status::{Phase, Status};
+
+impl Device {
+    /// Restarts into `version`, which the next start runs, where that may happen by itself now.
+    pub(super) async fn swap_for_fleet(&self, version: &Version) -> Swap {
+        let local = &self.0.local;
+        let order = self.0.orders.lock().await;
+        self.refresh().await;
+        // A person, the publisher or the administrator may have had another word meanwhile.
+        if local.admin.may_apply().is_err()
+            || self.next_start().await.ok().as_ref() != Some(version)
+        {
+            return Swap::Tried;
+        }
+        let status = Arc::clone(&self.status().borrow());
+        if let Some(serving) = serving(&status) {
+            let lease = self.ask_whether_busy(&serving).await;
+            let since = self.wanted_since(version);
+            let now = runtime_store::now();
+            match applying::decide(
+                self.fleets_mode(),
+                since,
+                lease,
+                now,
+                local.config().ceiling,
+            ) {
+                Step::Apply => {}
+                Step::Ask => return waits("person", "a person is asked to restart"),
+                Step::NextLaunch => {
+                    return waits("next-launch", "the next start of the app runs it");
+                }
+                Step::Wait { until } => {
+                    return waits(
+                        "busy",
+                        &format!("the runtime is busy; it is waited for until {until}"),
+                    );
+                }
+            }
+        }
+        tracing::info!(%version, "restarting into what the fleet ordered");
+        let outcome = AppliedOutcome::Applied;
+        if let Err(problem) = self
+            .restart_into(order, Asked::Passively, version, outcome)
+            .await
+        {
+            tracing::warn!(%version, %problem, "what the fleet ordered did not come up");
+        }
+        Swap::Tried
+    }
+
+    /// How the fleet's versions are applied: nobody sits in front of a headless agent, so nobody is asked there.
+    fn fleets_mode(&self) -> Mode {
+        let local = &self.0.local;
+        match local.config().apply {
+            Apply::Idle => Mode::Idle,
+            Apply::Now => Mode::Now,
+            Apply::Prompt | Apply::NextLaunch if local.options.headless => Mode::Now,
+            Apply::Prompt => Mode::Prompt,
+            Apply::NextLaunch => Mode::NextLaunch,
+        }
+    }
+
+    /// Since when it has been wanted to restart into this version.
+    fn wanted_since(&self, version: &Version) -> Timestamp {
+        let steering = &self.0.steering;
+        let mut wanted = steering
+            .wanted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*wanted {
+            Some((known, since)) if known == version => *since,
+            _ => {
+                let now = runtime_store::now();
+                *wanted = Some((version.clone(), now));
+                now
+            }
+        }
+    }
+}
+
+fn waits(reason: &str, detail: &str) -> Swap {
+    Swap::Waits(Refused {
+        reason: reason.to_owned(),
+        detail: detail.to_owned(),
+    })
+}
+
+/// What, of all that a status says, an agent has to look at again.
+fn about(status: &Status) -> (Phase, Option<Version>, Option<Version>, usize) {
+    (
+        status.phase,
+        status.running.as_ref().map(|it| it.version.clone()),
+        status.staged.as_ref().map(|it| it.version.clone()),
+        status.bad.len(),
+    )
+}
+
+/// Wakes the agent where something changed that it decides by.
+pub(super) async fn wake(device: Device, changes: Arc<watch::Sender<u64>>) {
+    let mut status = device.status();
+    loop {
+        let now = about(&status.borrow_and_update());
+        changes.send_modify(|count| *count += 1);
+        if status
+            .wait_for(|status| about(status) != now)
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}

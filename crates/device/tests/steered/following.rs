@@ -1,0 +1,149 @@
+//! An order is carried out: fetched on the registry's word, staged, swapped in, told.
+
+use device::Updates;
+use fleet::{Event, State};
+use serde_json::json;
+
+use crate::bench::{runs, until};
+use crate::host::Release;
+use crate::operator::{Operator, stands, told};
+
+#[tokio::test]
+async fn an_order_is_fetched_tried_confirmed_and_told() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({ "soak": "1s" })).await;
+    operator
+        .releases(
+            &bench,
+            &[Release::new("1.1.0", ""), Release::new("1.2.0", "")],
+        )
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    until(&device, |status| runs(status, "1.1.0")).await;
+    let reports = operator.hears(|it| it.event == Event::Confirmed).await;
+    assert_eq!(
+        told(&reports, "1.1.0"),
+        [Event::Staged, Event::Launched, Event::Confirmed]
+    );
+    assert!(
+        reports
+            .iter()
+            .skip(1)
+            .all(|report| report.generation.is_some() || report.event == Event::Launched)
+    );
+    let status = stands(&device, State::Arrived, "").await;
+    let fleet = status.fleet.unwrap();
+    assert_eq!((fleet.device.as_str(), fleet.connected), ("device-a", true));
+    // The bytes came from near, and what they had to be from the registry.
+    assert_eq!(bench.host.asked_for("demo-1.1.0.tgz"), 0);
+    assert!(bench.host.asked_for("/demo") > 0);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn bytes_that_are_others_than_the_registrys_are_fetched_from_the_registry() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({})).await;
+    bench.host.release(&[Release::new("1.1.0", "")]);
+    operator
+        .publishes("1.1.0", Release::new("1.1.0", "exit 1").pack())
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    until(&device, |status| runs(status, "1.1.0")).await;
+    assert_eq!(bench.host.asked_for("demo-1.1.0.tgz"), 1);
+    assert_eq!(device.status().borrow().bad, []);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn while_something_is_ordered_the_timer_brings_nothing_else() {
+    let operator = Operator::start().await;
+    let check = json!({ "after": "1s", "every": "1s" });
+    let bench = operator
+        .bench(json!({ "check": check, "apply": "now" }))
+        .await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    operator.orders("1.1.0").await;
+    let device = bench.running("1.1.0").await;
+    bench
+        .host
+        .release(&[Release::new("1.1.0", ""), Release::new("1.9.0", "")]);
+    // It looks, and sees it.
+    let sees = until(&device, |status| {
+        let check = status.last_check.as_ref();
+        check.is_some_and(|it| it.version.as_ref().is_some_and(|it| it.as_str() == "1.9.0"))
+    });
+    sees.await;
+    let seen = bench.host.asked_for("/demo");
+    until(&device, |status| {
+        bench.host.asked_for("/demo") > seen + 1 || status.staged.is_some()
+    })
+    .await;
+    assert_eq!(bench.host.asked_for("demo-1.9.0.tgz"), 0);
+    // Once nothing is ordered any more, it follows its channel again.
+    operator.orders("").await;
+    until(&device, |status| runs(status, "1.9.0")).await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn where_somebody_sits_in_front_of_it_they_are_asked() {
+    let operator = Operator::start().await;
+    let mut bench = operator.bench(json!({ "apply": "prompt" })).await;
+    bench.headless = false;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    let status = stands(&device, State::Staged, "person").await;
+    assert!(runs(&std::sync::Arc::new(status.clone()), "1.0.0"));
+    assert_eq!(status.staged.unwrap().version.as_str(), "1.1.0");
+    device.apply().await.unwrap();
+    stands(&device, State::Arrived, "").await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn work_is_waited_for() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({ "busy": { "http": "/busy" } })).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    std::fs::write(
+        bench.files().join("busy.json"),
+        r#"{"busy":true,"tasks":2}"#,
+    )
+    .unwrap();
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    stands(&device, State::Staged, "busy").await;
+    std::fs::write(bench.files().join("busy.json"), r#"{"busy":false}"#).unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn where_updates_are_off_nothing_is_followed() {
+    let operator = Operator::start().await;
+    let mut bench = operator.bench(json!({})).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    operator.orders("1.1.0").await;
+    bench.env = vec![("REFIT_NO_AUTO_UPDATE", "1")];
+    let device = bench.running("1.0.0").await;
+    assert_eq!(device.status().borrow().updates, Updates::NoAutoUpdate);
+    let heard = until(&device, |status| {
+        let fleet = status.fleet.as_ref();
+        fleet.is_some_and(|it| it.state == State::Off && it.target.is_some())
+    });
+    assert_eq!(heard.await.fleet.as_ref().unwrap().reason, "updates-off");
+    assert!(!bench.stored("1.1.0").exists());
+    device.stop().await;
+}
