@@ -6,6 +6,7 @@ mod bundle;
 mod crew;
 mod device;
 mod explain;
+mod fleet_dashboard;
 mod keys;
 mod looking;
 #[cfg(unix)]

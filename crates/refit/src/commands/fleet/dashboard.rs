@@ -35,7 +35,7 @@ impl Dashboard {
         let address = listener
             .local_addr()
             .map_err(|error| no_port(address, &error))?;
-        let server = Server::new(address, client, names, "me")?;
+        let server = Server::new(address, client, names, &who())?;
         // Signals first: whoever reads the address may end us at once.
         let stop = stop_signal()?;
         let url = server.address();
@@ -52,4 +52,10 @@ impl Dashboard {
         }
         Ok(Answer::silent())
     }
+}
+
+/// Who gives the page's orders, for the record; nothing is decided by it.
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
+    user.map_or_else(|_| "the dashboard".to_owned(), |user| format!("{user}, at the dashboard"))
 }
