@@ -22,6 +22,7 @@ mod list;
 mod model;
 mod orders;
 mod page;
+mod replay;
 mod watched;
 mod wire;
 

@@ -31,6 +31,8 @@ pub(super) struct Model {
     overview: Overview,
     /// Whether all that the broker had of the devices is in `overview`.
     is_caught_up: bool,
+    /// Whether all that the broker had of reports is read.
+    reports_are_read: bool,
     targets: BTreeMap<Scope, Target>,
     /// By key on the broker.
     ramps: BTreeMap<String, Watched>,
@@ -50,7 +52,6 @@ struct Past {
     switches: Vec<Switch>,
     /// The first report of all.
     since: Option<Timestamp>,
-    is_caught_up: bool,
     is_done: bool,
 }
 
@@ -60,6 +61,7 @@ impl Model {
             fleet,
             overview: Overview::default(),
             is_caught_up: false,
+            reports_are_read: false,
             targets: BTreeMap::new(),
             ramps: BTreeMap::new(),
             led_at: None,
@@ -106,7 +108,7 @@ impl Model {
 
     /// The reports that were there are read.
     pub(super) fn reports_are_read(&mut self, now: Timestamp) {
-        self.past.is_caught_up = true;
+        self.reports_are_read = true;
         self.make_out_the_past(now);
     }
 
@@ -158,6 +160,7 @@ impl Model {
     /// From when on reports are needed: since yesterday, and since the oldest open ramp began. The counting of all
     /// ramps begins anew with that.
     pub(super) fn begin_reports(&mut self, now: Timestamp) -> Timestamp {
+        self.reports_are_read = false;
         for ramp in self.ramps.values_mut() {
             ramp.begin();
             self.overview.all().for_each(|seen| ramp.beat(seen));
@@ -179,7 +182,13 @@ impl Model {
     }
 
     fn make_out_the_past(&mut self, now: Timestamp) {
-        if !self.is_caught_up || !self.past.is_caught_up || self.past.is_done {
+        if !self.is_caught_up || !self.reports_are_read {
+            return;
+        }
+        for ramp in self.ramps.values_mut() {
+            ramp.replay(self.overview.all(), now);
+        }
+        if self.past.is_done {
             return;
         }
         let past = std::mem::take(&mut self.past);

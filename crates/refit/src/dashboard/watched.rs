@@ -12,6 +12,8 @@ use super::wire::{Evidence, Reached, Side, Step, short};
 const PACE: SignedDuration = SignedDuration::from_secs(5);
 /// The most samples; every second one goes when there would be more.
 const MOST_SAMPLES: usize = 240;
+/// Reports that are remembered until they are replayed.
+const MOST_PAST: usize = 500_000;
 /// Entries of the record that are told: the last ones.
 const MOST_RECORDS: usize = 12;
 
@@ -23,13 +25,16 @@ pub(super) struct Watched {
     ledger: Option<Ledger>,
     samples: Vec<Sample>,
     pace: SignedDuration,
+    /// What was reported before this server began, until it is replayed.
+    past: Option<Vec<(Timestamp, Report)>>,
 }
 
+/// Numbers at a moment.
 #[derive(Debug, Clone)]
-struct Sample {
-    at: Timestamp,
-    step: usize,
-    window: ramp::Window,
+pub(super) struct Sample {
+    pub(super) at: Timestamp,
+    pub(super) step: usize,
+    pub(super) window: ramp::Window,
 }
 
 /// How many devices a ramp has to do with.
@@ -50,6 +55,7 @@ impl Watched {
             ramp,
             samples: Vec::new(),
             pace: PACE,
+            past: Some(Vec::new()),
         }
     }
 
@@ -63,6 +69,9 @@ impl Watched {
 
     /// Begins to count anew.
     pub(super) fn begin(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.clear();
+        }
         self.ledger = self.ramp.is_open().then(|| Ledger::new(&self.ramp, LATE));
     }
 
@@ -72,10 +81,30 @@ impl Watched {
         }
     }
 
+    /// A report that the broker had at `at`.
     pub(super) fn report(&mut self, report: &Report, at: Timestamp) {
+        if let Some(past) = &mut self.past
+            && self.ledger.is_some()
+            && past.len() < MOST_PAST
+            && fact(report).is_some()
+        {
+            past.push((report.at.min(at), report.clone()));
+        }
         if let (Some(ledger), Some(fact)) = (&mut self.ledger, fact(report)) {
             ledger.report(at, &report.device, report.seq, &fact);
         }
+    }
+
+    /// The reports that were there are read: makes the curve until now out of them, once.
+    pub(super) fn replay<'a>(&mut self, devices: impl Iterator<Item = &'a Seen>, now: Timestamp) {
+        let Some(past) = self.past.take().filter(|_| self.ledger.is_some()) else {
+            return;
+        };
+        let seen = std::mem::take(&mut self.samples);
+        self.samples = super::replay::samples(&self.ramp, devices, past, now);
+        let last = self.samples.last().map(|it| it.at);
+        let later = seen.into_iter().filter(|it| Some(it.at) > last);
+        self.samples.extend(later);
     }
 
     /// Takes a sample, where the last one is old enough.
@@ -199,7 +228,7 @@ fn beat(seen: &Seen) -> Beat<'_> {
     }
 }
 
-fn fact(report: &Report) -> Option<Fact<'_>> {
+pub(super) fn fact(report: &Report) -> Option<Fact<'_>> {
     if report.subject != Subject::Runtime {
         return None;
     }

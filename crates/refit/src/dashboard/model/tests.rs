@@ -128,6 +128,44 @@ impl wire::Ramp {
 }
 
 #[test]
+fn a_ramp_that_had_begun_before_anybody_looked_has_its_curve_from_the_beginning() {
+    let mut model = Model::new("shopfloor".parse().unwrap());
+    let mut overview = Overview::default();
+    for n in 0..1_000 {
+        let mut beat = beat(n);
+        let moved = if n < 100 { "1.1.0" } else { "1.0.0" };
+        beat.runtime.version = Some(moved.parse().unwrap());
+        overview.hear(beat, at(0));
+    }
+    // All of it was told just now: the devices had been cut off.
+    model.ramp("ramp.runtime.global".to_owned(), Some(ramp(1, "global", "100%")));
+    model.begin_reports(at(0));
+    for n in 0..100 {
+        let when = -600 + i64::from(n) * 3;
+        model.report(&report(n, 1, Event::Launched, "1.1.0", Some("1.0.0"), when), at(0));
+        if n % 4 == 0 {
+            model.report(&report(n, 2, Event::CrashLoop, "1.1.0", None, when + 100), at(0));
+        }
+    }
+    model.reports_are_read(at(0));
+    model.devices_are(overview, at(0));
+    let told = model.told(at(0));
+    let counted = told.ramps[0].evidence.iter();
+    let counted: Vec<_> = counted.filter(|it| it.what.is_none()).collect();
+    assert!(counted.len() > 20, "{}", counted.len());
+    assert!(counted[0].at < at(-560));
+    assert!(counted.is_sorted_by(|a, b| a.fresh.tried <= b.fresh.tried && a.fresh.failed <= b.fresh.failed));
+    let middle = counted[counted.len() / 2].fresh;
+    assert!(middle.tried > 50 && middle.tried <= 100 && middle.failed > 5, "{middle:?}");
+    let last = counted.last().unwrap();
+    assert_eq!((last.fresh.tried, last.fresh.failed, last.old.tried), (100, 25, 1_000));
+    // From now on it is counted live, and the past stays.
+    model.tick(at(30));
+    let after = model.told(at(30)).ramps[0].evidence.len();
+    assert!(after >= counted.len());
+}
+
+#[test]
 fn open_ramps_come_first_and_one_that_stands_twice_is_told_once() {
     let mut model = model(10);
     for n in 0..20 {
