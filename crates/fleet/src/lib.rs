@@ -26,6 +26,7 @@ mod disk;
 mod error;
 pub mod names;
 pub mod operator;
+mod origin;
 mod report;
 mod settings;
 mod setup;

@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Globals {
     /// The app's Refit settings: a JSON file with what `plugins.refit` holds
     #[arg(

@@ -29,6 +29,7 @@ mod repo;
 mod rollouts;
 mod site;
 mod tarball;
+mod virtual_devices;
 
 use std::process::ExitCode;
 

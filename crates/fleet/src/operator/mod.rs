@@ -18,6 +18,7 @@ pub mod orders;
 mod overview;
 pub mod ping;
 pub mod releases;
+mod traffic;
 
 use jiff::Timestamp;
 
@@ -25,6 +26,7 @@ use crate::FleetError;
 use crate::names::Names;
 
 pub use overview::{Counts, Filter, LATE, Mix, Overview, Page, Seen, Slice};
+pub use traffic::{Traffic, traffic};
 
 /// Whether the broker can be reached at this moment.
 pub fn is_connected(client: &crate::Client) -> bool {

@@ -12,6 +12,7 @@ use rollout::fleet::Name;
 use super::Overview;
 use crate::FleetError;
 use crate::names::Names;
+use crate::origin;
 use crate::report::{Heartbeat, Report};
 
 /// A broker that says nothing more for so long has said all.
@@ -103,6 +104,9 @@ fn read(key: &str, message: &Message, at: Timestamp) -> News {
         return News::Nonsense(crate::report::detail(key));
     };
     let headers = message.headers.as_ref();
+    if headers.is_some_and(|it| !origin::is_first_hand(it)) {
+        return News::Nonsense(format!("somebody else wrote a heartbeat of {device}"));
+    }
     if headers.is_some_and(|it| it.get("KV-Operation").is_some()) {
         return News::Gone(device);
     }
@@ -162,8 +166,9 @@ impl Reports {
             .subject
             .strip_prefix(&self.prefix)
             .unwrap_or_default();
+        let is_own = (message.headers.as_ref()).is_none_or(origin::is_first_hand);
         let report = serde_json::from_slice::<Report>(&message.payload).ok();
-        let report = report.filter(|it| it.device.as_str() == device);
+        let report = report.filter(|it| is_own && it.device.as_str() == device);
         Ok(report.map(|it| (it, at)))
     }
 }

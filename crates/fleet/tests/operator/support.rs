@@ -14,7 +14,7 @@ pub(crate) struct Room {
     pub(crate) client: Client,
     pub(crate) jetstream: Context,
     pub(crate) names: Names,
-    pub(crate) broker: Broker,
+    _broker: Broker,
 }
 
 impl Room {
@@ -30,7 +30,7 @@ impl Room {
             client,
             jetstream,
             names,
-            broker,
+            _broker: broker,
         }
     }
 

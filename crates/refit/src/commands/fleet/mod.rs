@@ -2,6 +2,7 @@
 
 mod broker;
 mod dashboard;
+mod simulate_devices;
 
 use clap::Subcommand;
 
@@ -23,6 +24,7 @@ pub(crate) struct Fleet {
 enum Order {
     Init(broker::Init),
     Dashboard(dashboard::Dashboard),
+    SimulateDevices(simulate_devices::SimulateDevices),
 }
 
 impl Fleet {
@@ -31,6 +33,7 @@ impl Fleet {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
                 Order::Dashboard(order) => order.run(globals).await,
+                Order::SimulateDevices(order) => order.run(globals).await,
             }
         })
     }

@@ -1,0 +1,195 @@
+//! One virtual device, as its fleet steers it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use device::OrderedStaging;
+use fleet::Event;
+use fleet::agent::{BoxFuture, News, Reporter, Staging, Steered, Swap};
+use rollout::Version;
+use rollout::fleet::{Now, Refused, Subject};
+use runtime_store::{How, Launch, Soak};
+use tokio::sync::watch;
+
+use super::launch::{Launched, launch};
+use super::seen::{Seen, What};
+
+/// A device whose runtime is played.
+#[derive(Debug)]
+pub(crate) struct VirtualDevice {
+    name: String,
+    staging: OrderedStaging,
+    /// What the updater is told that runs.
+    running: watch::Sender<Option<Version>>,
+    changes: watch::Sender<u64>,
+    reporter: OnceLock<Arc<Reporter>>,
+    going_back: Mutex<Option<Version>>,
+    soak: Duration,
+    seen: Arc<Seen>,
+}
+
+impl VirtualDevice {
+    pub(crate) fn new(
+        name: String,
+        staging: OrderedStaging,
+        running: watch::Sender<Option<Version>>,
+        soak: Duration,
+        seen: Arc<Seen>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            staging,
+            running,
+            changes: watch::Sender::new(0),
+            reporter: OnceLock::new(),
+            going_back: Mutex::default(),
+            soak,
+            seen,
+        })
+    }
+
+    /// From now on what happens is told.
+    pub(crate) fn tells(&self, reporter: Arc<Reporter>) {
+        let _ = self.reporter.set(reporter);
+    }
+
+    /// What runs.
+    pub(crate) fn runs(&self) -> Option<Version> {
+        self.running.borrow().clone()
+    }
+
+    /// Launches what the store names.
+    pub(crate) async fn launches(self: &Arc<Self>) {
+        let (store, shell) = (self.staging.store.clone(), Arc::clone(&self.staging.shell));
+        let name = self.name.clone();
+        let launched = tokio::task::spawn_blocking(move || launch(&store, &shell, &name)).await;
+        let Ok(Launched { launch, failed }) = launched else {
+            return;
+        };
+        let version = launch.choice.version.clone();
+        self.running.send_replace(Some(version.clone()));
+        self.changes.send_modify(|count| *count += 1);
+        for (failed, how, _) in failed {
+            self.seen.note(What::Failed, &failed);
+            let event = match how {
+                How::CrashLoop => Event::CrashLoop,
+                _ => Event::FellBack,
+            };
+            let words = format!("{version} runs instead: it was played that it exits");
+            self.tell(news(event, &failed).because("exited-before-ready", &words))
+                .await;
+        }
+        self.seen.note(What::Ready, &version);
+        let is_back = {
+            let mut back = self
+                .going_back
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            back.take().as_ref() == Some(&version)
+        };
+        let event = if is_back {
+            Event::RolledBack
+        } else {
+            Event::Launched
+        };
+        self.tell(news(event, &version)).await;
+        if launch.choice.trial.is_some() {
+            tokio::spawn(Arc::clone(self).soaks(launch));
+        }
+    }
+
+    async fn soaks(self: Arc<Self>, launch: Launch) {
+        tokio::time::sleep(self.soak).await;
+        let version = launch.choice.version.clone();
+        let (store, soak) = (self.staging.store.clone(), self.soak);
+        let done = tokio::task::spawn_blocking(move || {
+            store.soaked(&launch, soak, soak, runtime_store::now())
+        });
+        if let Ok(Ok(Soak::Confirmed)) = done.await {
+            self.tell(news(Event::Confirmed, &version)).await;
+        }
+    }
+
+    async fn tell(&self, news: News) {
+        if let Some(reporter) = self.reporter.get() {
+            reporter.tell(news).await;
+        }
+    }
+}
+
+fn news(event: Event, version: &Version) -> News {
+    News::new(Subject::Runtime, event, Some(version.clone()))
+}
+
+/// A handle, so that a launch may go on by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle(pub(crate) Arc<VirtualDevice>);
+
+impl Steered for Handle {
+    fn subject(&self) -> Subject {
+        Subject::Runtime
+    }
+
+    fn now(&self) -> BoxFuture<'_, Now> {
+        Box::pin(async {
+            let staging = &self.0.staging;
+            let (store, shell) = (staging.store.clone(), Arc::clone(&staging.shell));
+            let next = tokio::task::spawn_blocking(move || {
+                store.resolve(&shell, runtime_store::now()).version
+            });
+            let bundled = || staging.shell.bundled.version.clone();
+            Now {
+                running: self.0.runs(),
+                next: next.await.unwrap_or_else(|_| bundled()),
+            }
+        })
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    fn may_follow(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn bad(&self) -> BoxFuture<'_, Vec<Version>> {
+        Box::pin(async {
+            let store = self.0.staging.store.clone();
+            let bad = tokio::task::spawn_blocking(move || store.snapshot().bad);
+            let bad = bad.await.unwrap_or_default();
+            bad.into_iter().map(|entry| entry.version).collect()
+        })
+    }
+
+    fn is_halted(&self) -> bool {
+        false
+    }
+
+    fn stage<'a>(&'a self, version: &'a Version, older: bool) -> BoxFuture<'a, Staging> {
+        Box::pin(async move {
+            self.0.seen.note(What::Fetched, version);
+            let ordered = self.0.staging.stage(version, older).await;
+            if ordered.goes_back {
+                let mut back = self
+                    .0
+                    .going_back
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *back = Some(version.clone());
+            }
+            if ordered.staging == Staging::Staged {
+                self.0.tell(news(Event::Staged, version)).await;
+            }
+            ordered.staging
+        })
+    }
+
+    fn swap<'a>(&'a self, version: &'a Version) -> BoxFuture<'a, Swap> {
+        Box::pin(async move {
+            self.0.seen.note(What::Swapped, version);
+            self.0.launches().await;
+            Swap::Tried
+        })
+    }
+}
