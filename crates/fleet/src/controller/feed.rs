@@ -171,6 +171,8 @@ async fn read(
         .map_err(|error| failed(&error))?
         .create_consumer(OrderedConfig {
             deliver_policy,
+            // The last of each subject is only given where the subjects are named.
+            filter_subject: info.config.subjects.first().cloned().unwrap_or_default(),
             ..OrderedConfig::default()
         })
         .await

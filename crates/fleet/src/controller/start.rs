@@ -290,12 +290,13 @@ async fn heartbeats(book: &Book) -> Result<Vec<Heartbeat>, FleetError> {
     let name = bucket_stream(&book.names.devices());
     let doing = format!("read the stream {name}");
     let failed = |error: &dyn std::fmt::Display| FleetError::broker(&doing, error);
-    book.info(&name).await?;
+    let info = book.info(&name).await?;
     let stream = book.jetstream.get_stream_no_info(&name).await;
     let consumer = stream
         .map_err(|error| failed(&error))?
         .create_consumer(OrderedConfig {
             deliver_policy: DeliverPolicy::LastPerSubject,
+            filter_subject: info.config.subjects.first().cloned().unwrap_or_default(),
             ..OrderedConfig::default()
         })
         .await

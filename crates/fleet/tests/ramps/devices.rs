@@ -215,15 +215,13 @@ impl Acting {
             device.generation = Some(generation);
             device.scope = Some(scope);
             device.aims = Some(version.clone());
+            // What runs already may fail as well: the old version has its script, too.
+            if news && (self.script)(n, device.runs.as_str()) == Act::FallsBack {
+                let runs = device.runs.clone();
+                self.report(device, Event::CrashLoop, &runs, None);
+            }
             if device.runs == version {
                 device.state = State::Arrived;
-                // What runs already may fail as well: the old version has its script, too.
-                let act = (self.script)(n, version.as_str());
-                if news && act == Act::FallsBack {
-                    self.report(device, Event::CrashLoop, &version, None);
-                } else if news && act == Act::Trouble {
-                    self.report(device, Event::Trouble, &version, None);
-                }
                 continue;
             }
             let is_going_back = device.tried.iter().any(|it| it == version.as_str());

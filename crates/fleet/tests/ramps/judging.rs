@@ -132,7 +132,7 @@ async fn a_baseline_that_fails_as_much_lets_it_go_on() {
     let _devices = Devices::start(&room.client, &room.names, 240, "1.0.0", script).await;
     let mut wish = wish("40%:1s,100%");
     // Shares of a hundred devices are not a third to the percent.
-    wish.halt_above = rollout::Share::from_percent(20.0).unwrap();
+    wish.halt_above = rollout::Share::from_percent(10.0).unwrap();
     room.begin(wish).await.unwrap();
     let controller = Running::start(&room.client, &room.names, "desk", pace());
     let done = controller.records(What::Completed, 1).await;
