@@ -102,6 +102,7 @@ export function anOverview(change: Partial<Overview> = {}): Overview {
       { scope: 'group.back-office', version: '1.4.1', at: at(2_900), by: 'grace', jitter: 1800, percent: null },
       { scope: 'device.till-00417', version: '1.3.9', at: at(9_000), by: 'ada', jitter: 0, percent: null },
     ],
+    targetsInAll: 3,
     ramps: [aRamp()],
     hour: {
       start: at(60),

@@ -117,7 +117,9 @@ export interface Overview {
   states: States
   versions: Version[]
   groups: Group[]
+  /** The last ordered first; not all where there are many. */
   targets: Target[]
+  targetsInAll: number
   ramps: Ramp[]
   hour: Series
   day: Series

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use broker::Broker;
 use e2e::parts;
-use fleet::controller::{self, Baseline, Wish};
+use fleet::controller::{self, Baseline, Controller, Pace, Wish};
 use fleet::operator::orders;
 use fleet::operator::releases::{self, Artifact, Upload};
 use fleet::{Client, Event, Failures, Heartbeat, Login, Names, Report, Settings, Standing, State};
@@ -30,6 +30,7 @@ pub(crate) struct Shopfloor {
     names: Names,
     devices: Vec<Device>,
     began: Timestamp,
+    controller: Option<tokio::task::JoinHandle<()>>,
 }
 
 struct Device {
@@ -60,6 +61,7 @@ impl Shopfloor {
             names,
             devices: Vec::new(),
             began: Timestamp::now(),
+            controller: None,
         };
         for version in [OLDEST, OLD, BASELINE, NEW] {
             fleet.publish(version).await?;
@@ -72,6 +74,9 @@ impl Shopfloor {
         }
         fleet.client.flush().await?;
         fleet.ramp_up().await?;
+        let mut leader = Controller::new(&fleet.client, &fleet.names, "ops-1", Pace::default());
+        let lead = async move { match leader.run(&mut |_| ()).await {} };
+        fleet.controller = Some(tokio::spawn(lead));
         Ok(fleet)
     }
 
@@ -127,7 +132,10 @@ impl Shopfloor {
                     reports: vec![(self.ago(60), Event::Checked, BASELINE, None)],
                 };
                 match group {
-                    "desks" if n % 70 == 9 => device.runs = OLDEST,
+                    "desks" if n % 70 == 9 => {
+                        device.runs = OLDEST;
+                        device.state = State::Off;
+                    }
                     "desks" => device.runs = OLD,
                     _ if n % 11 == 0 => {
                         device.reports.push((before_the_ramp(n), Event::Launched, BASELINE, Some(OLD)));
@@ -201,6 +209,7 @@ impl Shopfloor {
             false => (BASELINE, Scope::Global),
         };
         let (reason, detail) = match device.state {
+            State::Off => ("off", "REFIT_NO_AUTO_UPDATE is set on this device"),
             State::Refused => ("bad-version", ""),
             State::Trouble => ("download", "the registry answered 503 while 1.5.0 was fetched"),
             _ => ("", ""),
@@ -333,6 +342,14 @@ impl Shopfloor {
         let jetstream = fleet::jetstream(&self.client);
         let found = orders::last(&jetstream, &self.names, Subject::Runtime, &Scope::Global).await?;
         Ok(found.context("there is no target")?.target?)
+    }
+}
+
+impl Drop for Shopfloor {
+    fn drop(&mut self) {
+        if let Some(controller) = &self.controller {
+            controller.abort();
+        }
     }
 }
 
