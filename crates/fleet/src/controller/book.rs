@@ -12,6 +12,7 @@ use rollout::fleet::{Scope, Subject, Target};
 use tokio::sync::OnceCell;
 
 use crate::operator::releases;
+use crate::origin;
 use crate::{Client, FleetError, Names};
 
 /// The key under which who wants the broker's time writes.
@@ -25,20 +26,18 @@ pub(super) struct Found<T> {
     pub(super) revision: u64,
     /// When the broker had it.
     pub(super) at: Option<Timestamp>,
+    /// Whether something was there, and was deleted.
+    pub(super) is_deleted: bool,
 }
 
 impl<T> Found<T> {
-    pub(super) fn nothing() -> Self {
+    fn nothing() -> Self {
         Self {
             value: None,
             revision: 0,
             at: None,
+            is_deleted: false,
         }
-    }
-
-    /// Whether something was there, and was deleted.
-    pub(super) fn is_deleted(&self) -> bool {
-        self.value.is_none() && self.revision > 0
     }
 }
 
@@ -166,11 +165,14 @@ impl Book {
         match stream.get_last_raw_message_by_subject(&subject).await {
             Ok(message) => {
                 // Of a key that was deleted, a marker stands there.
-                let is_marker = message.headers.get("KV-Operation").is_some();
+                let is_deleted = message.headers.get("KV-Operation").is_some();
+                // A copy of another message was put there by somebody who may not write there.
+                let is_value = !is_deleted && origin::is_first_hand(&message.headers);
                 Ok(Found {
                     revision: message.sequence,
                     at: Some(stamp(message.time.unix_timestamp_nanos())),
-                    value: (!is_marker).then_some(message.payload),
+                    value: is_value.then_some(message.payload),
+                    is_deleted,
                 })
             }
             Err(error) => match error.kind() {
@@ -268,6 +270,7 @@ fn parsed<T, E: std::fmt::Display>(
         value,
         revision: found.revision,
         at: found.at,
+        is_deleted: found.is_deleted,
     })
 }
 

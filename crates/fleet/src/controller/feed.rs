@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::book::{Book, stamp};
 use super::pause;
-use crate::FleetError;
+use crate::{FleetError, origin};
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy)]
@@ -194,7 +194,10 @@ async fn read(
     while let Some(message) = messages.next().await {
         let message = message.map_err(|error| failed(&error))?;
         let about = message.info().map_err(|error| failed(&error))?;
-        handle(&message, stamp(about.published.unix_timestamp_nanos()));
+        // A copy of another message was put there by somebody who may not write there.
+        if message.headers.as_ref().is_none_or(origin::is_first_hand) {
+            handle(&message, stamp(about.published.unix_timestamp_nanos()));
+        }
         let mut place = lock(place);
         place.done = place.done.max(about.stream_sequence);
     }

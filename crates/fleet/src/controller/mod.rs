@@ -250,13 +250,13 @@ impl Controller {
     async fn attend(&mut self, key: &str, tell: Tell<'_>) -> Result<(), FleetError> {
         let found = self.book.ramp(key).await?;
         let known = self.memory.get(key).cloned();
-        if found.is_deleted() {
+        if found.is_deleted {
             self.forget(key);
             return Ok(());
         }
         let Some(ramp) = found.value else {
             let lost = known.filter(|it| it.ramp.is_open() || it.ours);
-            return self.restore(key, lost, tell).await;
+            return self.restore(key, found.revision, lost, tell).await;
         };
         let ours = ramp.is_open()
             || known
@@ -265,7 +265,7 @@ impl Controller {
         self.remember(key, &ramp, ours, known.is_some(), tell);
         let target = self.book.target(ramp.subject, &ramp.scope).await?;
         // Over a key that was deleted before, the first target is yet to come.
-        let stands = if target.is_deleted() && ramp.over.is_some() {
+        let stands = if target.is_deleted && ramp.over.is_some() {
             Stands::Other
         } else {
             ramp.stands(target.value.as_ref())
@@ -414,6 +414,7 @@ impl Controller {
     async fn restore(
         &mut self,
         key: &str,
+        revision: u64,
         lost: Option<Remembered>,
         tell: Tell<'_>,
     ) -> Result<(), FleetError> {
@@ -421,7 +422,7 @@ impl Controller {
             self.forget(key);
             return Ok(());
         };
-        if self.record(key, &lost.ramp, 0, tell).await? {
+        if self.record(key, &lost.ramp, revision, tell).await? {
             let what = format!("the ramp of {} on {}", lost.ramp.version, lost.ramp.scope);
             tell(Told::Restored { what });
         }

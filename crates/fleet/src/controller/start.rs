@@ -14,7 +14,7 @@ use rollout::{Position, Share, Version};
 
 use super::book::{Book, Found, bucket_stream, stamp};
 use super::counting::heartbeat;
-use crate::{Client, FleetError, Heartbeat, Names, Standing};
+use crate::{Client, FleetError, Heartbeat, Names, Standing, origin};
 
 /// What is to be ramped up, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -312,8 +312,9 @@ async fn heartbeats(book: &Book) -> Result<Vec<Heartbeat>, FleetError> {
         let message = message.map_err(|error| failed(&error))?;
         pending = message.info().map_err(|error| failed(&error))?.pending;
         // What stands under another device's key counts for nothing.
-        let heartbeat =
-            heartbeat(&message).filter(|it| book.names.heartbeat(&it.device) == *message.subject);
+        let is_first_hand = message.headers.as_ref().is_none_or(origin::is_first_hand);
+        let is_own = |it: &Heartbeat| book.names.heartbeat(&it.device) == *message.subject;
+        let heartbeat = heartbeat(&message).filter(|it| is_first_hand && is_own(it));
         found.extend(heartbeat);
     }
     Ok(found)

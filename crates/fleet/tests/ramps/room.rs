@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fleet::controller::{Baseline, Controller, Pace, Started, Told, Wish, start};
+use fleet::operator::orders;
 use fleet::operator::releases::{self, Artifact, Upload};
 use fleet::{Client, FleetError, Login, Names, Settings};
-use futures_util::StreamExt as _;
 use rollout::fleet::ramp::{Ramp, What, default_halt_above};
 use rollout::fleet::{Scope, Subject, Target};
 use tokio::task::JoinHandle;
@@ -90,11 +90,17 @@ impl Room {
     /// Every target that everyone was given, in order.
     pub(crate) async fn targets(&self) -> Vec<Target> {
         let jetstream = fleet::jetstream(&self.client);
-        let bucket = self.names.targets();
-        let store = jetstream.get_key_value(bucket).await.unwrap();
-        let history = store.history("runtime.global").await.unwrap();
-        let parse = |entry: async_nats::jetstream::kv::Entry| Target::parse(&entry.value).unwrap();
-        history.map(|entry| parse(entry.unwrap())).collect().await
+        let history = orders::history;
+        let until = Instant::now() + PATIENCE;
+        let found = loop {
+            // A cluster that lost a node a moment ago may be choosing its leader.
+            let (of, on) = (Some(Subject::Runtime), Some(&Scope::Global));
+            match history(&jetstream, &self.names, of, on).await {
+                Ok(found) => break found,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+        };
+        found.into_iter().map(|it| it.target.unwrap()).collect()
     }
 
     /// The shares of these, and the version where there is none.
@@ -238,4 +244,10 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// What is on record, in order: what happened at which step.
 pub(crate) fn record(ramp: &Ramp) -> Vec<(What, usize)> {
     ramp.evidence.iter().map(|it| (it.what, it.step)).collect()
+}
+
+/// The record of a ramp that completed in so many steps, none skipped and none repeated.
+pub(crate) fn whole(steps: usize) -> Vec<(What, usize)> {
+    let each = (0..steps).flat_map(|n| [(What::Entered, n), (What::Passed, n)]);
+    each.chain([(What::Completed, steps - 1)]).collect()
 }

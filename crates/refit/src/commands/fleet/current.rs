@@ -59,14 +59,24 @@ fn row(standing: &Standing, now: jiff::Timestamp) -> [String; 7] {
                 scope,
                 version.map_or("nothing".to_owned(), ToString::to_string),
                 over,
-                ramp.map_or("-".to_owned(), |it| format!("{} of {}", it.share, plain(&it.id))),
+                ramp.map_or("-".to_owned(), |it| {
+                    format!("{} of {}", it.share, plain(&it.id))
+                }),
                 relative(target.at, now),
                 plain(&target.by),
             ]
         }
         Err(error) => {
             let why = format!("cannot be read: {}", plain(&error.to_string()));
-            [subject, scope, why, "-".to_owned(), "-".to_owned(), "-".to_owned(), "-".to_owned()]
+            [
+                subject,
+                scope,
+                why,
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+            ]
         }
     }
 }

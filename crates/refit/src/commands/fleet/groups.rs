@@ -30,7 +30,9 @@ impl Groups {
         if groups.is_empty() {
             return Ok(Answer::nothing_to_do(json, "No device is in a group"));
         }
-        let rows = groups.iter().map(|(group, devices)| [group.to_string(), count(*devices)]);
+        let rows = groups
+            .iter()
+            .map(|(group, devices)| [group.to_string(), count(*devices)]);
         let heading = ["Group", "Devices"].map(str::to_owned);
         Ok(Answer::done(json).data(table(std::iter::once(heading).chain(rows))))
     }

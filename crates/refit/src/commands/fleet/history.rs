@@ -60,7 +60,11 @@ fn row(past: &Past) -> [String; 6] {
                 target.at.to_string(),
                 scope,
                 version.map_or("nothing".to_owned(), ToString::to_string),
-                if target.jitter == 0 { none() } else { span(target.jitter.into()) },
+                if target.jitter == 0 {
+                    none()
+                } else {
+                    span(target.jitter.into())
+                },
                 ramp.map_or_else(none, |it| format!("{} of {}", it.share, plain(&it.id))),
                 plain(&target.by),
             ]

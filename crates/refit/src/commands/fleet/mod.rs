@@ -1,8 +1,24 @@
 //! `refit fleet`: which devices are to have which version.
 
+mod aim;
 mod broker;
 mod dashboard;
+mod current;
+mod groups;
+mod halt;
+mod history;
+mod pause;
+mod ping;
+mod publish;
+mod ramp;
+mod reach;
+mod releases;
+mod resume;
+mod rollout;
 mod simulate_devices;
+mod status;
+mod unpublish;
+mod words;
 
 use clap::Subcommand;
 
@@ -24,6 +40,20 @@ pub(crate) struct Fleet {
 enum Order {
     Init(broker::Init),
     Dashboard(dashboard::Dashboard),
+    Publish(publish::Publish),
+    Rollout(rollout::Rollout),
+    Clear(rollout::Clear),
+    Ramp(ramp::Ramp),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Halt(halt::Halt),
+    Current(current::Current),
+    Status(status::Status),
+    Ping(ping::Ping),
+    History(history::History),
+    Groups(groups::Groups),
+    Releases(releases::Releases),
+    Unpublish(unpublish::Unpublish),
     SimulateDevices(simulate_devices::SimulateDevices),
 }
 
@@ -33,6 +63,20 @@ impl Fleet {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
                 Order::Dashboard(order) => order.run(globals).await,
+                Order::Publish(order) => order.run(globals).await,
+                Order::Rollout(order) => order.run(globals).await,
+                Order::Clear(order) => order.run(globals).await,
+                Order::Ramp(order) => order.run(globals).await,
+                Order::Pause(order) => order.run(globals).await,
+                Order::Resume(order) => order.run(globals).await,
+                Order::Halt(order) => order.run(globals).await,
+                Order::Current(order) => order.run(globals).await,
+                Order::Status(order) => order.run(globals).await,
+                Order::Ping(order) => order.run(globals).await,
+                Order::History(order) => order.run(globals).await,
+                Order::Groups(order) => order.run(globals).await,
+                Order::Releases(order) => order.run(globals).await,
+                Order::Unpublish(order) => order.run(globals).await,
                 Order::SimulateDevices(order) => order.run(globals).await,
             }
         })

@@ -30,12 +30,18 @@ impl Ping {
         let (begun, now) = (Instant::now(), runtime_store::now());
         let beat = ping(&client, &names, &self.device, self.timeout, now).await?;
         let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut lines = vec![format!("{}: {}", beat.device, words::standing(&beat.runtime))];
+        let mut lines = vec![format!(
+            "{}: {}",
+            beat.device,
+            words::standing(&beat.runtime)
+        )];
         if let Some(agent) = &beat.agent {
             lines.push(format!("its agent: {}", words::standing(agent)));
         }
         let mut json = json!(beat);
         json["answeredInMs"] = json!(took);
-        Ok(Answer::done(json).data(lines.join("\n")).words(format!("It answered in {took} ms")))
+        Ok(Answer::done(json)
+            .data(lines.join("\n"))
+            .words(format!("It answered in {took} ms")))
     }
 }

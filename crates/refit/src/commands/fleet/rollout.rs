@@ -98,11 +98,7 @@ impl Clear {
 }
 
 /// Gives the order for each of the scopes.
-async fn give(
-    connected: &Connected,
-    order: &Order,
-    scopes: Vec<Scope>,
-) -> Result<Answer, Failure> {
+async fn give(connected: &Connected, order: &Order, scopes: Vec<Scope>) -> Result<Answer, Failure> {
     let Connected { client, names } = connected;
     let jetstream = fleet::jetstream(client);
     let mut warnings = Vec::new();
@@ -111,7 +107,10 @@ async fn give(
         let platforms = releases.iter().filter_map(|it| it.platform.as_ref());
         let platforms: Vec<_> = platforms.map(Name::to_string).collect();
         if !platforms.is_empty() {
-            warnings.push(format!("It is published for {}, and for no other.", platforms.join(", ")));
+            warnings.push(format!(
+                "It is published for {}, and for no other.",
+                platforms.join(", ")
+            ));
         }
         warnings.extend(unknown(connected, &scopes).await?);
     }
@@ -140,7 +139,11 @@ async fn give(
     });
     let mut lines: Vec<_> = placed.iter().map(words).collect();
     lines.extend(warnings);
-    lines.extend(failed.iter().map(|(scope, error)| format!("Not ordered for {scope}: {error}")));
+    lines.extend(
+        failed
+            .iter()
+            .map(|(scope, error)| format!("Not ordered for {scope}: {error}")),
+    );
     let lines = lines.join("\n");
     Ok(if failed.is_empty() {
         Answer::done(json).words(lines)
@@ -171,7 +174,10 @@ async fn unknown(connected: &Connected, scopes: &[Scope]) -> Result<Vec<String>,
                     watch.catch_up(&mut seen, now).await?;
                     overview = Some(seen);
                 }
-                if !overview.as_ref().is_some_and(|it| it.groups().contains_key(group)) {
+                if !overview
+                    .as_ref()
+                    .is_some_and(|it| it.groups().contains_key(group))
+                {
                     warnings.push(format!("No device in the group {group} was heard of yet."));
                 }
             }

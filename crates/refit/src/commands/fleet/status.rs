@@ -60,7 +60,10 @@ impl Status {
         watch.catch_up(&mut overview, now).await?;
         let picture = Picture::of(&overview, subject, self.limit, now);
         if picture.counts.devices == 0 {
-            return Ok(Answer::nothing_to_do(picture.json(), "No device was heard of yet"));
+            return Ok(Answer::nothing_to_do(
+                picture.json(),
+                "No device was heard of yet",
+            ));
         }
         Ok(Answer::done(picture.json()).data(picture.words()))
     }
@@ -172,7 +175,8 @@ impl<'a> Picture<'a> {
         json["subject"] = json!(self.subject);
         json["at"] = json!(self.now);
         let troubled = self.troubled.devices.iter().map(|it| self.device(it));
-        json["troubled"] = json!({ "total": self.troubled.total, "devices": troubled.collect::<Vec<_>>() });
+        json["troubled"] =
+            json!({ "total": self.troubled.total, "devices": troubled.collect::<Vec<_>>() });
         let late = self.late.devices.iter().map(|it| self.device(it));
         json["lateDevices"] = json!(late.collect::<Vec<_>>());
         json
@@ -210,7 +214,11 @@ impl<'a> Picture<'a> {
             parts.push(format!("Late:\n{}", table(rows)));
             parts.extend(more(self.late.total, self.late.devices.len()));
         }
-        parts.push(format!("{}, {} late", devices(self.counts.devices), count(self.counts.late)));
+        parts.push(format!(
+            "{}, {} late",
+            devices(self.counts.devices),
+            count(self.counts.late)
+        ));
         parts.join("\n\n")
     }
 

@@ -29,7 +29,9 @@ impl Unpublish {
         let jetstream = fleet::jetstream(&client);
         let (subject, version) = (self.of.subject(), &self.version);
         let gone = releases::unpublish(&jetstream, &names, subject, version).await?;
-        let words = gone.iter().map(|it| format!("Unpublished {}", it.artifact()));
+        let words = gone
+            .iter()
+            .map(|it| format!("Unpublished {}", it.artifact()));
         let words = words.collect::<Vec<_>>().join("\n");
         Ok(Answer::done(json!({ "unpublished": gone })).words(words))
     }
