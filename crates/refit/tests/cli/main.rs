@@ -9,6 +9,7 @@ mod crew;
 mod device;
 mod explain;
 mod fleet;
+mod fleet_dashboard;
 #[cfg(unix)]
 mod fleet_ramps;
 mod keys;

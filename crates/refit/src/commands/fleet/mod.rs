@@ -4,6 +4,7 @@ mod aim;
 mod broker;
 mod clear;
 mod current;
+mod dashboard;
 mod give;
 mod groups;
 mod halt;
@@ -40,6 +41,7 @@ pub(crate) struct Fleet {
 #[derive(Debug, Subcommand)]
 enum Order {
     Init(broker::Init),
+    Dashboard(dashboard::Dashboard),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
     Ramp(ramp::Ramp),
@@ -62,6 +64,7 @@ impl Fleet {
         block_on(async {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
+                Order::Dashboard(order) => order.run(globals).await,
                 Order::Publish(order) => order.run(globals).await,
                 Order::Rollout(order) => order.run(globals).await,
                 Order::Clear(order) => order.run(globals).await,
