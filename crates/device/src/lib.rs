@@ -92,7 +92,7 @@ pub use workspaces::{Schedule, UpgradeOutcome, Upgraded, Workspace, WorkspaceUpg
 
 // What this crate's own interface is made of, so that its users need name no other crate.
 pub use rollout::rehearsal::{Limits as SmokeLimits, Smoke};
-pub use rollout::{Integrity, Version};
+pub use rollout::{AgentRelease, Integrity, Version};
 pub use runtime_store::{Choice, HistoryEntry, HistoryEvent, Source, Store};
 pub use supervisor::{Requests, Smoked, smoke};
 pub use updater::{

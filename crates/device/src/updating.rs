@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollout::{Candidate, Description, Version};
+use rollout::{AgentRelease, Candidate, Description, Terms, Version};
 use runtime_store::Store;
 use tokio::sync::watch;
 use trust::Trust;
@@ -143,6 +143,47 @@ impl Local {
         let description = Description::parse(&bytes, &config.package, version).ok()?;
         let tarball = description.tarball.clone().unwrap_or_default();
         Some(description.candidate(tarball))
+    }
+}
+
+impl Local {
+    /// What the signed repository says now of the agent's binary of this version and platform: its host is asked,
+    /// and what it answers is verified. None where the repository does not name it.
+    ///
+    /// # Errors
+    /// Nothing signed is followed (`no-trust`), the host cannot be asked or is not believed, or what it has
+    /// under that name is no description of this binary.
+    pub async fn described_agent(
+        &self,
+        version: &Version,
+        platform: &str,
+    ) -> Result<Option<AgentRelease>, Problem> {
+        let Some(anchor) = &self.config().trust else {
+            return Err(Problem::new(
+                "no-trust",
+                "no signed repository is configured that could name the agent's binary",
+                "Set `trust`, or let `fleet.selfUpdate` say whose word counts instead.",
+            ));
+        };
+        let store = self.store().ok_or_else(|| no_store(self))?;
+        let (trust, _) = believed(self, store, anchor)?;
+        let npm = NpmSettings::read(&self.options.env, dirs::home_dir().as_deref());
+        let now = Terms::corrected(None, runtime_store::now(), self.shell().built_at);
+        let name = AgentRelease::target_name(version, platform);
+        let most = AgentRelease::MOST_BYTES;
+        let read = updater::read_signed(&trust, &npm, Timeouts::default(), &name, most, now).await;
+        let Some(bytes) = read.map_err(|error| Problem::from(&error))? else {
+            return Ok(None);
+        };
+        AgentRelease::parse(&bytes, version, platform)
+            .map(Some)
+            .map_err(|error| {
+                Problem::new(
+                    "agent-description",
+                    format!("the signed target {name} cannot be used: {error}"),
+                    "Publish the agent again; it may need a newer agent here.",
+                )
+            })
     }
 }
 

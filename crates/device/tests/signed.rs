@@ -206,3 +206,50 @@ async fn an_older_word_in_a_newer_shells_file_does_not_hide_what_was_verified_si
     let kept: Value = serde_json::from_slice(&std::fs::read(&releases).unwrap()).unwrap();
     assert_eq!(kept, file, "a newer shell's file was changed");
 }
+
+#[tokio::test]
+async fn the_agents_binary_is_described_by_what_the_repository_says_now_and_by_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    let mut site = Site::start().await;
+    let local = site.local(dir.path(), &registry);
+    let version = "2.0.0".parse().unwrap();
+    let ask = || local.described_agent(&version, "linux-x86_64");
+    assert_eq!(ask().await.unwrap_err().kind, "trust-missing");
+    site.serve();
+    assert_eq!(ask().await.unwrap(), None);
+
+    let described = |platform: &str| {
+        json!({
+            "schema": 1, "version": "2.0.0", "platform": platform,
+            "sha256": "0".repeat(64), "size": 7,
+        })
+        .to_string()
+    };
+    let name = "_agent-2.0.0-linux-x86_64.json";
+    site.publisher
+        .add(name, described("linux-x86_64").as_bytes());
+    site.publisher.publish();
+    site.serve();
+    let found = ask().await.unwrap().unwrap();
+    assert_eq!((found.size, &*found.sha256), (7, &*"0".repeat(64)));
+    // For another machine nothing is signed.
+    let other = local.described_agent(&version, "linux-aarch64").await;
+    assert_eq!(other.unwrap(), None);
+
+    // What describes another binary under this name describes none.
+    site.publisher
+        .add(name, described("linux-aarch64").as_bytes());
+    site.publisher.publish();
+    site.serve();
+    assert_eq!(ask().await.unwrap_err().kind, "agent-description");
+
+    // What was verified before is not what it says now.
+    site.host.clear();
+    assert!(ask().await.is_err());
+
+    let unsigned = open(dir.path(), &registry, &json!({}), &[]);
+    let none = unsigned.local().described_agent(&version, "linux-x86_64");
+    assert_eq!(none.await.unwrap_err().kind, "no-trust");
+    unsigned.stop().await;
+}

@@ -21,6 +21,7 @@
 
 pub mod agent;
 mod connect;
+pub mod controller;
 mod disk;
 mod error;
 pub mod names;

@@ -1,19 +1,28 @@
 //! The command line's grammar.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::agent::label;
 use crate::commands::{
-    apply, apps, bundle, check, explain, fleet, gc, keys, publish, repo, resolve, retry, rollback,
-    rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify, workspaces,
+    agent, apply, apps, bundle, check, explain, fleet, gc, keys, publish, repo, resolve, retry,
+    rollback, rollout, run, serve, simulate, smoke, soak, stage, status, unpack, verify,
+    workspaces,
 };
+
+/// What the binary's own label says.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| label::own().version.to_string());
+    &VERSION
+}
 
 /// Keeps the runtime inside an installed desktop app current.
 #[derive(Debug, Parser)]
 #[command(
     name = "refit",
-    version,
+    version = version(),
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to do."
 )]
@@ -72,6 +81,7 @@ pub(crate) enum Command {
     Stage(stage::Stage),
     Resolve(resolve::Resolve),
     Run(run::Run),
+    Agent(agent::Agent),
     Status(status::Status),
     Apply(apply::Apply),
     Rollback(rollback::Rollback),

@@ -16,6 +16,8 @@ enum End {
     Done = 0,
     Failed = 1,
     NothingToDo = 3,
+    /// The agent wants to be started anew.
+    Restart = crate::agent::RESTART as isize,
 }
 
 /// The result of a command that did not fail.
@@ -48,6 +50,14 @@ impl Answer {
         Self {
             json: None,
             ..Self::done(Value::Null)
+        }
+    }
+
+    /// Everything was told, and the service manager is to start this program anew.
+    pub(crate) fn restart(words: impl Into<String>) -> Self {
+        Self {
+            end: End::Restart,
+            ..Self::silent().words(words)
         }
     }
 

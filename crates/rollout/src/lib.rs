@@ -25,6 +25,7 @@
 //! * Two versions whose names could not stand side by side on every file system are one version.
 
 pub mod admin;
+mod agent_release;
 pub mod applying;
 mod bad;
 mod candidate;
@@ -49,6 +50,7 @@ mod terms;
 pub mod timetable;
 mod version;
 
+pub use agent_release::{AgentRelease, AgentReleaseError};
 pub use bad::{BadEntry, BadReason};
 pub use candidate::{Candidate, PackageName, PackageNameError};
 pub use description::{Description, DescriptionError};

@@ -87,6 +87,7 @@ pub use policy::{Follow, Mode, Policy};
 pub use registry::{CachedPackument, PACKUMENT_BYTES, PackumentAnswer, Registry};
 pub use rehearse::{Rehearsal, RehearsalFault, Rehearser};
 pub use releases::{By, ErrorReport, LastCheck};
+pub use signed::read_signed;
 pub use status::{
     CheckReport, Outcome, Phase, Progress, RehearsalOutcome, StageReport, TermsView, UpdateEvent,
     UpdaterStatus,

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::error::{RegistryError, UpdateError};
 use crate::http::{Ask, Http, Timeouts, shown};
+use crate::npmrc::NpmSettings;
 
 /// A site with a signed repository.
 #[derive(Debug)]
@@ -245,6 +246,25 @@ impl Site {
         let path = description.tarball.as_ref()?.replace('+', "%2B");
         Url::parse(&format!("{}{path}", self.root)).ok()
     }
+}
+
+/// A small target of a signed repository as its host has it now, verified; none where the repository does not
+/// name it. `now` is what expiry is judged at.
+///
+/// # Errors
+/// The host cannot be asked or is not believed, or the target has more than `most` bytes.
+pub async fn read_signed(
+    trust: &Trust,
+    npm: &NpmSettings,
+    timeouts: Timeouts,
+    name: &str,
+    most: u64,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, UpdateError> {
+    let http = Http::new(npm, &timeouts)?;
+    let fetch = Arc::new(Net { http, timeouts });
+    let repository = trust.refresh(fetch, now).await?;
+    Ok(repository.read(name, most).await?)
 }
 
 /// The name under which terms of the site at `root` are kept for `channel`.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fleet::Event;
-use fleet::agent::{BoxFuture, News, Reporter, Staging, Steered, Swap};
+use fleet::agent::{BoxFuture, Look, News, Reporter, Staging, Steered, Swap};
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
 use tokio::sync::watch;
@@ -73,7 +73,7 @@ impl Steered for Runtime {
         Subject::Runtime
     }
 
-    fn now(&self) -> BoxFuture<'_, Now> {
+    fn look(&self) -> BoxFuture<'_, Look> {
         Box::pin(async {
             let status = Arc::clone(&self.device.status().borrow());
             let running = status
@@ -81,12 +81,17 @@ impl Steered for Runtime {
                 .as_ref()
                 .map(|running| running.version.clone());
             let next = self.device.next_start().await.ok();
-            Now {
-                next: next.unwrap_or_else(|| {
-                    let bundled = &self.device.0.local.shell().bundled.version;
-                    running.clone().unwrap_or_else(|| bundled.clone())
-                }),
-                running,
+            let snapshot = self.device.snapshot().await;
+            let bad = snapshot.map(|snapshot| snapshot.bad).unwrap_or_default();
+            Look {
+                now: Now {
+                    next: next.unwrap_or_else(|| {
+                        let bundled = &self.device.0.local.shell().bundled.version;
+                        running.clone().unwrap_or_else(|| bundled.clone())
+                    }),
+                    running,
+                },
+                bad: bad.into_iter().map(|entry| entry.version).collect(),
             }
         })
     }
@@ -105,14 +110,6 @@ impl Steered for Runtime {
         local.admin.may_apply().map_err(|problem| Refused {
             reason: problem.kind,
             detail: problem.message,
-        })
-    }
-
-    fn bad(&self) -> BoxFuture<'_, Vec<Version>> {
-        Box::pin(async {
-            let snapshot = self.device.snapshot().await;
-            let bad = snapshot.map(|snapshot| snapshot.bad).unwrap_or_default();
-            bad.into_iter().map(|entry| entry.version).collect()
         })
     }
 

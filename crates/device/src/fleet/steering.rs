@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use fleet::agent::{Agent, Pace, Prepared, Reporter, Spec, Steered};
+use fleet::agent::{Agent, Near, Pace, Prepared, Reporter, Spec, Steered};
 use rollout::Version;
 use rollout::fleet::Name;
 use tokio::sync::watch;
@@ -72,6 +72,13 @@ impl Device {
     /// Has the headless agent's own binary steered too. To be called before [`Device::start`].
     pub fn steer_own_binary(&self, binary: Arc<dyn Steered>) {
         let _ = self.0.steering.own_binary.set(binary);
+    }
+
+    /// What the fleet has published, over the agent's connection; none where no fleet is followed.
+    pub fn fleet_near(&self) -> Option<Near> {
+        let agent = self.0.steering.agent.lock();
+        let agent = agent.unwrap_or_else(PoisonError::into_inner);
+        agent.as_ref().map(Agent::near)
     }
 
     /// Tells the fleet something that this crate does not see; nobody where there is none.

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::agent::memory::Kept;
-use crate::agent::steered::{Staging, Steered, Swap};
+use crate::agent::steered::{Look, Staging, Steered, Swap};
 use crate::agent::tell::{Clock, News, Reporter};
 use crate::agent::watcher::Told;
 use crate::connect::pause;
@@ -154,7 +154,7 @@ impl Follower {
 
     async fn decide(&mut self) -> Todo {
         let now = (self.clock)();
-        let has = self.steered.now().await;
+        let Look { now: has, bad } = self.steered.look().await;
         let runs = has.running.clone().unwrap_or_else(|| has.next.clone());
         let before = self.memory.clone();
         let order_before = before.order().map(|order| order.version.clone());
@@ -178,7 +178,7 @@ impl Follower {
         }
         self.remember(&before);
         let todo = self.todo(&has, now);
-        self.stand(&has, now, &todo).await;
+        self.stand(&has, bad, now, &todo);
         self.tell_refusal().await;
         todo
     }
@@ -214,7 +214,7 @@ impl Follower {
         tracing::info!(%version, older, "staging what the fleet ordered");
         let before = self.memory.clone();
         match self.steered.stage(version, older).await {
-            Staging::Staged if self.steered.now().await.next == *version => {
+            Staging::Staged if self.steered.look().await.now.next == *version => {
                 (self.again, self.failures, self.trouble) = (None, 0, None);
             }
             // A start would pass it over all the same: for its host, its publisher, or damage.
@@ -301,8 +301,7 @@ impl Follower {
         }
     }
 
-    async fn stand(&mut self, has: &Now, now: Timestamp, todo: &Todo) {
-        let bad = self.steered.bad().await;
+    fn stand(&self, has: &Now, bad: Vec<Version>, now: Timestamp, todo: &Todo) {
         let order = self.memory.order();
         let mut why = None;
         let off = self.steered.may_follow().err();

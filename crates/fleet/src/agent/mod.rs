@@ -39,7 +39,7 @@ use outbox::Outbox;
 use watcher::{Told, Watched};
 
 pub use near::Near;
-pub use steered::{BoxFuture, Staging, Steered, Swap};
+pub use steered::{BoxFuture, Look, Staging, Steered, Swap};
 pub use tell::{Clock, News, Reporter};
 
 /// What an agent is made of.

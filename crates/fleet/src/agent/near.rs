@@ -24,6 +24,11 @@ impl Near {
         }
     }
 
+    /// Whether there is a connection now.
+    pub fn is_up(&self) -> bool {
+        self.link.borrow().is_up
+    }
+
     /// Opens what is published under this name; none where it is not, or where there is no connection now.
     ///
     /// # Errors

@@ -15,17 +15,14 @@ pub trait Steered: Debug + Send + Sync {
     /// What it is.
     fn subject(&self) -> Subject;
 
-    /// What runs, and what the next start would run. Asks the disk, not the network.
-    fn now(&self) -> BoxFuture<'_, Now>;
+    /// How it is now. Asks the disk, not the network.
+    fn look(&self) -> BoxFuture<'_, Look>;
 
-    /// Moves when something happened after which [`Steered::now`] may say something else.
+    /// Moves when something happened after which [`Steered::look`] may say something else.
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// Whether anything is followed here at all, and if not, by whose word.
     fn may_follow(&self) -> Result<(), Refused>;
-
-    /// Versions that are bad here, the newest last.
-    fn bad(&self) -> BoxFuture<'_, Vec<Version>>;
 
     /// Whether nothing runs although something should.
     fn is_halted(&self) -> bool;
@@ -36,6 +33,15 @@ pub trait Steered: Debug + Send + Sync {
 
     /// Restarts into `version`, which is staged.
     fn swap<'a>(&'a self, version: &'a Version) -> BoxFuture<'a, Swap>;
+}
+
+/// How something that is steered is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// What runs, and what the next start would run.
+    pub now: Now,
+    /// Versions that are bad here, the newest last.
+    pub bad: Vec<Version>,
 }
 
 /// What became of an order to stage.

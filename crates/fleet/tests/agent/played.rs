@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use fleet::agent::{BoxFuture, Staging, Steered, Swap};
+use fleet::agent::{BoxFuture, Look, Staging, Steered, Swap};
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
 use tokio::sync::watch;
@@ -83,12 +83,15 @@ impl Steered for Played {
         Subject::Runtime
     }
 
-    fn now(&self) -> BoxFuture<'_, Now> {
+    fn look(&self) -> BoxFuture<'_, Look> {
         Box::pin(async {
             let state = self.state.lock().unwrap();
-            Now {
-                running: Some(state.running.clone()),
-                next: state.next.clone(),
+            Look {
+                now: Now {
+                    running: Some(state.running.clone()),
+                    next: state.next.clone(),
+                },
+                bad: Vec::new(),
             }
         })
     }
@@ -99,10 +102,6 @@ impl Steered for Played {
 
     fn may_follow(&self) -> Result<(), Refused> {
         self.state.lock().unwrap().off.clone().map_or(Ok(()), Err)
-    }
-
-    fn bad(&self) -> BoxFuture<'_, Vec<Version>> {
-        Box::pin(async { Vec::new() })
     }
 
     fn is_halted(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use device::{Config, ConfigError, DeviceOptions, Local, MAIN_APP, Store, Version};
+use device::{Config, ConfigError, DeviceOptions, Local, MAIN_APP, Store};
 use runtime_store::StoreError;
 
+use crate::agent::label;
 use crate::args::Globals;
 use crate::failure::Failure;
 
@@ -21,7 +22,7 @@ pub(super) fn look(globals: &Globals) -> Result<Local, Failure> {
 }
 
 /// The options of the runtime that `--app` names.
-fn chosen(globals: &Globals) -> Result<(DeviceOptions, &str), Failure> {
+pub(super) fn chosen(globals: &Globals) -> Result<(DeviceOptions, &str), Failure> {
     let app = globals.app.as_deref().unwrap_or(MAIN_APP);
     Ok((options(globals)?.of_app(app)?, app))
 }
@@ -36,19 +37,12 @@ pub(super) fn options(globals: &Globals) -> Result<DeviceOptions, Failure> {
         };
         Failure::new("config", error, hint)
     })?;
-    let shell_version: Version = env!("CARGO_PKG_VERSION").parse().map_err(|error| {
-        Failure::new(
-            "internal",
-            error,
-            "Report this: refit was built with a version of no use.",
-        )
-    })?;
     Ok(DeviceOptions {
         config,
         data_dir: needed(globals.data_dir.as_ref(), "--data-dir DIR")?.to_owned(),
         bundled_dir: needed(globals.bundled.as_ref(), "--bundled DIR")?.to_owned(),
         trust_root: None,
-        shell_version,
+        shell_version: label::own().version,
         development: false,
         headless: false,
         guard: DeviceOptions::own_guard(),

@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub(crate) mod agent;
 pub(crate) mod apply;
 pub(crate) mod apps;
 pub(crate) mod bundle;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Stage(command) => command.run(&globals),
         Command::Resolve(resolve::Resolve {}) => resolve::run(&globals),
         Command::Run(run::Run {}) => run::run(&globals),
+        Command::Agent(command) => command.run(&globals),
         Command::Status(status::Status {}) => status::run(&globals),
         Command::Apply(apply::Apply {}) => apply::run(&globals),
         Command::Rollback(command) => command.run(&globals),

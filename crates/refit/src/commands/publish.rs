@@ -10,6 +10,7 @@ use rollout::{Manifest, Plan};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::agent;
 use crate::failure::Failure;
 use crate::output::{Answer, say};
 use crate::repo::Desk;
@@ -19,7 +20,7 @@ use crate::rollouts::preview::Preview;
 use crate::rollouts::work::{Agreement, named_must_be_published};
 use crate::site::intake::Prepared;
 use crate::site::shelf::{self, Latest, Outcome, Shelved, Tagging, Wishes};
-use crate::site::{Address, Site, intake};
+use crate::site::{Address, Site, agents, intake};
 
 /// The manifest that most devices follow.
 const MANIFEST: &str = "latest.json";
@@ -36,8 +37,12 @@ pub(crate) struct Publish {
     #[arg(value_name = "SITE")]
     site: Address,
     /// The tarballs, as `npm pack` makes them
-    #[arg(value_name = "TGZ", required = true)]
+    #[arg(value_name = "TGZ", required_unless_present = "agent")]
     tarballs: Vec<PathBuf>,
+    /// A release binary of refit, for headless agents that replace themselves: the site's repository
+    /// signs its version, platform and digest. Its bytes go to the fleet with `refit fleet publish`
+    #[arg(long, value_name = "BINARY", requires = "keys")]
+    agent: Vec<PathBuf>,
     /// The keys of the site's repository, where it has one
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -86,6 +91,11 @@ impl Publish {
             .iter()
             .map(|tarball| intake::prepare(&scratch, tarball))
             .collect::<Result<Vec<_>, _>>()?;
+        let binaries = self
+            .agent
+            .iter()
+            .map(|binary| agent::release_of(binary))
+            .collect::<Result<Vec<_>, _>>()?;
         let consent = Consent::of(self.agreement.yes, json);
         // While a person reads, others may publish; the writes tell if they did.
         let mut desk = match (&self.plan, consent) {
@@ -125,7 +135,14 @@ impl Publish {
         };
         let mut draft = desk.draft();
         let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, &tagging, now).await?;
+        let mut signed = Vec::new();
+        for release in binaries {
+            signed.push(agents::describe(&desk, &mut draft, release).await?);
+        }
         let mut told = json!({ "published": shelved });
+        if !signed.is_empty() {
+            told["agents"] = json!(signed);
+        }
         if let Some(change) = &change {
             let preview = Preview {
                 change,
@@ -161,11 +178,14 @@ impl Publish {
                 ));
             }
         }
+        words.extend(signed.iter().map(agent_words));
         words.extend(started);
         words.extend(mended.iter().map(|name| format!("Put {name} right")));
         told["mended"] = json!(mended);
         let words = words.join("\n");
-        let unchanged = shelved.iter().all(|one| one.outcome == Outcome::Unchanged);
+        let outcomes = shelved.iter().map(|one| one.outcome);
+        let mut outcomes = outcomes.chain(signed.iter().map(|one| one.outcome));
+        let unchanged = outcomes.all(|outcome| outcome == Outcome::Unchanged);
         Ok(if unchanged && change.is_none() && mended.is_empty() {
             Answer::nothing_to_do(told, words)
         } else {
@@ -227,6 +247,17 @@ fn words(one: &Shelved) -> String {
         Outcome::Updated => format!("Updated what names {package}@{version}"),
         Outcome::Unchanged => {
             format!("{package}@{version} is published already, with this content")
+        }
+    }
+}
+
+fn agent_words(one: &agents::Signed) -> String {
+    let (version, platform) = (&one.release.version, &one.release.platform);
+    match one.outcome {
+        Outcome::Published => format!("Signed the agent's version {version} for {platform}"),
+        Outcome::Updated => format!("Put back what was signed of the agent's version {version}"),
+        Outcome::Unchanged => {
+            format!("The agent's version {version} for {platform} is signed already")
         }
     }
 }

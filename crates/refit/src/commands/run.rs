@@ -1,8 +1,8 @@
 //! `refit run`: the supervisor without a window, for servers and kiosks.
 
 use device::{
-    Apps, Device, MAIN_APP, Phase, RunningSource, StagedVersion, Status, WorkspaceState,
-    WorkspaceStatus,
+    Apps, Config, Device, DeviceOptions, Local, MAIN_APP, Phase, RunningSource, StagedVersion,
+    Status, WorkspaceState, WorkspaceStatus,
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -23,19 +23,11 @@ use crate::output::{Answer, say, tell};
 pub(crate) struct Run {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
-    let only = globals
-        .app
-        .as_ref()
-        .map(|_| local::open(globals))
-        .transpose()?;
-    let options = local::options(globals)?;
+    let what = What::of(globals, false)?;
     let json = globals.json;
     block_on(async move {
         let stop = stop_signal()?;
-        let running = match only {
-            Some(local) => Running::One(Device::open(local)),
-            None => Running::All(Apps::open(options)),
-        };
+        let running = what.open();
         running.start().await;
         let ended = tokio::select! {
             failure = running.follow(json) => Err(failure),
@@ -46,21 +38,68 @@ pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
     })
 }
 
-/// What is run: the one that `--app` names, or all.
-enum Running {
+/// What is to be run: the one that `--app` names, or all.
+pub(super) enum What {
+    One(Box<Local>),
+    All(Box<DeviceOptions>),
+}
+
+impl What {
+    /// As the global options say. `headless` is whether a fleet's orders are applied without asking anybody.
+    pub(super) fn of(globals: &Globals, headless: bool) -> Result<Self, Failure> {
+        let options = DeviceOptions {
+            headless,
+            ..local::options(globals)?
+        };
+        Ok(match &globals.app {
+            Some(app) => {
+                let options = options.of_app(app)?;
+                Self::One(Box::new(Local::open(options).named(app)))
+            }
+            None => Self::All(Box::new(options)),
+        })
+    }
+
+    /// The app's settings.
+    pub(super) fn config(&self) -> &Config {
+        match self {
+            Self::One(local) => local.config(),
+            Self::All(options) => &options.config,
+        }
+    }
+
+    /// Puts it together. Must be called within a tokio runtime.
+    pub(super) fn open(self) -> Running {
+        match self {
+            Self::One(local) => Running::One(Device::open(*local)),
+            Self::All(options) => Running::All(Apps::open(*options)),
+        }
+    }
+}
+
+/// What is run.
+pub(super) enum Running {
     One(Device),
     All(Apps),
 }
 
 impl Running {
-    async fn start(&self) {
+    /// The device that the fleet steers: the runtime that the settings themselves are about, or the only one.
+    pub(super) fn main(&self) -> &Device {
+        match self {
+            Self::One(device) => device,
+            Self::All(apps) => apps.main(),
+        }
+    }
+
+    pub(super) async fn start(&self) {
         match self {
             Self::One(device) => device.start().await,
             Self::All(apps) => apps.start().await,
         }
     }
 
-    async fn stop(&self) {
+    pub(super) async fn stop(&self) {
         match self {
             Self::One(device) => device.stop().await,
             Self::All(apps) => apps.stop().await,
@@ -68,7 +107,7 @@ impl Running {
     }
 
     /// Returns when nothing runs any more, in no app: with the first app's reason.
-    async fn follow(&self, json: bool) -> Failure {
+    pub(super) async fn follow(&self, json: bool) -> Failure {
         match self {
             Self::One(device) => follow(device, MAIN_APP, json).await,
             Self::All(apps) => {

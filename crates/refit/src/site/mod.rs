@@ -18,6 +18,7 @@
 //! * What somebody else published meanwhile is never overwritten.
 
 mod address;
+pub(crate) mod agents;
 mod bucket;
 pub(crate) mod changes;
 mod durable;

@@ -14,7 +14,7 @@ use rollout::Version;
 use rollout::fleet::{Name, Target};
 use runtime_store::{Limits, Shell, Store};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use updater::{Follow, NpmSettings, Policy, Registry, Timeouts, Updater, UpdaterSpec};
 
 use super::device::{Handle, VirtualDevice};
@@ -22,7 +22,7 @@ use super::seen::{Seen, What, by};
 use super::spread::Spread;
 use crate::failure::Failure;
 
-/// So many are started at a time: a listener's queue is only so long.
+/// So many are started, and stage, at a time: a listener's queue is only so long, and this machine is no thousand.
 const AT_ONCE: usize = 64;
 
 /// What a crowd is made of.
@@ -92,6 +92,7 @@ struct Mould {
     registry: Registry,
     spec: CrowdSpec,
     seen: Arc<Seen>,
+    turns: Arc<Semaphore>,
 }
 
 impl Crowd {
@@ -104,6 +105,7 @@ impl Crowd {
             registry: registry(local.config())?,
             spec,
             seen: Arc::clone(&seen),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
         });
         let starting = (0..mould.spec.count).map(|n| {
             let mould = Arc::clone(&mould);
@@ -256,7 +258,8 @@ impl Mould {
             pin: None,
         };
         let seen = Arc::clone(&self.seen);
-        let device = VirtualDevice::new(name, staging, running, self.spec.soak, seen);
+        let turns = Arc::clone(&self.turns);
+        let device = VirtualDevice::new(name, staging, running, self.spec.soak, seen, turns);
         device.tells(prepared.reporter());
         device.launches().await;
         let agent = prepared.follow(Arc::new(Handle(Arc::clone(&device))), None);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use device::OrderedStaging;
 use fleet::Event;
-use fleet::agent::{BoxFuture, News, Reporter, Staging, Steered, Swap};
+use fleet::agent::{BoxFuture, Look, News, Reporter, Staging, Steered, Swap};
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
 use runtime_store::{How, Launch, Soak};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::launch::{Launched, launch};
 use super::seen::{Seen, What};
@@ -26,6 +26,8 @@ pub(crate) struct VirtualDevice {
     going_back: Mutex<Option<Version>>,
     soak: Duration,
     seen: Arc<Seen>,
+    /// One process plays all these machines: so many of them stage at a time.
+    turns: Arc<Semaphore>,
 }
 
 impl VirtualDevice {
@@ -35,6 +37,7 @@ impl VirtualDevice {
         running: watch::Sender<Option<Version>>,
         soak: Duration,
         seen: Arc<Seen>,
+        turns: Arc<Semaphore>,
     ) -> Arc<Self> {
         Arc::new(Self {
             name,
@@ -45,6 +48,7 @@ impl VirtualDevice {
             going_back: Mutex::default(),
             soak,
             seen,
+            turns,
         })
     }
 
@@ -130,17 +134,22 @@ impl Steered for Handle {
         Subject::Runtime
     }
 
-    fn now(&self) -> BoxFuture<'_, Now> {
+    fn look(&self) -> BoxFuture<'_, Look> {
         Box::pin(async {
             let staging = &self.0.staging;
             let (store, shell) = (staging.store.clone(), Arc::clone(&staging.shell));
-            let next = tokio::task::spawn_blocking(move || {
-                store.resolve(&shell, runtime_store::now()).version
+            let looked = tokio::task::spawn_blocking(move || {
+                let next = store.resolve(&shell, runtime_store::now()).version;
+                (next, store.snapshot().bad)
             });
-            let bundled = || staging.shell.bundled.version.clone();
-            Now {
-                running: self.0.runs(),
-                next: next.await.unwrap_or_else(|_| bundled()),
+            let bundled = || (staging.shell.bundled.version.clone(), Vec::new());
+            let (next, bad) = looked.await.unwrap_or_else(|_| bundled());
+            Look {
+                now: Now {
+                    running: self.0.runs(),
+                    next,
+                },
+                bad: bad.into_iter().map(|entry| entry.version).collect(),
             }
         })
     }
@@ -153,15 +162,6 @@ impl Steered for Handle {
         Ok(())
     }
 
-    fn bad(&self) -> BoxFuture<'_, Vec<Version>> {
-        Box::pin(async {
-            let store = self.0.staging.store.clone();
-            let bad = tokio::task::spawn_blocking(move || store.snapshot().bad);
-            let bad = bad.await.unwrap_or_default();
-            bad.into_iter().map(|entry| entry.version).collect()
-        })
-    }
-
     fn is_halted(&self) -> bool {
         false
     }
@@ -169,6 +169,7 @@ impl Steered for Handle {
     fn stage<'a>(&'a self, version: &'a Version, older: bool) -> BoxFuture<'a, Staging> {
         Box::pin(async move {
             self.0.seen.note(What::Fetched, version);
+            let _turn = self.0.turns.acquire().await;
             let ordered = self.0.staging.stage(version, older).await;
             if ordered.goes_back {
                 let mut back = self
@@ -188,6 +189,7 @@ impl Steered for Handle {
     fn swap<'a>(&'a self, version: &'a Version) -> BoxFuture<'a, Swap> {
         Box::pin(async move {
             self.0.seen.note(What::Swapped, version);
+            let _turn = self.0.turns.acquire().await;
             self.0.launches().await;
             Swap::Tried
         })

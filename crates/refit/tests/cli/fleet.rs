@@ -153,6 +153,67 @@ fn what_devices_would_refuse_is_not_published() {
     assert_eq!(harbour.json(&["releases"]).0, 3);
 }
 
+/// Something that says of itself what a binary of refit would.
+fn agent(harbour: &Harbour, version: &str, platform: &str, more: &str) -> String {
+    let json = format!(r#"{{"version":"{version}","platform":"{platform}"{more}}}"#);
+    let room = 512 - "refit-agent-label".len() - "label-ends\n".len();
+    let path = harbour.room.path().join("some-binary");
+    std::fs::write(
+        &path,
+        format!("\u{7f}ELF refit-agent-label{json:room$}label-ends\n\0\0"),
+    )
+    .unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_agent_says_itself_what_it_is_and_each_platform_has_its_own() {
+    let harbour = Harbour::new();
+    for platform in ["linux-x86_64", "macos-aarch64"] {
+        let binary = agent(&harbour, "2.0.0", platform, "");
+        let (code, told) = harbour.json(&["publish", "--agent", &binary]);
+        assert_eq!(
+            (code, &told["release"]["platform"]),
+            (0, &json!(platform)),
+            "{told}"
+        );
+        assert_eq!(told["release"]["version"], "2.0.0");
+        assert_eq!(harbour.json(&["publish", "--agent", &binary]).0, 3);
+    }
+    let other = agent(&harbour, "2.0.0", "macos-aarch64", r#","new":1"#);
+    let (code, told) = harbour.json(&["publish", "--agent", &other]);
+    assert_eq!((code, &told["error"]["kind"]), (1, &json!("other-content")));
+    let tried = agent(&harbour, "3.0.0", "linux-x86_64", r#","development":true"#);
+    let (_, told) = harbour.json(&["publish", "--agent", &tried]);
+    assert_eq!(told["error"]["kind"], "built-for-development");
+    assert!(
+        told["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("some-binary"),
+        "{told}"
+    );
+    let tarball = Package::new("demo", "1.0.0").tgz(&harbour.room.path());
+    let (_, told) = harbour.json(&["publish", "--agent", tarball.to_str().unwrap()]);
+    assert_eq!(told["error"]["kind"], "no-label");
+
+    // A runtime is no agent, and the other way round.
+    assert_eq!(
+        harbour.json(&["rollout", "2.0.0", "--global"]).1["error"]["kind"],
+        "not-published"
+    );
+    let (code, told) = harbour.json(&["rollout", "2.0.0", "--global", "--agent"]);
+    assert_eq!((code, &told["subject"]), (0, &json!("agent")));
+    assert_eq!(
+        harbour.json(&["current"]).1["targets"][0]["subject"],
+        "agent"
+    );
+    assert_eq!(harbour.json(&["history"]).0, 3);
+    assert_eq!(harbour.json(&["history", "--agent"]).0, 0);
+    let (_, told) = harbour.json(&["unpublish", "2.0.0", "--agent"]);
+    assert_eq!(told["error"]["kind"], "in-use");
+}
+
 #[test]
 fn an_order_is_refused_that_nobody_can_mean() {
     let harbour = Harbour::new();

@@ -1,12 +1,16 @@
 //! The command line as people and scripts meet it: the real binary, real tarballs, loopback only.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
+mod agent;
 mod bundle;
 #[cfg(unix)]
 mod crew;
 mod device;
 mod explain;
 mod fleet;
+#[cfg(unix)]
+mod fleet_ramps;
 mod keys;
 mod looking;
 #[cfg(unix)]

@@ -12,8 +12,8 @@ fn help(args: &[&str]) -> String {
 fn the_help_says_what_each_command_is_for() {
     insta::assert_snapshot!("help", help(&[]));
     for command in [
-        "check", "stage", "resolve", "run", "status", "apply", "rollback", "retry", "verify", "gc",
-        "publish", "serve", "unpack", "bundle", "smoke", "soak",
+        "agent", "check", "stage", "resolve", "run", "status", "apply", "rollback", "retry",
+        "verify", "gc", "publish", "serve", "unpack", "bundle", "smoke", "soak",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }
@@ -28,6 +28,10 @@ fn the_help_says_what_each_command_is_for() {
         &["workspaces", "add"],
         &["apps"],
         &["apps", "upgrade"],
+        &["agent", "install"],
+        &["agent", "uninstall"],
+        &["agent", "replace"],
+        &["agent", "forgive"],
     ] {
         insta::assert_snapshot!(format!("help_{}", command.join("_")), help(command));
     }

@@ -6,10 +6,15 @@ mod clear;
 mod current;
 mod give;
 mod groups;
+mod halt;
 mod history;
+mod pause;
 mod ping;
 mod publish;
+mod ramp;
+mod reach;
 mod releases;
+mod resume;
 mod rollout;
 mod simulate_devices;
 mod status;
@@ -38,6 +43,10 @@ enum Order {
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
     Clear(clear::Clear),
+    Ramp(ramp::Ramp),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Halt(halt::Halt),
     Current(current::Current),
     Status(status::Status),
     Ping(ping::Ping),
@@ -56,6 +65,10 @@ impl Fleet {
                 Order::Publish(order) => order.run(globals).await,
                 Order::Rollout(order) => order.run(globals).await,
                 Order::Clear(order) => order.run(globals).await,
+                Order::Ramp(order) => order.run(globals).await,
+                Order::Pause(order) => order.run(globals).await,
+                Order::Resume(order) => order.run(globals).await,
+                Order::Halt(order) => order.run(globals).await,
                 Order::Current(order) => order.run(globals).await,
                 Order::Status(order) => order.run(globals).await,
                 Order::Ping(order) => order.run(globals).await,

@@ -1,0 +1,187 @@
+//! `refit agent`: the headless device as a service, and orders about that service.
+
+mod order;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use device::{Phase, Version};
+use fleet::Event;
+use fleet::agent::News;
+use rollout::fleet::Subject;
+
+use super::block_on;
+use super::run::{Running, What};
+use super::serve::stop_signal;
+use crate::agent::sentinel::{self, Begun, Started};
+use crate::agent::{self, Binary, Place, Replacer, label};
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::output::{Answer, say};
+
+/// How long to wait before what does not run at all is started once more.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// Run the app's runtimes without a window, as a service, and follow the orders of a fleet
+///
+/// The settings need `fleet`; without one, `refit run` does the same. As a service it is started again
+/// whatever it ends with: it ends with 85 when it has replaced its own binary by a newer one that the
+/// fleet ordered. A binary that is started three times without running for a minute is taken back.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Agent {
+    #[command(subcommand)]
+    order: Option<order::Order>,
+    /// How long it has to be up before a replaced binary is kept
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    healthy_after: Duration,
+}
+
+impl Agent {
+    pub(crate) fn run(self, globals: &Globals) -> Result<Answer, Failure> {
+        match self.order {
+            Some(order) => order.run(globals),
+            None => serve(globals, self.healthy_after),
+        }
+    }
+}
+
+fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> {
+    // Counted in `main` already, where the arguments began with `agent`.
+    let started = match agent::begun() {
+        Begun::Started(started) => started,
+        Begun::WentBack { to, .. } => {
+            return Ok(Answer::restart(format!("Version {to} is to be started.")));
+        }
+    };
+    let what = What::of(globals, true)?;
+    let fleet = what.config().fleet.clone().ok_or_else(no_fleet)?;
+    let replacer = Replacer::own();
+    if let Err(error) = &replacer {
+        say(&format!("Agent: it cannot replace itself: {error}"));
+    }
+    let json = globals.json;
+    block_on(async move {
+        let stop = stop_signal()?;
+        let running = what.open();
+        let binary = replacer.ok().map(|replacer| {
+            let binary = Binary::new(running.main(), replacer, fleet.self_update);
+            running.main().steer_own_binary(Arc::clone(&binary) as _);
+            binary
+        });
+        running.start().await;
+        tell_the_start(&running, started).await;
+        let ended = tokio::select! {
+            failure = keep_up(&running, started, json) => Err(failure),
+            to = replaced(binary.as_deref()) => {
+                Ok(Answer::restart(format!("Version {to} of the agent is to be started.")))
+            }
+            () = stop => Ok(Answer::silent()),
+            never = prove(&running, healthy_after) => match never {},
+        };
+        running.stop().await;
+        ended
+    })
+}
+
+fn no_fleet() -> Failure {
+    Failure::new(
+        "no-fleet",
+        "The settings name no fleet whose orders to follow",
+        "Add `fleet` to them, or use `refit run`, which follows nobody's orders.",
+    )
+}
+
+/// The version that took the place of this program, once one did.
+async fn replaced(binary: Option<&Binary>) -> Version {
+    match binary {
+        Some(binary) => binary.replaced().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the fleet how this start came about: a new binary on trial, or one that was taken back.
+async fn tell_the_start(running: &Running, started: &Started) {
+    let Some(reporter) = running.main().fleet_reporter() else {
+        return;
+    };
+    let own = label::own().version;
+    if let Some(trial) = &started.trial
+        && trial.version == own
+    {
+        let news = News::new(Subject::Agent, Event::Launched, Some(own.clone()));
+        reporter.tell(news).await;
+    }
+    if let Some(back) = &started.went_back {
+        let words = format!("version {own} is back in its place");
+        let news = News::new(Subject::Agent, Event::FellBack, Some(back.clone()));
+        reporter
+            .tell(news.because("no-healthy-start", &words))
+            .await;
+    }
+}
+
+/// Tells what happens, and starts once more what does not run at all: an agent stays, so that the fleet can
+/// reach it. Ends only where a new binary is on trial, and may be at fault itself.
+async fn keep_up(running: &Running, started: &Started, json: bool) -> Failure {
+    loop {
+        let failure = running.follow(json).await;
+        if started.trial.is_some() && on_trial() {
+            return failure;
+        }
+        say(&format!("Agent: {failure}"));
+        say(&format!(
+            "Agent: it is tried again in {} s",
+            AGAIN.as_secs()
+        ));
+        tokio::time::sleep(AGAIN).await;
+        if let Err(problem) = running.main().retry(None).await {
+            say(&format!("Agent: {problem}"));
+        }
+    }
+}
+
+/// Whether the binary that runs may still be taken back.
+fn on_trial() -> bool {
+    let boot = Place::own().ok().and_then(|place| sentinel::look(&place));
+    boot.is_some_and(|boot| boot.replacement.is_some())
+}
+
+/// Notes, once, that the agent has been up for so long; then waits for ever.
+async fn prove(running: &Running, healthy_after: Duration) -> std::convert::Infallible {
+    let mut status = running.main().status();
+    loop {
+        // A closed channel is a device that ended, which ends all of this.
+        let up = |status: &std::sync::Arc<device::Status>| status.phase == Phase::Running;
+        if status.wait_for(up).await.is_err() {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(healthy_after) => {
+                let was_on_trial = on_trial();
+                note_healthy();
+                if was_on_trial && let Some(reporter) = running.main().fleet_reporter() {
+                    let own = label::own().version;
+                    let news = News::new(Subject::Agent, Event::Confirmed, Some(own));
+                    reporter.tell(news).await;
+                }
+                break;
+            }
+            _ = status.wait_for(|status| status.phase != Phase::Running) => {}
+        }
+    }
+    std::future::pending().await
+}
+
+fn note_healthy() {
+    let own = label::own();
+    let Ok(place) = Place::own() else { return };
+    if place.development(&own).is_some() {
+        return;
+    }
+    if let Err(error) = sentinel::healthy(&place, &own.version) {
+        say(&format!(
+            "Agent: it is healthy, and that could not be noted: {error}"
+        ));
+    }
+}
