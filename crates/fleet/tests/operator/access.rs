@@ -1,6 +1,6 @@
 //! The configuration in `packaging/nats`, as it is shipped: what devices may, and what they may not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,17 +33,23 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        Self::with("").await
+        Self::with(false).await
     }
 
-    async fn with(extra: &str) -> Self {
+    /// With the `tls` of `server.conf`, or as it is tried out on one machine.
+    async fn with(tls: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let extra = if tls {
+            secured(dir.path())
+        } else {
+            String::new()
+        };
         let [operator, device] = [nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user()];
         for (file, seed) in [("operator.nk", &operator), ("device.nk", &device)] {
             std::fs::write(dir.path().join(file), seed.seed().unwrap()).unwrap();
         }
         std::fs::write(dir.path().join("password"), "of-kiosk-8\n").unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/nats");
+        let shipped = shipped();
         for file in ["accounts.conf", "operators.conf", "devices.conf"] {
             let text = std::fs::read_to_string(shipped.join(file)).unwrap();
             let text = text
@@ -60,7 +66,8 @@ impl House {
         let names = Names::of(&name("refit"));
         let login = Login::Nkey(dir.path().join("operator.nk"));
         let mut settings = settings(&broker, login);
-        if dir.path().join("ca.pem").exists() {
+        if tls {
+            settings.servers = vec![broker.url().replace("nats://", "tls://")];
             settings.ca = Some(dir.path().join("ca.pem"));
         }
         let operator = fleet::connect(&settings).await.unwrap();
@@ -130,6 +137,29 @@ impl House {
     fn refused(&self, what: &str) -> bool {
         self.broker.log().contains(what)
     }
+}
+
+/// The `tls` of `server.conf`, with a certificate for this machine.
+fn secured(dir: &Path) -> String {
+    let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(dir.join("ca.pem"), key.cert.pem()).unwrap();
+    std::fs::write(dir.join("server.key"), key.signing_key.serialize_pem()).unwrap();
+    let shipped = std::fs::read_to_string(shipped().join("server.conf")).unwrap();
+    let begin = shipped.find("\ntls {").unwrap();
+    let end = begin + shipped[begin..].find("\n}\n").unwrap() + 3;
+    shipped[begin..end]
+        .replace(
+            "/etc/nats/tls/server.pem",
+            dir.join("ca.pem").to_str().unwrap(),
+        )
+        .replace(
+            "/etc/nats/tls/server.key",
+            dir.join("server.key").to_str().unwrap(),
+        )
+}
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/nats")
 }
 
 fn settings(broker: &Broker, login: Login) -> Settings {
@@ -496,4 +526,46 @@ async fn what_a_device_has_the_broker_answer_elsewhere_is_believed_by_nobody() {
         .unwrap();
     let state = overview.device(&name("kiosk-8")).unwrap().runtime.state;
     assert_ne!(state, State::Halted);
+}
+
+#[tokio::test]
+async fn over_tls_a_broker_is_believed_by_its_root_and_by_nothing_else() {
+    let house = House::with(true).await;
+    assert!(
+        orders::current(&fleet::jetstream(&house.operator), &house.names)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let mut unknown = settings(
+        &house.broker,
+        Login::Nkey(house.dir.path().join("operator.nk")),
+    );
+    unknown.servers = vec![house.broker.url().replace("nats://", "tls://")];
+    let refused = fleet::connect(&unknown).await.unwrap_err();
+    assert_eq!(refused.kind(), "broker-unreachable");
+}
+
+#[tokio::test]
+async fn an_operator_signs_in_by_password_too_and_a_stranger_not_at_all() {
+    let house = House::new().await;
+    let file = house.dir.path().join("of-ann");
+    std::fs::write(&file, "of-ann\n").unwrap();
+    let login = |user: &str| Login::Password {
+        user: user.to_owned(),
+        file: file.clone(),
+    };
+    let ann = fleet::connect(&settings(&house.broker, login("ann")))
+        .await
+        .unwrap();
+    orders::current(&fleet::jetstream(&ann), &house.names)
+        .await
+        .unwrap();
+    for login in [login("bob"), Login::Nobody] {
+        let refused = fleet::connect(&settings(&house.broker, login))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), "broker-unreachable");
+        assert!(!refused.to_string().contains("of-ann"), "{refused}");
+    }
 }
