@@ -3,6 +3,7 @@
 
 mod access;
 mod formats;
+mod house;
 mod observe;
 mod orders;
 #[expect(dead_code, reason = "the agents' own stories need more of it")]
