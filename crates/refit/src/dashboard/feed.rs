@@ -134,7 +134,9 @@ impl Feed {
             let word = board.next().await?;
             let mut model = self.model();
             match word {
-                Word::Target(subject, scope, target) => model.target(subject, scope, target),
+                Word::Target(subject, scope, target) => {
+                    model.target(subject, scope, target.map(|it| *it));
+                }
                 Word::Ramp(key, ramp) => {
                     if model.ramp(key, ramp.map(|it| *it)) {
                         self.again.notify_one();
@@ -155,8 +157,7 @@ impl Feed {
             let words = "The broker cannot be reached, and is asked again by itself. What is shown is \
                          what was last heard; check the broker if this stays.";
             // Before all others in the order in which they are told.
-            self.model()
-                .trouble("away", away.then(|| words.to_owned()));
+            self.model().trouble("away", away.then(|| words.to_owned()));
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

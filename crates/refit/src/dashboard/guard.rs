@@ -80,7 +80,9 @@ pub(super) fn look(
     if !path.starts_with("/api/") {
         return Ok(());
     }
-    let from = headers.get("sec-fetch-site").map(header::HeaderValue::as_bytes);
+    let from = headers
+        .get("sec-fetch-site")
+        .map(header::HeaderValue::as_bytes);
     if from.is_some_and(|it| it != b"same-origin") {
         return Err(Stranger::Origin);
     }
@@ -118,14 +120,27 @@ mod tests {
         assert_eq!(asked(&Method::GET, "/api/events", &[HOST, KEY]), Ok(()));
         let site = ("sec-fetch-site", "same-origin");
         let post = [HOST, ORIGIN, KEY, site];
-        assert_eq!(asked(&Method::POST, "/api/ramps/global/halt", &post), Ok(()));
+        assert_eq!(
+            asked(&Method::POST, "/api/ramps/global/halt", &post),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_name_that_points_here_is_not_this_address() {
-        for host in ["localhost:7777", "evil.example:7777", "127.0.0.1", "127.0.0.1:7778", ""] {
+        for host in [
+            "localhost:7777",
+            "evil.example:7777",
+            "127.0.0.1",
+            "127.0.0.1:7778",
+            "",
+        ] {
             let sent = [("host", host), KEY];
-            assert_eq!(asked(&Method::GET, "/", &sent), Err(Stranger::Host), "{host}");
+            assert_eq!(
+                asked(&Method::GET, "/", &sent),
+                Err(Stranger::Host),
+                "{host}"
+            );
         }
         assert_eq!(asked(&Method::GET, "/", &[]), Err(Stranger::Host));
         assert_eq!(asked(&Method::GET, "/", &[HOST, HOST]), Err(Stranger::Host));
@@ -133,7 +148,12 @@ mod tests {
 
     #[test]
     fn another_page_is_not_answered_even_with_the_key() {
-        for origin in ["null", "http://localhost:7777", "http://127.0.0.1:7778", "https://127.0.0.1:7777"] {
+        for origin in [
+            "null",
+            "http://localhost:7777",
+            "http://127.0.0.1:7778",
+            "https://127.0.0.1:7777",
+        ] {
             let sent = [HOST, ("origin", origin), KEY];
             for method in [Method::GET, Method::POST] {
                 let found = asked(&method, "/api/devices", &sent);
@@ -142,18 +162,38 @@ mod tests {
         }
         let site = ("sec-fetch-site", "cross-site");
         let sent = [HOST, ORIGIN, KEY, site];
-        assert_eq!(asked(&Method::GET, "/api/devices", &sent), Err(Stranger::Origin));
+        assert_eq!(
+            asked(&Method::GET, "/api/devices", &sent),
+            Err(Stranger::Origin)
+        );
         let sent = [HOST, KEY];
-        assert_eq!(asked(&Method::POST, "/api/devices", &sent), Err(Stranger::Origin));
+        assert_eq!(
+            asked(&Method::POST, "/api/devices", &sent),
+            Err(Stranger::Origin)
+        );
     }
 
     #[test]
     fn nothing_of_the_fleet_is_told_without_the_key() {
-        for key in ["", "Bearer ", "Bearer secre", "Bearer secret2", "bearer secret", "secret"] {
+        for key in [
+            "",
+            "Bearer ",
+            "Bearer secre",
+            "Bearer secret2",
+            "bearer secret",
+            "secret",
+        ] {
             let sent = [HOST, ORIGIN, ("authorization", key)];
-            assert_eq!(asked(&Method::GET, "/api/events", &sent), Err(Stranger::Key), "{key}");
+            assert_eq!(
+                asked(&Method::GET, "/api/events", &sent),
+                Err(Stranger::Key),
+                "{key}"
+            );
         }
-        assert_eq!(asked(&Method::GET, "/api/events", &[HOST]), Err(Stranger::Key));
+        assert_eq!(
+            asked(&Method::GET, "/api/events", &[HOST]),
+            Err(Stranger::Key)
+        );
     }
 
     #[test]

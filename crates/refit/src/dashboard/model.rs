@@ -203,11 +203,11 @@ impl Model {
             runs.push(seen.runtime.version.clone());
         }
         // A device that reported and is known no more is no part of the fleet.
-        let placed = past.switches.into_iter().filter_map(|switch| {
+        let known = past.switches.into_iter().filter_map(|switch| {
             let device = places[switch.device as usize]?;
             Some(Switch { device, ..switch })
         });
-        let mut switches: Vec<_> = placed.collect();
+        let mut switches: Vec<_> = known.collect();
         let since = past.since.unwrap_or(now);
         self.history.rebuild(&runs, &mut switches, since, now);
     }
@@ -246,7 +246,11 @@ impl Model {
         let ramps = shown.iter().zip(reaches).enumerate();
         let ramps = ramps
             .map(|(n, (ramp, reach))| {
-                ramp.told(reach, self.is_led(now), EVIDENCE.get(n).copied().unwrap_or(0))
+                ramp.told(
+                    reach,
+                    self.is_led(now),
+                    EVIDENCE.get(n).copied().unwrap_or(0),
+                )
             })
             .collect();
         let (hour, day) = self.history.series(now);
@@ -273,7 +277,7 @@ impl Model {
         // The same one may stand under its scope's key and among those that are over.
         let mut ramps: Vec<_> = self.ramps.values().collect();
         ramps.sort_by_key(|it| {
-            let ended = (!it.ramp.is_open()).then(|| std::cmp::Reverse(it.ramp.state.since));
+            let ended = (!it.ramp.is_open()).then_some(std::cmp::Reverse(it.ramp.state.since));
             (ended, it.ramp.at, it.ramp.id.clone())
         });
         ramps.dedup_by(|a, b| a.ramp.id == b.ramp.id);
@@ -317,9 +321,8 @@ impl Model {
             *of.states.entry(seen.runtime.state).or_default() += devices;
         }
         let mut versions: Vec<_> = versions.into_values().collect();
-        versions.sort_by(|a, b| {
-            (b.devices.cmp(&a.devices)).then_with(|| a.version.cmp(&b.version))
-        });
+        versions
+            .sort_by(|a, b| (b.devices.cmp(&a.devices)).then_with(|| a.version.cmp(&b.version)));
         let late = versions.iter().map(|it| it.late).sum();
         (versions, late, reaches)
     }

@@ -77,7 +77,10 @@ async fn carry_out(dashboard: &Dashboard, scope: &Scope, order: Order, id: &str)
             StatusCode::CONFLICT,
             "nothing-to-do",
             &why,
-            &format!("The page shows how the ramp to {} stands now.", ramp.version),
+            &format!(
+                "The page shows how the ramp to {} stands now.",
+                ramp.version
+            ),
         ),
         Err(error) => failed(&error),
     }

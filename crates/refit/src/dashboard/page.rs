@@ -28,10 +28,7 @@ fn file(path: &str) -> Option<File> {
             "text/css; charset=utf-8",
             include_bytes!("../../dashboard/page.css"),
         ),
-        "/icon.svg" => (
-            "image/svg+xml",
-            include_bytes!("../../dashboard/icon.svg"),
-        ),
+        "/icon.svg" => ("image/svg+xml", include_bytes!("../../dashboard/icon.svg")),
         _ => return None,
     };
     Some(File { kind, content })
@@ -40,9 +37,7 @@ fn file(path: &str) -> Option<File> {
 /// Answers for the page's files.
 pub(super) async fn serve(uri: Uri) -> Response {
     match file(uri.path()) {
-        Some(File { kind, content }) => {
-            ([(header::CONTENT_TYPE, kind)], content).into_response()
-        }
+        Some(File { kind, content }) => ([(header::CONTENT_TYPE, kind)], content).into_response(),
         None => super::refuse(
             StatusCode::NOT_FOUND,
             "not-found",
@@ -80,7 +75,12 @@ mod tests {
         let html = String::from_utf8_lossy(file("/").unwrap().content).into_owned();
         for tag in ["<script", "<style", "style=", "onload="] {
             for (_, rest) in html.match_indices(tag).map(|(n, _)| html.split_at(n)) {
-                assert!(rest.starts_with("<script type=\"module\" crossorigin src=\"/page.js\"></script>"), "{rest}");
+                assert!(
+                    rest.starts_with(
+                        "<script type=\"module\" crossorigin src=\"/page.js\"></script>"
+                    ),
+                    "{rest}"
+                );
             }
         }
         for path in ["/page.js", "/page.css", "/icon.svg"] {

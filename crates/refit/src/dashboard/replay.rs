@@ -79,9 +79,7 @@ fn before<'a>(
     let mut before = HashMap::new();
     for (_, report) in reports {
         if report.version.as_ref() == Some(&ramp.version) {
-            before
-                .entry(&report.device)
-                .or_insert(report.from.as_ref());
+            before.entry(&report.device).or_insert(report.from.as_ref());
         }
     }
     before

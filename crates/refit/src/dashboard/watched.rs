@@ -110,7 +110,9 @@ impl Watched {
     /// Takes a sample, where the last one is old enough.
     pub(super) fn count(&mut self, now: Timestamp) {
         let last = self.samples.last().map(|it| it.at);
-        if last.is_some_and(|last| (SignedDuration::ZERO..self.pace).contains(&now.duration_since(last))) {
+        if last.is_some_and(|last| {
+            (SignedDuration::ZERO..self.pace).contains(&now.duration_since(last))
+        }) {
             return;
         }
         let Some(ledger) = &self.ledger else {

@@ -142,6 +142,7 @@ pub(super) struct Side {
 
 /// A page of the list of devices.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 pub(super) struct Page {
     /// How many were found in all.
     pub(super) total: usize,
@@ -172,7 +173,9 @@ pub(super) struct Row {
 
 /// A device's text as it is shown: short, and one line.
 pub(super) fn short(text: &str, most: usize) -> String {
-    let calm = text.chars().map(|it| if it.is_control() { ' ' } else { it });
+    let calm = text
+        .chars()
+        .map(|it| if it.is_control() { ' ' } else { it });
     let mut short: String = calm.clone().take(most).collect();
     if calm.count() > most {
         short.pop();

@@ -2,8 +2,8 @@
 
 mod aim;
 mod broker;
-mod dashboard;
 mod current;
+mod dashboard;
 mod groups;
 mod halt;
 mod history;
@@ -39,7 +39,6 @@ pub(crate) struct Fleet {
 #[derive(Debug, Subcommand)]
 enum Order {
     Init(broker::Init),
-    Dashboard(dashboard::Dashboard),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
     Clear(rollout::Clear),
@@ -49,6 +48,7 @@ enum Order {
     Halt(halt::Halt),
     Current(current::Current),
     Status(status::Status),
+    Dashboard(dashboard::Dashboard),
     Ping(ping::Ping),
     History(history::History),
     Groups(groups::Groups),
@@ -62,7 +62,6 @@ impl Fleet {
         block_on(async {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
-                Order::Dashboard(order) => order.run(globals).await,
                 Order::Publish(order) => order.run(globals).await,
                 Order::Rollout(order) => order.run(globals).await,
                 Order::Clear(order) => order.run(globals).await,
@@ -72,6 +71,7 @@ impl Fleet {
                 Order::Halt(order) => order.run(globals).await,
                 Order::Current(order) => order.run(globals).await,
                 Order::Status(order) => order.run(globals).await,
+                Order::Dashboard(order) => order.run(globals).await,
                 Order::Ping(order) => order.run(globals).await,
                 Order::History(order) => order.run(globals).await,
                 Order::Groups(order) => order.run(globals).await,

@@ -36,11 +36,17 @@ fn a_page_has_a_hundred_devices_and_the_last_one_the_rest() {
     assert_eq!(first.rows.len(), 100);
     assert_eq!(first.rows[0].device, named(0));
     let last = page(&overview, &[("page", "3")]);
-    assert_eq!((last.rows.len(), last.rows[49].device.clone()), (50, named(249)));
+    assert_eq!(
+        (last.rows.len(), last.rows[49].device.clone()),
+        (50, named(249))
+    );
     // The fleet may have shrunk since the page was seen.
     assert_eq!(page(&overview, &[("page", "99")]).page, 3);
     let none = page(&overview, &[("filter", "nobody")]);
-    assert_eq!((none.total, none.page, none.pages, none.rows.len()), (0, 1, 1, 0));
+    assert_eq!(
+        (none.total, none.page, none.pages, none.rows.len()),
+        (0, 1, 1, 0)
+    );
 }
 
 #[test]
@@ -54,7 +60,10 @@ fn each_filter_leaves_only_what_suits() {
             &(|it: &Seen| it.device.as_str().contains("till-0001")) as &dyn Fn(&Seen) -> bool,
         ),
         (&[("version", "1.1.0")], &|it| {
-            it.runtime.version.as_ref().is_some_and(|it| it.as_str() == "1.1.0")
+            it.runtime
+                .version
+                .as_ref()
+                .is_some_and(|it| it.as_str() == "1.1.0")
         }),
         (&[("version", "none")], &|it| it.runtime.version.is_none()),
         (&[("state", "refused,trouble")], &|it| {
@@ -64,11 +73,18 @@ fn each_filter_leaves_only_what_suits() {
             it.groups.iter().any(|it| it.as_str() == "north")
         }),
         (&[("late", "1")], &|it| it.is_late(at(0))),
-        (&[("late", "1"), ("group", "north"), ("version", "1.0.0")], &|it| {
-            it.is_late(at(0))
-                && it.groups.iter().any(|it| it.as_str() == "north")
-                && it.runtime.version.as_ref().is_some_and(|it| it.as_str() == "1.0.0")
-        }),
+        (
+            &[("late", "1"), ("group", "north"), ("version", "1.0.0")],
+            &|it| {
+                it.is_late(at(0))
+                    && it.groups.iter().any(|it| it.as_str() == "north")
+                    && it
+                        .runtime
+                        .version
+                        .as_ref()
+                        .is_some_and(|it| it.as_str() == "1.0.0")
+            },
+        ),
     ] {
         let found = page(&overview, pairs).total;
         assert_eq!(found, counted(suits), "{pairs:?}");

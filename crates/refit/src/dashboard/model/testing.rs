@@ -29,18 +29,26 @@ pub(in crate::dashboard) fn beat(n: u32) -> Heartbeat {
         _ => Some("1.0.0"),
     };
     let groups = ["tills", "north"];
-    let groups = &groups[..1 + usize::from(n.is_multiple_of(3))];
+    let groups = &groups[..=usize::from(n.is_multiple_of(3))];
     Heartbeat {
         device: named(n).parse().unwrap(),
         at: at(0),
         groups: groups.iter().map(|it| it.parse().unwrap()).collect(),
         runtime: Standing {
             version: version.map(|it| it.parse().unwrap()),
-            state: if version.is_none() { State::Halted } else { state },
+            state: if version.is_none() {
+                State::Halted
+            } else {
+                state
+            },
             target: Some("1.1.0".parse().unwrap()),
             generation: Some(7),
             scope: Some(Scope::Global),
-            reason: if state == State::Refused { "bad-version".to_owned() } else { String::new() },
+            reason: if state == State::Refused {
+                "bad-version".to_owned()
+            } else {
+                String::new()
+            },
             detail: String::new(),
             bad: Vec::new(),
         },
