@@ -8,6 +8,7 @@ use async_nats::jetstream::{Context, Message};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use rollout::fleet::Name;
+use tokio::time::Instant;
 
 use super::Overview;
 use crate::FleetError;
@@ -17,6 +18,9 @@ use crate::report::{Heartbeat, Report};
 
 /// A broker that says nothing more for so long has said all.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// After so long without a word it is looked whether the stream is still the same.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,9 +186,15 @@ pub(super) struct From {
     pub(super) doing: &'static str,
 }
 
-/// Messages of a stream, in its order, over lost connections.
+/// Messages of a stream, in its order, over lost connections. It ends where the stream was made anew: the client would go
+/// on to wait for numbers that the new one has not reached.
 pub(super) struct Source {
     messages: push::Ordered,
+    jetstream: Context,
+    stream: String,
+    created: async_nats::datetime::DateTime,
+    /// Since when it has been so quiet that it may be another stream by now.
+    quiet: Instant,
     /// So many of those that were there at first are still to come.
     pub(super) left: u64,
     doing: &'static str,
@@ -206,8 +216,9 @@ impl Source {
         from: From,
     ) -> Result<Self, FleetError> {
         let doing = from.doing;
-        let stream = jetstream.get_stream(from.stream).await;
+        let stream = jetstream.get_stream(&from.stream).await;
         let stream = stream.map_err(|error| super::missing_or(names, doing, error))?;
+        let created = stream.cached_info().created;
         let consumer = stream.create_consumer(push::OrderedConfig {
             deliver_subject: jetstream.client().new_inbox(),
             filter_subject: from.subject,
@@ -222,19 +233,43 @@ impl Source {
         let messages = messages.map_err(|error| FleetError::broker(doing, error))?;
         Ok(Self {
             messages,
+            jetstream: jetstream.clone(),
+            stream: from.stream,
+            created,
+            quiet: Instant::now(),
             left,
             doing,
         })
     }
 
+    /// Loses nothing when it is given up before it ends.
     pub(super) async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
-        let failed = |error: &dyn fmt::Display| FleetError::broker(self.doing, error);
-        let message = self.messages.next().await;
+        let doing = self.doing;
+        let failed = |error: &dyn fmt::Display| FleetError::broker(doing, error);
+        let message = loop {
+            match tokio::time::timeout_at(self.quiet + QUIET, self.messages.next()).await {
+                Ok(message) => break message,
+                Err(_) => self.check().await?,
+            }
+            self.quiet = Instant::now();
+        };
+        self.quiet = Instant::now();
         let message = message.ok_or_else(|| failed(&"it ended"))?;
         let message = message.map_err(|error| failed(&error))?;
         let info = message.info().map_err(|error| failed(&error))?;
         let at = super::time(info.published).unwrap_or(Timestamp::MIN);
         self.left = self.left.min(info.pending);
         Ok((message, at))
+    }
+
+    /// Whether it is still the same stream. A broker that does not answer may have it yet.
+    async fn check(&self) -> Result<(), FleetError> {
+        let why = match self.jetstream.get_stream(&self.stream).await {
+            Ok(stream) if stream.cached_info().created == self.created => return Ok(()),
+            Ok(_) => "it was made anew",
+            Err(error) if super::is_missing(&error) => "it is gone",
+            Err(_) => return Ok(()),
+        };
+        Err(FleetError::broker(self.doing, why))
     }
 }

@@ -176,16 +176,11 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
         .await
         .unwrap();
     device.comes_to("2.0.0").await;
-    // Another one that uses up the id of its first report does not keep it back.
-    let mut headers = async_nats::HeaderMap::new();
-    headers.insert("Nats-Msg-Id", "kiosk-8-1");
-    let other = fleet::jetstream(&house.kiosk_7().await);
-    let taken = other
-        .publish_with_headers("refit.report.kiosk-7", headers, "{}".into())
-        .await;
-    taken.unwrap().await.unwrap();
-    let arrived = News::new(Subject::Runtime, Event::Launched, "2.0.0".parse().ok());
-    agent.reporter().tell(arrived).await;
+    let tell = async |event| {
+        let news = News::new(Subject::Runtime, event, "2.0.0".parse().ok());
+        agent.reporter().tell(news).await;
+    };
+    tell(Event::Launched).await;
 
     // It answers, and what it tells comes.
     let kiosk_8 = name("kiosk-8");
@@ -208,9 +203,23 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
     })
     .await;
     let mut reports = Reports::open(&jetstream, names, None).await.unwrap();
-    assert_eq!(reports.next().await.unwrap(), None, "it is no report");
     let (first, _) = reports.next().await.unwrap().unwrap();
-    assert_eq!((first.device, first.seq), (name("kiosk-8"), 1));
+    assert_eq!((&first.device, first.event), (&kiosk_8, Event::Launched));
+    // Another one that uses up the id of its next report does not keep it back.
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Msg-Id", format!("kiosk-8-{}", first.seq + 1));
+    let other = fleet::jetstream(&house.kiosk_7().await);
+    let taken = other
+        .publish_with_headers("refit.report.kiosk-7", headers, "{}".into())
+        .await;
+    taken.unwrap().await.unwrap();
+    tell(Event::Confirmed).await;
+    assert_eq!(reports.next().await.unwrap(), None, "it is no report");
+    let (second, _) = reports.next().await.unwrap().unwrap();
+    assert_eq!(
+        (second.seq, second.event),
+        (first.seq + 1, Event::Confirmed)
+    );
     drop(agent);
 
     // A device reads what is published, larger than one message.

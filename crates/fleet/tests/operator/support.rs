@@ -14,7 +14,7 @@ pub(crate) struct Room {
     pub(crate) client: Client,
     pub(crate) jetstream: Context,
     pub(crate) names: Names,
-    _broker: Broker,
+    pub(crate) broker: Broker,
 }
 
 impl Room {
@@ -30,7 +30,7 @@ impl Room {
             client,
             jetstream,
             names,
-            _broker: broker,
+            broker,
         }
     }
 

@@ -57,12 +57,11 @@ fn replacer(folder: &Path, own: &str) -> Replacer {
 async fn replace(folder: &Path) {
     let replacer = replacer(folder, "1.0.0");
     let wanted = wanted("2.0.0");
-    let staged = match replacer.staged(&wanted).await.unwrap() {
-        Some(staged) => staged,
-        None => {
-            let bytes = binary("2.0.0");
-            replacer.stage(&wanted, &*bytes).await.unwrap()
-        }
+    let staged = if let Some(staged) = replacer.staged(&wanted).await.unwrap() {
+        staged
+    } else {
+        let bytes = binary("2.0.0");
+        replacer.stage(&wanted, &*bytes).await.unwrap()
     };
     let _ = replacer.swap(staged, NOW).await.unwrap();
 }

@@ -78,8 +78,8 @@ impl Fleet {
     /// Runs `refit fleet … --json`.
     fn ask(&self, order: &[&str]) -> (i32, Value) {
         let url = self.broker.url();
-        if order == ["status"] {
-            return json_of(&["fleet", "status", "--server", &url]);
+        if let ["status" | "current"] = order {
+            return json_of(&["fleet", order[0], "--server", &url]);
         }
         json_of(&self.args(order, &url))
     }

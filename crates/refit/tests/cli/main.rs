@@ -8,6 +8,7 @@ mod bundle;
 mod crew;
 mod device;
 mod explain;
+mod fleet;
 mod fleet_dashboard;
 #[cfg(unix)]
 mod fleet_ramps;

@@ -2,8 +2,10 @@
 
 mod aim;
 mod broker;
+mod clear;
 mod current;
 mod dashboard;
+mod give;
 mod groups;
 mod halt;
 mod history;
@@ -41,11 +43,11 @@ enum Order {
     Init(broker::Init),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
-    Clear(rollout::Clear),
     Ramp(ramp::Ramp),
     Pause(pause::Pause),
     Resume(resume::Resume),
     Halt(halt::Halt),
+    Clear(clear::Clear),
     Current(current::Current),
     Status(status::Status),
     Dashboard(dashboard::Dashboard),
