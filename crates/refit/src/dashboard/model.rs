@@ -1,8 +1,9 @@
 //! All that the page is about, in memory: fed by [`super::feed`], told by [`Model::told`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use fleet::operator::board::Of;
 use fleet::operator::{Overview, Seen};
 use fleet::{Event, Heartbeat, Report};
 use jiff::{SignedDuration, Timestamp};
@@ -147,9 +148,18 @@ impl Model {
         self.led_at = at;
     }
 
-    /// The ramps that are there are read.
-    pub(super) fn ramps_are_read(&mut self) {
-        self.knows_ramps = true;
+    /// What stands on a board is read: these scopes, or these keys, and no other.
+    pub(super) fn board_is_read(&mut self, of: Of, there: &HashSet<String>) {
+        match of {
+            Of::Targets => {
+                let is_there = |scope: &Scope| there.contains(&scope.to_string());
+                self.targets.retain(|scope, _| is_there(scope));
+            }
+            Of::Ramps => {
+                self.ramps.retain(|key, _| there.contains(key));
+                self.knows_ramps = true;
+            }
+        }
     }
 
     fn is_led(&self, now: Timestamp) -> Option<bool> {

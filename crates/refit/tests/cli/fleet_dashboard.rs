@@ -218,8 +218,14 @@ async fn failures_are_counted_against_the_baseline_while_a_ramp_goes_on() {
 async fn a_broker_that_goes_away_is_told_and_one_that_comes_back_is_heard_again() {
     let mut room = Room::new().await;
     room.beat(1, "1.0.0", State::Arrived).await;
+    for version in ["1.0.0", "1.1.0"] {
+        room.publish(version).await;
+    }
+    room.ramp_up("1.1.0").await;
     let dashboard = Dashboard::start(&room);
-    dashboard.until("a device", |it| it["total"] == 1);
+    dashboard.until("a device and a ramp", |it| {
+        it["total"] == 1 && it["ramps"][0]["state"] == "running"
+    });
     room.broker.kill();
     let told = dashboard.until("trouble", |it| it["trouble"].is_string());
     assert!(
@@ -233,4 +239,20 @@ async fn a_broker_that_goes_away_is_told_and_one_that_comes_back_is_heard_again(
     dashboard.until("no trouble", |it| it["trouble"].is_null());
     room.beat(2, "1.0.0", State::Arrived).await;
     dashboard.until("two devices", |it| it["total"] == 2);
+
+    // With nothing on its disk: who lives tells again, and the others are no part of the fleet.
+    room.broker.restart_empty();
+    dashboard.until("the fleet's loss", |it| {
+        let words = it["trouble"].as_str();
+        words.is_some_and(|it| it.contains("refit fleet init"))
+    });
+    fleet::ensure(&fleet::jetstream(&room.client), &room.names, 1)
+        .await
+        .unwrap();
+    room.beat(3, "1.1.0", State::Arrived).await;
+    let told = dashboard.until("one device", |it| {
+        it["total"] == 1 && it["trouble"].is_null() && it["ramps"] == json!([])
+    });
+    assert_eq!(told["targets"], json!([]));
+    assert_eq!(told["versions"][0]["version"], "1.1.0");
 }
