@@ -12,6 +12,8 @@ mod fleet;
 mod fleet_dashboard;
 #[cfg(unix)]
 mod fleet_ramps;
+#[cfg(unix)]
+mod fleet_virtual;
 mod keys;
 mod looking;
 #[cfg(unix)]
