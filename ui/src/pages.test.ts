@@ -274,6 +274,19 @@ test('a roll back with data asks by itself and says so to the device', async () 
   expect(api.rollback).toHaveBeenCalledExactlyOnceWith(undefined, true)
 })
 
+test('the runtime page says what a fleet orders here', () => {
+  open(Runtime)
+  tell(aStatus({}))
+  expect(document.querySelector('[data-refit=fleet]')).toBeNull()
+  const message = 'Fleet kiosks: version 1.4.0 is ordered, and runs.'
+  const fleet = {
+    name: 'kiosks', device: 'd1', connected: true, trouble: null, state: 'arrived' as const, target: '1.4.0',
+    generation: 7, scope: 'global', reason: '', detail: '', unsent: 0, message,
+  }
+  tell(aStatus({ fleet }))
+  expect(seen('fleet')).toBe(message)
+})
+
 test('where an administrator decides, all may look, and nobody is let change versions', () => {
   open(Runtime)
   const bad = [{ version: '1.2.0', reason: 'crash-loop', detail: 'x', at }]

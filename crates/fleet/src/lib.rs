@@ -21,10 +21,12 @@
 
 pub mod agent;
 mod connect;
+pub mod controller;
 mod disk;
 mod error;
 pub mod names;
 pub mod operator;
+mod origin;
 mod report;
 mod settings;
 mod setup;

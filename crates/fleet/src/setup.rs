@@ -58,6 +58,8 @@ pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Resu
     let devices = Stream {
         max_age: FORGOTTEN,
         max_message_size: 16 * 1024,
+        // A device may write under its own key, and one message with that header would empty the whole bucket.
+        allow_rollup: false,
         ..bucket(names.devices(), "Last heartbeat by device")
     };
     let ramps = Stream {

@@ -124,6 +124,11 @@ pub(crate) fn finish(json: bool, result: Result<Answer, Failure>) -> ExitCode {
 
 /// A table without lines, columns apart by two blanks.
 pub(crate) fn table<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+    columns(rows.into_iter().map(Vec::from))
+}
+
+/// The same, where how many columns there are is known only by then.
+pub(crate) fn columns(rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.add_rows(rows);

@@ -50,6 +50,8 @@ export interface Status {
   workspaces: Workspace[]
   /** Which runtime this is about. */
   app: { name: string; package: string }
+  /** How this device stands in its fleet; null where it is in none. */
+  fleet: Fleet | null
 }
 
 export interface Busy {
@@ -104,6 +106,39 @@ export interface Managed {
   message: string
   /** The file that says so. */
   source: string
+}
+
+/** A fleet whose operator says which version this device is to have. */
+export interface Fleet {
+  name: string
+  /** This device's name in it. */
+  device: string
+  connected: boolean
+  /** Why there is no connection, or why orders cannot be read. */
+  trouble: string | null
+  state:
+    | 'idle'
+    | 'arrived'
+    | 'waiting'
+    | 'staging'
+    | 'staged'
+    | 'swapping'
+    | 'refused'
+    | 'trouble'
+    | 'off'
+    | 'halted'
+  /** The version that is ordered. */
+  target: string | null
+  generation: number | null
+  /** `global`, `group.NAME` or `device.NAME`. */
+  scope: string | null
+  /** Why it stands so, as a code and in words; empty where there is nothing to say. */
+  reason: string
+  detail: string
+  /** Reports that wait to be sent. */
+  unsent: number
+  /** All that in words. */
+  message: string
 }
 
 /** One running instance of a runtime. */

@@ -14,6 +14,7 @@ use crate::agent::tell::Reporter;
 use crate::connect::pause;
 use crate::jetstream;
 use crate::names::Names;
+use crate::origin;
 use crate::report::Report;
 
 /// How long the broker may take to say that it has a report.
@@ -45,7 +46,12 @@ pub(crate) async fn send(
                 asked_on = Some(connections);
             }
             if let Some(report) = reporter.first().await {
-                publish(&names, &client, &report).await?;
+                let id = format!("{}-{}", report.device, report.seq);
+                let is_new = publish(&names, &client, &report, Some(id)).await?;
+                // Ids are the whole stream's: another device may have used this one up before us.
+                if !is_new && last_of(&names, &device, &client).await? < Some(report.seq) {
+                    publish(&names, &client, &report, None).await?;
+                }
                 reporter.sent(report.seq).await;
             }
             Ok::<_, String>(())
@@ -68,8 +74,13 @@ async fn last_of(names: &Names, device: &Name, client: &Client) -> Result<Option
         .get_stream_no_info(names.reports())
         .await
         .map_err(|error| error.to_string())?;
-    let asked = stream.direct_get_last_for_subject(names.report(device));
+    let own = names.report(device);
+    let asked = stream.direct_get_last_for_subject(own.clone());
     match tokio::time::timeout(ACKNOWLEDGED, asked).await {
+        // What another device had the broker write there says nothing of ours.
+        Ok(Ok(message)) if !origin::is_of(Some(&message.headers), &names.reports(), &own) => {
+            Ok(None)
+        }
         Ok(Ok(message)) => Ok(serde_json::from_slice::<Report>(&message.payload)
             .ok()
             .map(|report| report.seq)),
@@ -79,9 +90,17 @@ async fn last_of(names: &Names, device: &Name, client: &Client) -> Result<Option
     }
 }
 
-async fn publish(names: &Names, client: &Client, report: &Report) -> Result<(), String> {
+/// Publishes one, and says whether the broker has not seen its id before.
+async fn publish(
+    names: &Names,
+    client: &Client,
+    report: &Report,
+    id: Option<String>,
+) -> Result<bool, String> {
     let mut headers = HeaderMap::new();
-    headers.insert("Nats-Msg-Id", format!("{}-{}", report.device, report.seq));
+    if let Some(id) = id {
+        headers.insert("Nats-Msg-Id", id);
+    }
     let body = serde_json::to_vec(report).map_err(|error| error.to_string())?;
     let publishing = async {
         let sent = jetstream(client)
@@ -92,7 +111,6 @@ async fn publish(names: &Names, client: &Client, report: &Report) -> Result<(), 
             .map_err(|error| error.to_string())
     };
     let acknowledged = tokio::time::timeout(ACKNOWLEDGED, publishing).await;
-    acknowledged
-        .map_err(|_| "no answer".to_owned())?
-        .map(|_| ())
+    let acknowledged = acknowledged.map_err(|_| "no answer".to_owned())??;
+    Ok(!acknowledged.duplicate)
 }

@@ -16,6 +16,7 @@ use crate::agent::link::{self, Link};
 use crate::connect::pause;
 use crate::jetstream;
 use crate::names::Names;
+use crate::origin;
 
 /// Targets are read again after so long, ± a half that is drawn anew.
 const AGAIN: Duration = Duration::from_mins(5);
@@ -144,7 +145,7 @@ async fn read_all(
                 return Err("the broker's targets cannot be read: no answer in 10 s".to_owned());
             }
         };
-        if let Some(target) = target(&name, Some(&message.headers), &message.payload)
+        if let Some(target) = target(watched, &name, Some(&message.headers), &message.payload)
             && told
                 .send(Told {
                     subject,
@@ -176,7 +177,8 @@ impl Watched {
 fn hear(watched: &Watched, on: &str, headers: Option<&HeaderMap>, payload: &[u8]) -> Option<Told> {
     let prefix = format!("{}.target.", watched.names.fleet());
     let (subject, scope) = Scope::of_key(on.strip_prefix(&prefix)?)?;
-    let target = target(on, headers, payload)?;
+    let stored = watched.names.target_in_stream(subject, &scope);
+    let target = target(watched, &stored, headers, payload)?;
     Some(Told {
         subject,
         scope,
@@ -184,8 +186,21 @@ fn hear(watched: &Watched, on: &str, headers: Option<&HeaderMap>, payload: &[u8]
     })
 }
 
-/// The target in a message; none in one that says that a key was deleted, which takes nothing back.
-fn target(on: &str, headers: Option<&HeaderMap>, payload: &[u8]) -> Option<Target> {
+/// The target in the broker's copy of what is stored `on` that subject; none in one that says that a key was deleted, which
+/// takes nothing back.
+fn target(
+    watched: &Watched,
+    on: &str,
+    headers: Option<&HeaderMap>,
+    payload: &[u8],
+) -> Option<Target> {
+    if !origin::is_of(headers, &watched.names.targets_stream(), on) {
+        tracing::warn!(
+            on,
+            "what is told is no target of the broker's, and is passed over"
+        );
+        return None;
+    }
     if headers.is_some_and(|headers| headers.get("KV-Operation").is_some()) {
         return None;
     }

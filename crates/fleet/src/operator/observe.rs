@@ -8,14 +8,19 @@ use async_nats::jetstream::{Context, Message};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use rollout::fleet::Name;
+use tokio::time::Instant;
 
 use super::Overview;
 use crate::FleetError;
 use crate::names::Names;
+use crate::origin;
 use crate::report::{Heartbeat, Report};
 
 /// A broker that says nothing more for so long has said all.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// After so long without a word it is looked whether the stream is still the same.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +108,9 @@ fn read(key: &str, message: &Message, at: Timestamp) -> News {
         return News::Nonsense(crate::report::detail(key));
     };
     let headers = message.headers.as_ref();
+    if headers.is_some_and(|it| !origin::is_first_hand(it)) {
+        return News::Nonsense(format!("somebody else wrote a heartbeat of {device}"));
+    }
     if headers.is_some_and(|it| it.get("KV-Operation").is_some()) {
         return News::Gone(device);
     }
@@ -162,26 +170,33 @@ impl Reports {
             .subject
             .strip_prefix(&self.prefix)
             .unwrap_or_default();
+        let is_own = (message.headers.as_ref()).is_none_or(origin::is_first_hand);
         let report = serde_json::from_slice::<Report>(&message.payload).ok();
-        let report = report.filter(|it| it.device.as_str() == device);
+        let report = report.filter(|it| is_own && it.device.as_str() == device);
         Ok(report.map(|it| (it, at)))
     }
 }
 
 /// What is listened to, and from where on.
-struct From {
-    stream: String,
-    subject: String,
-    policy: DeliverPolicy,
+pub(super) struct From {
+    pub(super) stream: String,
+    pub(super) subject: String,
+    pub(super) policy: DeliverPolicy,
     /// What the broker does then: an infinitive.
-    doing: &'static str,
+    pub(super) doing: &'static str,
 }
 
-/// Messages of a stream, in its order, over lost connections.
-struct Source {
+/// Messages of a stream, in its order, over lost connections. It ends where the stream was made anew: the client would go
+/// on to wait for numbers that the new one has not reached.
+pub(super) struct Source {
     messages: push::Ordered,
+    jetstream: Context,
+    stream: String,
+    created: async_nats::datetime::DateTime,
+    /// Since when it has been so quiet that it may be another stream by now.
+    quiet: Instant,
     /// So many of those that were there at first are still to come.
-    left: u64,
+    pub(super) left: u64,
     doing: &'static str,
 }
 
@@ -195,10 +210,15 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    async fn open(jetstream: &Context, names: &Names, from: From) -> Result<Self, FleetError> {
+    pub(super) async fn open(
+        jetstream: &Context,
+        names: &Names,
+        from: From,
+    ) -> Result<Self, FleetError> {
         let doing = from.doing;
-        let stream = jetstream.get_stream(from.stream).await;
+        let stream = jetstream.get_stream(&from.stream).await;
         let stream = stream.map_err(|error| super::missing_or(names, doing, error))?;
+        let created = stream.cached_info().created;
         let consumer = stream.create_consumer(push::OrderedConfig {
             deliver_subject: jetstream.client().new_inbox(),
             filter_subject: from.subject,
@@ -213,19 +233,43 @@ impl Source {
         let messages = messages.map_err(|error| FleetError::broker(doing, error))?;
         Ok(Self {
             messages,
+            jetstream: jetstream.clone(),
+            stream: from.stream,
+            created,
+            quiet: Instant::now(),
             left,
             doing,
         })
     }
 
-    async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
-        let failed = |error: &dyn fmt::Display| FleetError::broker(self.doing, error);
-        let message = self.messages.next().await;
+    /// Loses nothing when it is given up before it ends.
+    pub(super) async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
+        let doing = self.doing;
+        let failed = |error: &dyn fmt::Display| FleetError::broker(doing, error);
+        let message = loop {
+            match tokio::time::timeout_at(self.quiet + QUIET, self.messages.next()).await {
+                Ok(message) => break message,
+                Err(_) => self.check().await?,
+            }
+            self.quiet = Instant::now();
+        };
+        self.quiet = Instant::now();
         let message = message.ok_or_else(|| failed(&"it ended"))?;
         let message = message.map_err(|error| failed(&error))?;
         let info = message.info().map_err(|error| failed(&error))?;
         let at = super::time(info.published).unwrap_or(Timestamp::MIN);
         self.left = self.left.min(info.pending);
         Ok((message, at))
+    }
+
+    /// Whether it is still the same stream. A broker that does not answer may have it yet.
+    async fn check(&self) -> Result<(), FleetError> {
+        let why = match self.jetstream.get_stream(&self.stream).await {
+            Ok(stream) if stream.cached_info().created == self.created => return Ok(()),
+            Ok(_) => "it was made anew",
+            Err(error) if super::is_missing(&error) => "it is gone",
+            Err(_) => return Ok(()),
+        };
+        Err(FleetError::broker(self.doing, why))
     }
 }

@@ -210,8 +210,8 @@ pub(super) async fn not_published(
         0 => "Nothing is published yet: `refit fleet publish FILE`.".to_owned(),
         n => {
             let more = if n > MOST_NAMED { " …" } else { "" };
-            let named = known[..n.min(MOST_NAMED)].join(", ");
-            format!("Published are {named}{more}. `refit fleet publish FILE` adds one.")
+            let some = known[..n.min(MOST_NAMED)].join(", ");
+            format!("Published are {some}{more}. `refit fleet publish FILE` adds one.")
         }
     };
     let message = format!("{version} is not published");

@@ -53,8 +53,11 @@ pub async fn ping(
     Ok(beat)
 }
 
-/// When the broker last stored a heartbeat of the device.
-async fn last_heard(
+/// When the broker last stored a heartbeat of the device; none where it has none of the last seven days.
+///
+/// # Errors
+/// What the broker refuses.
+pub async fn last_heard(
     client: &Client,
     names: &Names,
     device: &Name,

@@ -4,5 +4,13 @@
 mod access;
 mod observe;
 mod orders;
+#[expect(dead_code, reason = "the agents' own stories need more of it")]
+#[path = "../agent/played.rs"]
+mod played;
 mod releases;
 mod support;
+
+/// What the agents' stories have in theirs.
+mod scene {
+    pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);
+}

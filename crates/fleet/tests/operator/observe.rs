@@ -150,3 +150,18 @@ async fn a_device_answers_or_it_is_said_when_it_was_last_heard_of() {
     assert_eq!(ping().await.unwrap_err().kind(), "fleet-data");
     answering.await.unwrap();
 }
+
+#[tokio::test]
+async fn whoever_looks_on_hears_of_a_stream_that_was_made_anew() {
+    let mut room = Room::new().await;
+    send(&room, "$KV.refit-devices.d1", &beat("d1", "1.0.0")).await;
+    let mut watch = Watch::open(&room.jetstream, &room.names).await.unwrap();
+    let mut overview = Overview::default();
+    watch
+        .catch_up(&mut overview, Timestamp::now())
+        .await
+        .unwrap();
+    room.broker.restart_empty();
+    let waited = tokio::time::timeout(Duration::from_secs(90), watch.next()).await;
+    assert!(waited.unwrap().is_err());
+}

@@ -54,7 +54,7 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
             return Ok(Answer::restart(format!("Version {to} is to be started.")));
         }
     };
-    let what = What::headless(globals)?;
+    let what = What::of(globals, true)?;
     let fleet = what.config().fleet.clone().ok_or_else(no_fleet)?;
     let replacer = Replacer::own();
     if let Err(error) = &replacer {

@@ -23,7 +23,7 @@ use crate::output::{Answer, say, tell};
 pub(crate) struct Run {}
 
 pub(crate) fn run(globals: &Globals) -> Result<Answer, Failure> {
-    let what = What::of(globals)?;
+    let what = What::of(globals, false)?;
     let json = globals.json;
     block_on(async move {
         let stop = stop_signal()?;
@@ -45,23 +45,17 @@ pub(super) enum What {
 }
 
 impl What {
-    /// As the global options say.
-    pub(super) fn of(globals: &Globals) -> Result<Self, Failure> {
-        Ok(match globals.app {
-            Some(_) => Self::One(Box::new(local::open(globals)?)),
-            None => Self::All(Box::new(local::options(globals)?)),
-        })
-    }
-
-    /// The same, with nobody in front of it: what a fleet orders is applied without asking.
-    pub(super) fn headless(globals: &Globals) -> Result<Self, Failure> {
-        let (options, app) = local::chosen(globals)?;
+    /// As the global options say. `headless` is whether a fleet's orders are applied without asking anybody.
+    pub(super) fn of(globals: &Globals, headless: bool) -> Result<Self, Failure> {
         let options = DeviceOptions {
-            headless: true,
-            ..options
+            headless,
+            ..local::options(globals)?
         };
-        Ok(match globals.app {
-            Some(_) => Self::One(Box::new(Local::open(options).named(app))),
+        Ok(match &globals.app {
+            Some(app) => {
+                let options = options.of_app(app)?;
+                Self::One(Box::new(Local::open(options).named(app)))
+            }
             None => Self::All(Box::new(options)),
         })
     }

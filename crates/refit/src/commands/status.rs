@@ -164,6 +164,9 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
             }
         }
     }
+    if let Some(fleet) = &status.fleet {
+        row("Fleet", fleet.message.clone());
+    }
     if let Some(check) = &status.last_check {
         row("Last check", format!("{}: {}", check.at, check.message));
     }

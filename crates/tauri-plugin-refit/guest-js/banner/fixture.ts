@@ -37,6 +37,7 @@ export function aStatus(news: Partial<Status> = {}): Status {
     managed: null,
     workspaces: [],
     app: { name: 'main', package: 'kanban' },
+    fleet: null,
     ...news,
   }
 }

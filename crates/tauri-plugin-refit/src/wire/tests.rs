@@ -77,7 +77,12 @@ pub(crate) fn full() -> Value {
                 "every": "5m", "path": "/tick", "lastAt": "2026-06-12T08:05:00Z", "lastOk": true
             }]
         }],
-        "app": { "name": "main", "package": "demo" }
+        "app": { "name": "main", "package": "demo" },
+        "fleet": {
+            "name": "kiosks", "device": "d1", "connected": true, "trouble": "t", "state": "refused",
+            "target": "1.4.0", "generation": 7, "scope": "group.lobby", "reason": "recalled",
+            "detail": "d", "unsent": 2, "message": "m"
+        }
     });
     if let (Some(status), Value::Object(more)) = (status.as_object_mut(), more) {
         status.extend(more);
@@ -111,6 +116,7 @@ fn what_is_not_known_is_null_and_never_left_out() {
         "applying",
         "contract",
         "managed",
+        "fleet",
     ] {
         sparse[key] = Value::Null;
     }
@@ -173,6 +179,7 @@ fn a_status_from_before_there_were_workspaces_is_understood() {
         "managed",
         "workspaces",
         "app",
+        "fleet",
     ] {
         old.as_object_mut().unwrap().remove(key);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy, push};
 use futures_util::StreamExt as _;
@@ -68,13 +69,14 @@ pub async fn history(
             continue;
         };
         let is_asked = subject.is_none_or(|it| it == of) && scope.is_none_or(|it| *it == at);
-        let is_removal =
-            (message.headers.as_ref()).is_some_and(|it| it.get("KV-Operation").is_some());
+        let none = HeaderMap::new();
+        let headers = message.headers.as_ref().unwrap_or(&none);
+        let is_removal = headers.get("KV-Operation").is_some();
         if is_asked && !is_removal {
             orders.push(Past {
                 subject: of,
                 scope: at,
-                target: Target::parse(&message.payload),
+                target: super::targets::parse(headers, &message.payload),
                 revision: info.stream_sequence,
             });
         }

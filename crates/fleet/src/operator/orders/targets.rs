@@ -1,5 +1,6 @@
 //! What every scope is to have.
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::kv::{Operation, Store};
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
@@ -9,6 +10,7 @@ use rollout::fleet::{Scope, Subject, Target, TargetError};
 
 use crate::FleetError;
 use crate::names::Names;
+use crate::origin;
 
 /// So many keys are asked about at a time.
 const AT_ONCE: usize = 16;
@@ -143,9 +145,18 @@ async fn at(
     Ok(Some(Standing {
         subject,
         scope: scope.clone(),
-        target: Target::parse(&message.payload),
+        target: parse(&message.headers, &message.payload),
         revision: message.sequence,
     }))
+}
+
+/// The target in a message as it is stored.
+pub(super) fn parse(headers: &HeaderMap, payload: &[u8]) -> Result<Target, TargetError> {
+    if !origin::is_first_hand(headers) {
+        let why = "no operator wrote it: a device had the broker write it".to_owned();
+        return Err(TargetError::Shape(why));
+    }
+    Target::parse(payload)
 }
 
 #[cfg(test)]

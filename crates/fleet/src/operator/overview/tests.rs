@@ -127,8 +127,8 @@ fn devices_are_found_by_what_is_asked_for_and_come_in_pages() {
     assert_eq!(
         find(
             Filter {
-                version,
                 text,
+                version,
                 ..Filter::default()
             },
             0,

@@ -58,7 +58,7 @@ pub async fn publish(
     let object = release.artifact().object();
     let free = match standing(&shelf, &object, &release).await? {
         Standing::Free(free) => free,
-        Standing::Same(release) => return Ok(Published::Already(release)),
+        Standing::Same(release) => return Ok(Published::Already(*release)),
     };
     let unseekable = |error| unreadable(&error);
     bytes.rewind().await.map_err(unseekable)?;
@@ -77,15 +77,15 @@ pub async fn publish(
     let put = store.put(meta, bytes).await;
     let put = put.map_err(|error| shelf.failed("take bytes into", error))?;
     let nuid = put.nuid.clone();
-    let named = name(&shelf, put, &release, free).await;
+    let ended = name(&shelf, put, &release, free).await;
     shelf.remove_name(&incoming).await?;
-    if !matches!(named, Ok(Published::New(_))) {
+    if !matches!(ended, Ok(Published::New(_))) {
         shelf.remove_bytes(&nuid).await?;
     }
-    if named.is_ok() {
+    if ended.is_ok() {
         sweep(&shelf).await?;
     }
-    named
+    ended
 }
 
 /// Removes what publishers left behind that were stopped midway, a day ago or longer by the broker's own clock.
@@ -129,7 +129,7 @@ async fn name(
         // Somebody was faster.
         free = match standing(shelf, &info.name, release).await? {
             Standing::Free(free) => free,
-            Standing::Same(release) => return Ok(Published::Already(release)),
+            Standing::Same(release) => return Ok(Published::Already(*release)),
         };
     }
 }
@@ -200,7 +200,7 @@ enum Standing {
     /// Nothing.
     Free(Free),
     /// The same content.
-    Same(Release),
+    Same(Box<Release>),
 }
 
 /// A name that is free.
@@ -221,7 +221,7 @@ async fn standing(shelf: &Shelf, object: &str, release: &Release) -> Result<Stan
             since: entry.sequence,
             leftover: Some(entry.info.nuid),
         })),
-        Some(known) if known.sha512 == release.sha512 => Ok(Standing::Same(known)),
+        Some(known) if known.sha512 == release.sha512 => Ok(Standing::Same(Box::new(known))),
         Some(known) => Err(FleetError::Refused {
             kind: "other-content",
             message: format!(

@@ -1,0 +1,205 @@
+//! What a person orders about a ramp: pause, resume, halt.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rollout::fleet::ramp::{ChangeError, Counts, Ramp};
+use rollout::fleet::{Scope, Subject};
+
+use super::Pace;
+use super::book::{Book, Found};
+use super::counting::Count;
+use crate::{Client, FleetError, Names};
+
+/// How often a change is tried again where somebody else was faster.
+const ATTEMPTS: u32 = 20;
+
+/// For how long a person's order waits for its numbers.
+const COUNTING: Duration = Duration::from_secs(10);
+
+/// What came of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ordered {
+    /// It was done; the ramp as it stands now.
+    Done(Box<Ramp>),
+    /// There was nothing to do, and why.
+    NothingToDo(String),
+}
+
+/// The ramp of a scope: the one that runs, or the last one.
+///
+/// # Errors
+/// A document that cannot be read, or a broker that does not do as it should.
+pub async fn ramp(
+    client: &Client,
+    names: &Names,
+    subject: Subject,
+    scope: &Scope,
+) -> Result<Option<Ramp>, FleetError> {
+    let book = Book::new(client, names);
+    Ok(book.ramp(&Book::ramp_key(subject, scope)).await?.value)
+}
+
+/// Lets a ramp stay where it is. It still halts by itself.
+///
+/// # Errors
+/// As [`ramp`].
+pub async fn pause(
+    client: &Client,
+    names: &Names,
+    subject: Subject,
+    scope: &Scope,
+    by: &str,
+) -> Result<Ordered, FleetError> {
+    let why = format!("by {}", super::who(&crate::detail(by)));
+    let book = Book::new(client, names);
+    let change = |ramp: &Ramp, counts, now| ramp.pause(&why, counts, now);
+    Ok(changed(&book, subject, scope, true, change).await?.told)
+}
+
+/// Lets a paused ramp go on, with what was left of its step's time.
+///
+/// # Errors
+/// As [`ramp`].
+pub async fn resume(
+    client: &Client,
+    names: &Names,
+    subject: Subject,
+    scope: &Scope,
+    by: &str,
+) -> Result<Ordered, FleetError> {
+    let why = format!("by {}", super::who(&crate::detail(by)));
+    let book = Book::new(client, names);
+    let change = |ramp: &Ramp, counts, now| ramp.resume(&why, counts, now);
+    Ok(changed(&book, subject, scope, true, change).await?.told)
+}
+
+/// Stops a ramp and turns back whoever was reached, at once; the numbers are added to its record after that.
+///
+/// # Errors
+/// As [`ramp`].
+pub async fn halt(
+    client: &Client,
+    names: &Names,
+    subject: Subject,
+    scope: &Scope,
+    by: &str,
+) -> Result<Ordered, FleetError> {
+    let why = format!("by {}", super::who(&crate::detail(by)));
+    let book = Book::new(client, names);
+    let change = |ramp: &Ramp, counts, now| ramp.halt(&why, counts, now);
+    let changed = changed(&book, subject, scope, false, change).await?;
+    let Changed {
+        told: Ordered::Done(halted),
+        revision,
+        now,
+    } = changed
+    else {
+        return Ok(changed.told);
+    };
+    turn_back(&book, &halted).await?;
+    let counts = counted(&book, &halted, now).await;
+    let mut noted = *halted;
+    if let Some(last) = noted.evidence.last_mut() {
+        last.counts = counts;
+    }
+    let key = Book::ramp_key(subject, scope);
+    // Somebody who was faster has begun another one: what was counted is told, and not kept.
+    book.write_ramp(&key, &noted, revision).await?;
+    Ok(Ordered::Done(Box::new(noted)))
+}
+
+/// Writes the target of a ramp that was halted, unless a controller did so meanwhile, or somebody else
+/// ordered something.
+async fn turn_back(book: &Book, halted: &Ramp) -> Result<(), FleetError> {
+    use rollout::fleet::ramp::Stands;
+    let Some(target) = halted.target() else {
+        return Ok(());
+    };
+    let (subject, scope) = (halted.subject, &halted.scope);
+    for _ in 0..ATTEMPTS {
+        let found = book.target(subject, scope).await?;
+        if halted.stands(found.value.as_ref()) != Stands::Write {
+            return Ok(());
+        }
+        let written = book
+            .write_target(subject, scope, &target, found.revision)
+            .await?;
+        if written.is_some() {
+            return Ok(());
+        }
+    }
+    Err(busy(scope))
+}
+
+struct Changed {
+    told: Ordered,
+    revision: u64,
+    now: Timestamp,
+}
+
+/// Changes the scope's ramp by compare and swap.
+async fn changed(
+    book: &Book,
+    subject: Subject,
+    scope: &Scope,
+    count: bool,
+    change: impl Fn(&Ramp, Option<Counts>, Timestamp) -> Result<Ramp, ChangeError>,
+) -> Result<Changed, FleetError> {
+    let key = Book::ramp_key(subject, scope);
+    let mut counts = None;
+    for attempt in 0..ATTEMPTS {
+        let Found {
+            value, revision, ..
+        } = book.ramp(&key).await?;
+        let nothing = |why: String| Changed {
+            told: Ordered::NothingToDo(why),
+            revision,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let Some(ramp) = value else {
+            return Ok(nothing(format!("There is no ramp on {scope}.")));
+        };
+        let now = book.now().await?;
+        if count && attempt == 0 && change(&ramp, None, now).is_ok() {
+            counts = counted(book, &ramp, now).await;
+        }
+        let next = match change(&ramp, counts, now) {
+            Ok(next) => next,
+            Err(error) => {
+                let version = &ramp.version;
+                let why = format!("The ramp of {version} on {scope}: {error}.");
+                return Ok(nothing(why));
+            }
+        };
+        if let Some(revision) = book.write_ramp(&key, &next, revision).await? {
+            return Ok(Changed {
+                told: Ordered::Done(Box::new(next)),
+                revision,
+                now,
+            });
+        }
+    }
+    Err(busy(scope))
+}
+
+/// The numbers of a ramp as they are; none where they do not come in time.
+async fn counted(book: &Book, ramp: &Ramp, now: Timestamp) -> Option<Counts> {
+    let pace = Pace::default();
+    let mut count = Count::begin(book, ramp, &pace);
+    let until = Instant::now() + COUNTING;
+    while Instant::now() < until {
+        if let Ok(Some(counts)) = count.counts(book, ramp, now, &pace).await {
+            return Some(counts);
+        }
+    }
+    None
+}
+
+fn busy(scope: &Scope) -> FleetError {
+    FleetError::Refused {
+        kind: "busy",
+        message: format!("Others kept changing the ramp on {scope} at the same moment"),
+        hint: "Try again.".to_owned(),
+    }
+}

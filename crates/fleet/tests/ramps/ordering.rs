@@ -1,0 +1,153 @@
+//! What people order about a ramp: pause, resume, halt, and something else.
+
+use std::time::Duration;
+
+use broker::Broker;
+use fleet::controller::{Ordered, halt, pause_ramp, resume};
+use rollout::fleet::ramp::{Ramp, RampState, What};
+use rollout::fleet::{Scope, Subject};
+
+use crate::devices::{Devices, is_within};
+use crate::room::{Room, Running, pace, record, until, wish, works};
+
+fn done(ordered: Ordered) -> Ramp {
+    match ordered {
+        Ordered::Done(ramp) => *ramp,
+        Ordered::NothingToDo(why) => panic!("there was nothing to do: {why}"),
+    }
+}
+
+fn nothing(ordered: Ordered) -> String {
+    match ordered {
+        Ordered::Done(ramp) => panic!("it was done: {:?}", ramp.state),
+        Ordered::NothingToDo(why) => why,
+    }
+}
+
+const WHAT: Subject = Subject::Runtime;
+const WHERE: Scope = Scope::Global;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_ramp_stays_where_it_is_until_it_is_resumed() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let _devices = Devices::start(client, names, 150, "1.0.0", works()).await;
+    room.begin(wish("40%:1s,100%")).await.unwrap();
+    let paused = done(
+        pause_ramp(client, names, WHAT, &WHERE, "ada")
+            .await
+            .unwrap(),
+    );
+    assert_eq!(
+        (paused.state.is, paused.state.why.as_str()),
+        (RampState::Paused, "by ada")
+    );
+    assert!(paused.evidence[1].counts.is_some());
+    let again = nothing(
+        pause_ramp(client, names, WHAT, &WHERE, "ada")
+            .await
+            .unwrap(),
+    );
+    assert!(again.contains("it is paused already"), "{again}");
+
+    let controller = Running::start(client, names, "desk", pace());
+    controller
+        .waits("paused; `refit fleet resume` lets it go on")
+        .await;
+    // Its step's time passes, and more, while the controller looks every few milliseconds.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(room.ramp().await, paused);
+
+    let resumed = done(resume(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    assert!(resumed.paused_millis >= 1_200);
+    let again = nothing(resume(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    assert!(again.contains("already"), "{again}");
+    let over = controller.records(What::Completed, 1).await;
+    assert_eq!(
+        record(&over)[..4],
+        [
+            (What::Entered, 0),
+            (What::Paused, 0),
+            (What::Resumed, 0),
+            (What::Passed, 0)
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_halts_it_at_once_and_hears_how_many_were_reached() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::start(client, names, 100, "1.0.0", works()).await;
+    for order in [
+        halt(client, names, WHAT, &WHERE, "ada").await,
+        resume(client, names, WHAT, &WHERE, "ada").await,
+        pause_ramp(client, names, WHAT, &WHERE, "ada").await,
+    ] {
+        assert_eq!(nothing(order.unwrap()), "There is no ramp on global.");
+    }
+    room.begin(wish("30%:10h,100%")).await.unwrap();
+    let within = (0..100).filter(|n| is_within(*n, "1.1.0", 30)).count();
+    until("the first step", || {
+        devices.runs().get("1.1.0") == Some(&within)
+    })
+    .await;
+    // With no controller anywhere.
+    let halted = done(halt(client, names, WHAT, &WHERE, "ada\u{7}").await.unwrap());
+    assert_eq!(halted.state.why, "by ada ");
+    let counts = halted.evidence.last().unwrap().counts.unwrap();
+    assert_eq!(counts.whole.new.devices, u64::try_from(within).unwrap());
+    until("everyone back", || {
+        devices.runs().get("1.0.0") == Some(&100)
+    })
+    .await;
+    assert_eq!(room.shares().await, ["30 %", "1.0.0"]);
+    assert_eq!(room.ramp().await, halted);
+    let again = nothing(halt(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    assert!(again.contains("it is halted already"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_order_for_the_scope_cancels_it() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::start(client, names, 50, "1.0.0", works()).await;
+    room.begin(wish("30%:10h,100%")).await.unwrap();
+    let controller = Running::start(client, names, "desk", pace());
+    controller.waits("held until").await;
+    room.order("1.2.0").await;
+    let over = controller.records(What::Cancelled, 0).await;
+    assert_eq!(over.state.is, RampState::Cancelled);
+    assert_eq!(over.state.why, "1.2.0 was ordered for global by eve");
+    until("the other order", || {
+        devices.runs().get("1.2.0") == Some(&50)
+    })
+    .await;
+    assert_eq!(room.shares().await, ["30 %", "1.2.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_died_between_document_and_target_is_made_up_for() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::start(client, names, 50, "1.0.0", works()).await;
+    let begun = room.begin(wish("30%:10h,100%")).await.unwrap().ramp;
+    until("the first step", || devices.runs().contains_key("1.1.0")).await;
+    // A controller decided, wrote the document, and was gone.
+    let halted = begun.halt("worse", None, begun.at).unwrap();
+    let jetstream = fleet::jetstream(client);
+    let store = jetstream.get_key_value(names.ramps()).await.unwrap();
+    let value = serde_json::to_vec(&halted).unwrap();
+    store
+        .put("ramp.runtime.global", value.into())
+        .await
+        .unwrap();
+    let _controller = Running::start(client, names, "desk", pace());
+    until("everyone back", || devices.runs().get("1.0.0") == Some(&50)).await;
+    assert_eq!(room.shares().await, ["30 %", "1.0.0"]);
+    assert_eq!(room.targets().await[1].generation, halted.generation);
+}

@@ -1,0 +1,31 @@
+//! The part of a fleet that a ramp is about.
+
+use rollout::fleet::{Name, Scope};
+
+use crate::failure::Failure;
+
+/// For whom: one ramp at a time on each.
+#[derive(Debug, clap::Args)]
+pub(super) struct Reach {
+    /// The devices in this group
+    #[arg(long, value_name = "GROUP")]
+    groups: Option<String>,
+    /// Every device; so it is where no group is named
+    #[arg(long, conflicts_with = "groups")]
+    global: bool,
+}
+
+impl Reach {
+    pub(super) fn scope(&self) -> Result<Scope, Failure> {
+        let Some(group) = &self.groups else {
+            return Ok(Scope::Global);
+        };
+        let name: Name = group.parse().map_err(|error| {
+            Failure::usage(
+                error,
+                "Name one group with --groups; each has a ramp of its own.",
+            )
+        })?;
+        Ok(Scope::Group(name))
+    }
+}

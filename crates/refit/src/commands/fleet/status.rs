@@ -1,0 +1,257 @@
+//! `refit fleet status`: how many devices have which version, who has trouble, who is late.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use fleet::operator::observe::Watch;
+use fleet::operator::{Counts, Filter, Overview, Page, Seen, Slice};
+use fleet::{Client, Names, State};
+use jiff::Timestamp;
+use rollout::fleet::Subject;
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+
+use super::aim::Of;
+use super::broker::{Broker, Connected};
+use super::words;
+use crate::args::Globals;
+use crate::commands::serve::stop_signal;
+use crate::failure::Failure;
+use crate::output::{Answer, columns, say, table, tell};
+use crate::rollouts::words::{count, devices, relative};
+
+/// A change is told at most so often.
+const AT_MOST: Duration = Duration::from_secs(1);
+
+/// States in which somebody should look at a device.
+const TROUBLED: [State; 3] = [State::Refused, State::Trouble, State::Halted];
+
+/// Show how many devices have which version in which state, who has trouble, and who is late
+///
+/// A device is late when it was not heard of for 90 seconds.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Go on, and print a line for each change, until ctrl-c
+    #[arg(long)]
+    watch: bool,
+    /// How many devices to name that have trouble, and that are late
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    of: Of,
+    #[command(flatten)]
+    broker: Broker,
+}
+
+impl Status {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Answer, Failure> {
+        let Connected { client, names } = self.broker.connect(globals).await?;
+        let subject = self.of.subject();
+        if self.watch {
+            let stop = stop_signal()?;
+            return tokio::select! {
+                failure = follow(&client, &names, subject, globals.json) => Err(failure),
+                () = stop => Ok(Answer::silent()),
+            };
+        }
+        let mut overview = Overview::default();
+        let now = runtime_store::now();
+        let mut watch = Watch::open(&fleet::jetstream(&client), &names).await?;
+        watch.catch_up(&mut overview, now).await?;
+        let picture = Picture::of(&overview, subject, self.limit, now);
+        if picture.counts.devices == 0 {
+            return Ok(Answer::nothing_to_do(
+                picture.json(),
+                "No device was heard of yet",
+            ));
+        }
+        Ok(Answer::done(picture.json()).data(picture.words()))
+    }
+}
+
+/// Tells changes for ever; ends when the fleet is not there at all.
+async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) -> Failure {
+    let jetstream = fleet::jetstream(client);
+    let mut overview = Overview::default();
+    let mut told: Option<Counts> = None;
+    loop {
+        let mut watch = match Watch::open(&jetstream, names).await {
+            Ok(watch) => watch,
+            Err(error) if told.is_none() => return error.into(),
+            Err(error) => {
+                say(&format!("{error}; trying again"));
+                tokio::time::sleep(AT_MOST).await;
+                continue;
+            }
+        };
+        if let Err(error) = watch.catch_up(&mut overview, runtime_store::now()).await {
+            say(&format!("{error}; trying again"));
+            tokio::time::sleep(AT_MOST).await;
+            continue;
+        }
+        let mut due = tokio::time::interval(AT_MOST);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                news = watch.next() => match news {
+                    Ok(news) => news.tell(&mut overview, runtime_store::now()),
+                    Err(error) => {
+                        say(&format!("{error}; listening anew"));
+                        tokio::time::sleep(AT_MOST).await;
+                        break;
+                    }
+                },
+                _ = due.tick() => {
+                    let now = runtime_store::now();
+                    overview.forget_the_lost(now);
+                    let counts = overview.counts(subject, now);
+                    if told.as_ref() != Some(&counts) {
+                        let mut object = json!(counts);
+                        object["at"] = json!(now);
+                        tell(json, &object, &format!("{now}  {}", line(&counts)));
+                        told = Some(counts);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The counts in one line.
+fn line(counts: &Counts) -> String {
+    let mix = counts.mix.iter().map(|it| {
+        let version = words::version(it.version.as_ref());
+        format!("{version} {} {}", words::state(it.state), count(it.devices))
+    });
+    let mut parts = vec![devices(counts.devices)];
+    parts.extend(mix);
+    if counts.late > 0 {
+        parts.push(format!("late {}", count(counts.late)));
+    }
+    parts.join(", ")
+}
+
+/// What is shown at once.
+struct Picture<'a> {
+    subject: Subject,
+    counts: Counts,
+    troubled: Slice<'a>,
+    late: Slice<'a>,
+    now: Timestamp,
+}
+
+impl<'a> Picture<'a> {
+    fn of(overview: &'a Overview, subject: Subject, limit: usize, now: Timestamp) -> Self {
+        let page = Page { offset: 0, limit };
+        let late = Filter {
+            late: Some(true),
+            ..Filter::default()
+        };
+        let mut troubled = Slice {
+            total: 0,
+            devices: Vec::new(),
+        };
+        for state in TROUBLED {
+            let filter = Filter {
+                state: Some(state),
+                ..Filter::default()
+            };
+            let found = overview.devices(subject, &filter, page, now);
+            troubled.total += found.total;
+            troubled.devices.extend(found.devices);
+        }
+        troubled.devices.truncate(limit);
+        Self {
+            subject,
+            counts: overview.counts(subject, now),
+            troubled,
+            late: overview.devices(subject, &late, page, now),
+            now,
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut json = json!(self.counts);
+        json["subject"] = json!(self.subject);
+        json["at"] = json!(self.now);
+        let troubled = self.troubled.devices.iter().map(|it| self.device(it));
+        json["troubled"] =
+            json!({ "total": self.troubled.total, "devices": troubled.collect::<Vec<_>>() });
+        let late = self.late.devices.iter().map(|it| self.device(it));
+        json["lateDevices"] = json!(late.collect::<Vec<_>>());
+        json
+    }
+
+    fn device(&self, seen: &Seen) -> Value {
+        let standing = seen.standing(self.subject);
+        json!({
+            "device": seen.device,
+            "heard": seen.heard,
+            "groups": seen.groups,
+            "version": standing.and_then(|it| it.version.as_ref()),
+            "state": standing.map(|it| it.state),
+            "target": standing.and_then(|it| it.target.as_ref()),
+            "reason": standing.map(|it| &it.reason),
+            "detail": standing.map(|it| &it.detail),
+        })
+    }
+
+    fn words(&self) -> String {
+        let mut parts = vec![self.mix()];
+        if !self.troubled.devices.is_empty() {
+            let rows = self.troubled.devices.iter().map(|seen| {
+                let standing = seen.standing(self.subject).map(words::standing);
+                [seen.device.to_string(), standing.unwrap_or_default()]
+            });
+            parts.push(format!("With trouble:\n{}", table(rows)));
+            parts.extend(more(self.troubled.total, self.troubled.devices.len()));
+        }
+        if !self.late.devices.is_empty() {
+            let rows = self.late.devices.iter().map(|seen| {
+                let heard = format!("last heard of {}", relative(seen.heard, self.now));
+                [seen.device.to_string(), heard]
+            });
+            parts.push(format!("Late:\n{}", table(rows)));
+            parts.extend(more(self.late.total, self.late.devices.len()));
+        }
+        parts.push(format!(
+            "{}, {} late",
+            devices(self.counts.devices),
+            count(self.counts.late)
+        ));
+        parts.join("\n\n")
+    }
+
+    /// Versions down, states across.
+    fn mix(&self) -> String {
+        let states: BTreeSet<State> = self.counts.mix.iter().map(|it| it.state).collect();
+        let mut versions: Vec<Option<&rollout::Version>> = Vec::new();
+        for mix in &self.counts.mix {
+            if versions.last() != Some(&mix.version.as_ref()) {
+                versions.push(mix.version.as_ref());
+            }
+        }
+        let mut heading = vec!["Version".to_owned()];
+        heading.extend(states.iter().map(|it| words::state(*it).to_owned()));
+        let mut rows = vec![heading];
+        for version in versions {
+            let mut row = vec![words::version(version)];
+            row.extend(states.iter().map(|state| {
+                let is_it = |it: &&fleet::operator::Mix| {
+                    it.version.as_ref() == version && it.state == *state
+                };
+                let found = self.counts.mix.iter().find(is_it);
+                found.map_or("-".to_owned(), |it| count(it.devices))
+            }));
+            rows.push(row);
+        }
+        columns(rows)
+    }
+}
+
+/// What is not shown.
+fn more(total: usize, shown: usize) -> Option<String> {
+    let left = total.checked_sub(shown).filter(|left| *left > 0)?;
+    let left = u64::try_from(left).unwrap_or(u64::MAX);
+    Some(format!("and {} more; --limit shows them", devices(left)))
+}

@@ -1,0 +1,343 @@
+use proptest::prelude::*;
+
+use super::super::testing::{at, ramp};
+use super::super::{Evidence, What};
+use super::*;
+
+fn side(tried: u64, failed: u64, infrastructure: u64) -> Side {
+    Side {
+        devices: tried.max(infrastructure),
+        tried,
+        failed,
+        infrastructure,
+        refused: 0,
+    }
+}
+
+/// The same in both windows, with everybody alive and nobody waited for.
+fn counts(new: Side, old: Side) -> Counts {
+    let window = Window { new, old };
+    Counts {
+        step: window,
+        whole: window,
+        living: 1_000,
+        asked: 50,
+        answered: 10,
+    }
+}
+
+const PLAN: &str = "5%:30m,25%:1h,100%";
+
+fn halts(judgement: Judgement) -> Option<(Kind, bool)> {
+    match judgement {
+        Judgement::Halt(cause) => Some((cause.kind, cause.in_step)),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_does_no_worse_goes_on_when_its_time_is_over() {
+    let ramp = ramp(PLAN);
+    let well = counts(side(100, 2, 1), side(900, 0, 0));
+    let until = at(1_800);
+    assert_eq!(
+        ramp.judge(&well, at(1_799)),
+        Judgement::Wait(Wait::Time { until })
+    );
+    assert_eq!(ramp.judge(&well, at(1_800)), Judgement::Go);
+    let Next::Write(next) = ramp.next(&well, at(1_800)) else {
+        panic!("it goes on");
+    };
+    assert_eq!((next.step, next.step_since), (1, at(1_800)));
+    let told: Vec<_> = next.evidence.iter().map(|it| (it.what, it.step)).collect();
+    assert_eq!(
+        told,
+        [(What::Entered, 0), (What::Passed, 0), (What::Entered, 1)]
+    );
+    assert_eq!(next.evidence[1].counts, Some(well));
+}
+
+#[test]
+fn a_rate_that_is_above_by_more_than_the_threshold_halts_in_mid_step() {
+    let ramp = ramp(PLAN);
+    let judge = |new, old| halts(ramp.judge(&counts(new, old), at(1)));
+    // Exactly the threshold is not above it.
+    assert_eq!(judge(side(100, 2, 0), side(900, 0, 0)), None);
+    assert_eq!(
+        judge(side(100, 3, 0), side(900, 0, 0)),
+        Some((Kind::Failures, true))
+    );
+    assert_eq!(
+        judge(side(100, 0, 3), side(900, 0, 0)),
+        Some((Kind::Infrastructure, true))
+    );
+    // The baseline does as badly.
+    assert_eq!(judge(side(100, 12, 0), side(900, 90, 0)), None);
+    assert_eq!(judge(side(100, 0, 12), side(900, 0, 90)), None);
+    // Failures of the baseline excuse no trouble, nor the other way round.
+    assert_eq!(
+        judge(side(100, 0, 12), side(900, 90, 0)),
+        Some((Kind::Infrastructure, true))
+    );
+    // A baseline without devices has rate 0.
+    assert_eq!(
+        judge(side(100, 3, 0), side(0, 0, 0)),
+        Some((Kind::Failures, true))
+    );
+    // Too few to tell.
+    assert_eq!(judge(side(19, 19, 0), side(900, 0, 0)), None);
+    assert!(judge(side(20, 1, 0), side(900, 0, 0)).is_some());
+}
+
+#[test]
+fn trouble_before_anything_was_tried_does_not_dilute_failures() {
+    let ramp = ramp(PLAN);
+    let new = Side {
+        devices: 1_000,
+        tried: 20,
+        failed: 1,
+        infrastructure: 980,
+        refused: 0,
+    };
+    let old = side(1_000, 0, 980);
+    let judged = ramp.judge(&counts(new, old), at(1));
+    assert_eq!(halts(judged), Some((Kind::Failures, true)));
+}
+
+#[test]
+fn late_is_not_diluted_and_early_not_forgotten() {
+    let ramp = ramp(PLAN);
+    let well = Window {
+        new: side(1_000, 5, 0),
+        old: side(9_000, 0, 0),
+    };
+    let bad = Window {
+        new: side(100, 5, 0),
+        old: side(9_000, 0, 0),
+    };
+    let mut late = counts(Side::default(), Side::default());
+    (late.step, late.whole) = (bad, well);
+    assert_eq!(
+        halts(ramp.judge(&late, at(1))),
+        Some((Kind::Failures, true))
+    );
+    let mut early = late;
+    (early.step, early.whole) = (well, bad);
+    assert_eq!(
+        halts(ramp.judge(&early, at(1))),
+        Some((Kind::Failures, false))
+    );
+    assert_eq!(
+        halts(ramp.judge(&early, at(9_000))),
+        Some((Kind::Failures, false))
+    );
+}
+
+#[test]
+fn too_few_devices_wait_until_all_that_live_have_answered() {
+    let ramp = ramp(PLAN);
+    let mut few = counts(side(3, 0, 0), side(40, 0, 0));
+    (few.asked, few.answered) = (4, 3);
+    let wait = Wait::Devices {
+        tried: 3,
+        enough: 20,
+        asked: 4,
+        answered: 3,
+    };
+    assert_eq!(ramp.judge(&few, at(100_000)), Judgement::Wait(wait));
+    few.answered = 4;
+    assert_eq!(ramp.judge(&few, at(100_000)), Judgement::Go);
+    // A share in which nobody is, of a fleet that lives.
+    let mut nobody = counts(Side::default(), side(9, 0, 0));
+    (nobody.asked, nobody.answered) = (0, 0);
+    assert_eq!(ramp.judge(&nobody, at(1_800)), Judgement::Go);
+    // A fleet that does not.
+    nobody.living = 0;
+    assert_eq!(
+        ramp.judge(&nobody, at(100_000)),
+        Judgement::Wait(Wait::Alive)
+    );
+    // Many were reached, and none of them was heard of again.
+    let mut gone = counts(side(500, 0, 0), side(500, 0, 0));
+    (gone.asked, gone.answered) = (0, 0);
+    assert_eq!(ramp.judge(&gone, at(100_000)), Judgement::Wait(Wait::Alive));
+}
+
+#[test]
+fn few_that_fail_neither_go_on_nor_halt_until_there_is_no_more_evidence_to_come() {
+    let ramp = ramp(PLAN);
+    let mut few = counts(side(3, 1, 0), side(40, 0, 0));
+    (few.asked, few.answered) = (4, 3);
+    assert!(matches!(
+        ramp.judge(&few, at(1_800)),
+        Judgement::Wait(Wait::Worse(_))
+    ));
+    few.answered = 4;
+    assert!(matches!(
+        ramp.judge(&few, at(1_799)),
+        Judgement::Wait(Wait::Time { .. })
+    ));
+    assert_eq!(
+        halts(ramp.judge(&few, at(1_800))),
+        Some((Kind::Failures, true))
+    );
+}
+
+#[test]
+fn a_paused_ramp_goes_nowhere_and_still_halts() {
+    let paused = ramp(PLAN).pause("", None, at(1)).unwrap();
+    let well = counts(side(100, 0, 0), side(900, 0, 0));
+    assert_eq!(
+        paused.judge(&well, at(100_000)),
+        Judgement::Wait(Wait::Paused)
+    );
+    let bad = counts(side(100, 50, 0), side(900, 0, 0));
+    assert!(halts(paused.judge(&bad, at(2))).is_some());
+    let Next::Write(halted) = paused.next(&bad, at(2)) else {
+        panic!("it halts");
+    };
+    assert_eq!(halted.state.is, RampState::Halted);
+    assert_eq!(
+        halted.state.why,
+        "since the step began, the new version failed on 50 of 100 devices (50 %), the baseline on 0 of \
+         900 (0 %); more than 2 % above is too much"
+    );
+    assert_eq!(
+        halted.next(&well, at(100_000)),
+        Next::Wait(Wait::Paused),
+        "what is over stays so"
+    );
+}
+
+#[test]
+fn numbers_that_nobody_can_have_are_no_panic() {
+    let ramp = ramp(PLAN);
+    let most = side(u64::MAX, u64::MAX, u64::MAX);
+    let judged = ramp.judge(&counts(most, most), at(1_800));
+    assert_eq!(judged, Judgement::Go);
+}
+
+prop_compose! {
+    fn any_side()(tried in 0_u64..60, more in 0_u64..20)
+        (failed in 0..=tried, infrastructure in 0..=tried + more, tried in Just(tried), more in Just(more))
+        -> Side
+    {
+        Side { devices: tried + more, tried, failed, infrastructure, refused: 0 }
+    }
+}
+
+prop_compose! {
+    fn any_window()(new in any_side(), old in any_side()) -> Window {
+        Window { new, old }
+    }
+}
+
+prop_compose! {
+    fn any_counts()(
+        step in any_window(), whole in any_window(), well in any::<bool>(),
+        living in 0_u64..40, asked in 0_u64..40, answered in 0_u64..40,
+    ) -> Counts {
+        let mut counts = Counts {
+            step, whole, living: living.max(asked), asked, answered: answered.min(asked)
+        };
+        if well {
+            for side in [&mut counts.step.new, &mut counts.whole.new] {
+                (side.failed, side.infrastructure) = (0, 0);
+            }
+        }
+        counts
+    }
+}
+
+/// Another reckoning than the one under test.
+fn is_above(ramp: &Ramp, counts: &Counts) -> bool {
+    let rate = |part: u64, all: u64| {
+        let [part, all] = [part, all].map(|it| f64::from(u32::try_from(it).unwrap()));
+        if all == 0.0 { 0.0 } else { part / all }
+    };
+    [counts.step, counts.whole].iter().any(|window| {
+        let failures = |side: &Side| rate(side.failed, side.tried);
+        let trouble = |side: &Side| rate(side.infrastructure, side.devices);
+        let most = ramp.halt_above.percent() / 100.0 + 1e-9;
+        failures(&window.new) - failures(&window.old) > most
+            || trouble(&window.new) - trouble(&window.old) > most
+    })
+}
+
+fn steps(evidence: &[Evidence], what: What) -> Vec<usize> {
+    let those = evidence.iter().filter(|it| it.what == what);
+    those.map(|it| it.step).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_ramp_keeps_its_word_whatever_is_counted(
+        looks in proptest::collection::vec((any_counts(), 0_i64..3_000, 0_u8..12), 1..60),
+        min_devices in 0_u32..30,
+    ) {
+        let mut ramp = ramp("5%:30m,25%:1h,50%:2h,100%:10m");
+        ramp.min_devices = min_devices;
+        let mut now = 0;
+        for (counts, passes, person) in looks {
+            now += passes;
+            let before = ramp.clone();
+            match person {
+                0 => ramp = ramp.pause("", None, at(now)).unwrap_or(ramp),
+                1 => ramp = ramp.resume("", None, at(now)).unwrap_or(ramp),
+                _ => if let Next::Write(next) = ramp.next(&counts, at(now)) {
+                    ramp = *next;
+                },
+            }
+            let goes_on = ramp.step > before.step
+                || (ramp.state.is == RampState::Completed && before.is_open());
+            if goes_on {
+                prop_assert!(!is_above(&before, &counts), "it went on while a rate was above");
+                prop_assert!(at(now) >= before.due_at());
+                prop_assert!(counts.living > 0);
+                prop_assert!(before.state.is == RampState::Running);
+                prop_assert!(
+                    counts.whole.new.tried >= u64::from(min_devices)
+                        || counts.answered == counts.asked
+                );
+            }
+            prop_assert!(ramp.step <= before.step + 1, "it skipped a step");
+            prop_assert!(ramp.step >= before.step, "it went back");
+            if ramp.state.is == RampState::Halted && before.is_open() {
+                prop_assert!(is_above(&before, &counts), "it halted with no rate above");
+                prop_assert_eq!(&ramp.target().unwrap().version, &Some(ramp.baseline.clone()));
+            }
+            if !before.is_open() {
+                prop_assert_eq!(&ramp, &before, "it changed after its end");
+            }
+            if ramp.target() == before.target() {
+                prop_assert_eq!(ramp.generation, before.generation);
+            } else {
+                prop_assert!(ramp.generation > before.generation);
+                prop_assert_eq!(ramp.over, Some(before.generation));
+            }
+        }
+        let entered = steps(&ramp.evidence, What::Entered);
+        prop_assert_eq!(entered, (0..=ramp.step).collect::<Vec<_>>());
+        let passed = ramp.step + usize::from(ramp.state.is == RampState::Completed);
+        let expected: Vec<_> = (0..passed).collect();
+        prop_assert_eq!(steps(&ramp.evidence, What::Passed), expected);
+        let text = serde_json::to_vec(&ramp).unwrap();
+        prop_assert_eq!(Ramp::parse(&text).unwrap(), ramp);
+    }
+
+    #[test]
+    fn time_alone_never_halts_and_alone_lets_no_step_pass(
+        counts in any_counts(), seconds in 0_i64..1_000_000,
+    ) {
+        let ramp = ramp(PLAN);
+        let mut quiet = counts;
+        for side in [&mut quiet.step.new, &mut quiet.whole.new] {
+            (side.failed, side.infrastructure) = (0, 0);
+        }
+        prop_assert!(halts(ramp.judge(&quiet, at(seconds))).is_none());
+        let silent = Counts { living: counts.living, asked: counts.asked, ..Counts::default() };
+        if counts.asked > 0 {
+            prop_assert!(ramp.judge(&silent, at(seconds)) != Judgement::Go);
+        }
+    }
+}

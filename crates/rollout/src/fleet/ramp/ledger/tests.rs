@@ -1,0 +1,288 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::testing::{at, ramp};
+use super::*;
+
+const LATE: SignedDuration = SignedDuration::from_secs(90);
+
+fn v(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+fn name(n: u32) -> Name {
+    format!("device-{n}").parse().unwrap()
+}
+
+/// `count` devices whose position for 1.1.0 lies below the share, or not.
+fn devices(count: usize, share: u16, within: bool) -> Vec<Name> {
+    (0..)
+        .map(name)
+        .filter(|it| (Position::of(it.as_str(), &v("1.1.0")).hundredths() < share) == within)
+        .take(count)
+        .collect()
+}
+
+/// A device that runs one version and is to have another.
+fn beat<'a>(runs: &'a Version, aims: &'a Version) -> Beat<'a> {
+    Beat {
+        groups: &[],
+        runs: Some(runs),
+        aims: Some(aims),
+        scope: Some(&Scope::Global),
+        generation: Some(8),
+        refuses: false,
+        trouble: false,
+    }
+}
+
+#[test]
+fn devices_count_and_not_events() {
+    let ramp = ramp("5%:30m,100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let within = devices(3, 500, true);
+    let outside = devices(5, 500, false);
+    for device in within.iter().chain(&outside) {
+        ledger.beat(at(-10), device, &beat(&old, &old));
+    }
+    let counts = ledger.count(&ramp, at(1));
+    assert_eq!(counts.whole.old.tried, 8);
+    assert_eq!(counts.whole.new, Side::default());
+    assert_eq!((counts.living, counts.asked, counts.answered), (8, 3, 0));
+
+    let ran = Fact::Ran {
+        version: &new,
+        from: Some(&old),
+    };
+    for device in &within {
+        ledger.report(at(5), device, 1, &ran);
+        ledger.report(at(5), device, 1, &ran);
+    }
+    for seq in 2..5 {
+        ledger.report(at(9), &within[0], seq, &Fact::Failed(&new));
+    }
+    ledger.report(at(9), &within[1], 2, &Fact::Infrastructure(Some(&new)));
+    ledger.report(at(9), &outside[0], 1, &Fact::Failed(&old));
+    ledger.report(at(9), &outside[1], 1, &Fact::Infrastructure(Some(&old)));
+    ledger.report(at(9), &outside[2], 1, &Fact::Failed(&v("0.1.0")));
+    let counts = ledger.count(&ramp, at(10));
+    let expected = Side {
+        devices: 3,
+        tried: 3,
+        failed: 1,
+        infrastructure: 1,
+        refused: 0,
+    };
+    assert_eq!(counts.whole.new, expected);
+    assert_eq!(counts.step.new, expected);
+    let expected = Side {
+        devices: 8,
+        tried: 8,
+        ..expected
+    };
+    assert_eq!(counts.whole.old, expected);
+    assert_eq!(counts.answered, 3);
+}
+
+#[test]
+fn who_ran_it_before_the_step_began_counts_in_the_step_and_who_had_failed_by_then_does_not() {
+    let mut ramp = ramp("50%:30m,100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let devices = devices(10, 5_000, true);
+    for device in &devices {
+        let ran = Fact::Ran {
+            version: &new,
+            from: None,
+        };
+        ledger.report(at(5), device, 1, &ran);
+    }
+    ledger.report(at(6), &devices[0], 2, &Fact::Failed(&new));
+    ledger.beat(at(7), &devices[0], &beat(&old, &new));
+    ramp.step = 1;
+    ramp.step_since = at(100);
+    let counts = ledger.count(&ramp, at(101));
+    assert_eq!((counts.step.new.tried, counts.step.new.failed), (9, 0));
+    assert_eq!((counts.whole.new.tried, counts.whole.new.failed), (10, 1));
+    // All had the baseline when the ramp began, though nobody looked; one has it still.
+    assert_eq!((counts.step.old.tried, counts.whole.old.tried), (1, 10));
+    ledger.report(at(102), &devices[1], 2, &Fact::Failed(&new));
+    let counts = ledger.count(&ramp, at(103));
+    assert_eq!((counts.step.new.tried, counts.step.new.failed), (9, 1));
+}
+
+#[test]
+fn a_device_that_refuses_has_answered_and_has_not_failed() {
+    let ramp = ramp("100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let refuses = Beat {
+        refuses: true,
+        ..beat(&old, &new)
+    };
+    ledger.beat(at(1), &name(0), &refuses);
+    ledger.beat(at(1), &name(1), &beat(&old, &new));
+    ledger.report(at(2), &name(1), 1, &Fact::Refused(&new));
+    ledger.beat(at(1), &name(2), &beat(&old, &new));
+    ledger.report(at(2), &name(2), 1, &Fact::Refused(&v("2.0.0")));
+    let off = Beat {
+        refuses: true,
+        aims: None,
+        ..beat(&old, &new)
+    };
+    ledger.beat(at(1), &name(3), &off);
+    let counts = ledger.count(&ramp, at(3));
+    assert_eq!((counts.asked, counts.answered), (4, 3));
+    assert_eq!(counts.whole.new.refused, 3);
+    assert_eq!((counts.whole.new.tried, counts.whole.new.failed), (0, 0));
+}
+
+#[test]
+fn trouble_is_that_of_what_it_is_about_or_else_of_what_the_device_is_to_have() {
+    let ramp = ramp("50%:30m,100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let within = devices(3, 5_000, true);
+    let outside = devices(2, 5_000, false);
+    ledger.beat(at(1), &within[0], &beat(&old, &new));
+    ledger.report(at(2), &within[0], 1, &Fact::Infrastructure(None));
+    ledger.beat(at(1), &outside[0], &beat(&old, &old));
+    ledger.report(at(2), &outside[0], 1, &Fact::Infrastructure(None));
+    // Of a device that nothing else is known of, nobody knows whose trouble it is.
+    ledger.report(at(2), &within[1], 1, &Fact::Infrastructure(None));
+    ledger.report(
+        at(2),
+        &within[2],
+        1,
+        &Fact::Infrastructure(Some(&v("3.0.0"))),
+    );
+    let trouble = Beat {
+        trouble: true,
+        ..beat(&old, &new)
+    };
+    ledger.beat(at(2), &within[2], &trouble);
+    let counts = ledger.count(&ramp, at(3)).whole;
+    assert_eq!(
+        (counts.new.infrastructure, counts.old.infrastructure),
+        (2, 1)
+    );
+    // Whom trouble kept from trying it was reached and has not tried.
+    assert_eq!((counts.new.devices, counts.new.tried), (2, 0));
+}
+
+#[test]
+fn who_is_late_or_steered_elsewhere_is_not_waited_for() {
+    let mut ramp = ramp("100%");
+    ramp.scope = Scope::Group("kiosks".parse().unwrap());
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let groups = ["kiosks".parse().unwrap(), "north".parse().unwrap()];
+    let here = Beat {
+        groups: &groups,
+        ..beat(&old, &new)
+    };
+    let steered = |scope| Beat {
+        scope: Some(scope),
+        generation: Some(ramp.generation + 1),
+        ..here
+    };
+    ledger.beat(at(1), &name(0), &here);
+    let own = Scope::Device(name(1));
+    ledger.beat(at(1), &name(1), &steered(&own));
+    let north = Scope::Group("north".parse().unwrap());
+    ledger.beat(at(1), &name(2), &steered(&north));
+    let earlier = Beat {
+        generation: Some(1),
+        ..steered(&north)
+    };
+    ledger.beat(at(1), &name(3), &earlier);
+    ledger.beat(at(1), &name(4), &beat(&new, &new));
+    let counts = ledger.count(&ramp, at(2));
+    assert_eq!((counts.living, counts.asked), (2, 2));
+    assert_eq!(counts.whole.new.tried, 0, "one that is not in the group");
+    let counts = ledger.count(&ramp, at(92));
+    assert_eq!((counts.living, counts.asked), (0, 0));
+}
+
+#[test]
+fn what_was_heard_long_before_the_ramp_began_counts_for_nothing() {
+    let ramp = ramp("100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    ledger.beat(at(-91), &name(0), &beat(&old, &old));
+    ledger.beat(at(-90), &name(1), &beat(&old, &old));
+    ledger.report(at(-1), &name(2), 1, &Fact::Failed(&new));
+    let counts = ledger.count(&ramp, at(0));
+    assert_eq!(counts.whole.old.tried, 1);
+    assert_eq!(counts.whole.new.failed, 0);
+    // An older heartbeat that comes later changes nothing.
+    ledger.beat(at(20), &name(3), &beat(&new, &new));
+    ledger.beat(at(10), &name(3), &beat(&old, &old));
+    assert_eq!(ledger.count(&ramp, at(20)).whole.old.tried, 1);
+}
+
+proptest! {
+    #[test]
+    fn numbers_are_seen_once_in_whatever_order(seqs in proptest::collection::vec(0_u64..40, 0..120)) {
+        let mut seen = Seen::default();
+        let mut known = BTreeSet::new();
+        for seq in seqs {
+            prop_assert_eq!(seen.first_time(seq), known.insert(seq));
+            prop_assert!(seen.0.windows(2).all(|it| it[0].1 + 1 < it[1].0));
+        }
+    }
+
+    #[test]
+    fn gaps_without_end_take_no_memory_without_end(seqs in proptest::collection::vec(any::<u64>(), 0..300)) {
+        let mut seen = Seen::default();
+        for seq in seqs {
+            seen.first_time(seq);
+            prop_assert!(!seen.first_time(seq));
+            prop_assert!(seen.0.len() <= MOST_RANGES);
+        }
+    }
+
+    #[test]
+    fn reached_never_exceeds_the_share_and_order_and_repeats_change_nothing(
+        facts in proptest::collection::vec((0_u32..40, 1_u64..6), 0..80),
+        share in 1_u32..=10_000,
+    ) {
+        let mut ramp = ramp("100%");
+        let plan = format!("[{{\"share\":{}}}]", f64::from(share) / 100.0);
+        ramp.plan = serde_json::from_str(&plan).unwrap();
+        let (new, old) = (v("1.1.0"), v("1.0.0"));
+        // A device's report of one number is the same each time.
+        let note = |ledger: &mut Ledger, (device, seq): (u32, u64)| {
+            let fact = match (u64::from(device) + seq) % 6 {
+                0 => Fact::Ran { version: &new, from: Some(&old) },
+                1 => Fact::Failed(&new),
+                2 => Fact::Infrastructure(Some(&new)),
+                3 => Fact::Refused(&new),
+                4 => Fact::Failed(&old),
+                _ => Fact::Ran { version: &old, from: None },
+            };
+            let when = at(i64::try_from(seq).unwrap());
+            ledger.report(when, &name(device), seq, &fact);
+        };
+        let mut forth = Ledger::new(&ramp, LATE);
+        for fact in &facts {
+            note(&mut forth, *fact);
+        }
+        let mut back = Ledger::new(&ramp, LATE);
+        for fact in facts.iter().rev().chain(&facts) {
+            note(&mut back, *fact);
+        }
+        let counts = forth.count(&ramp, at(200));
+        prop_assert_eq!(counts, back.count(&ramp, at(200)));
+        let within = (0..40).filter(|n| {
+            u32::from(Position::of(name(*n).as_str(), &new).hundredths()) < share
+        });
+        let within = u64::try_from(within.count()).unwrap();
+        for side in [counts.step.new, counts.whole.new] {
+            prop_assert!(side.devices <= within && side.tried <= side.devices);
+            prop_assert!(side.failed <= side.tried && side.infrastructure <= side.devices);
+        }
+    }
+}
