@@ -101,9 +101,9 @@ impl Follower {
 
     /// Follows until nobody tells anything any more.
     pub(crate) async fn follow(mut self, mut told: mpsc::Receiver<Told>) {
-        let mut changes = self.steered.changes();
+        let mut moves = self.steered.changes();
         loop {
-            changes.borrow_and_update();
+            moves.borrow_and_update();
             match self.decide().await {
                 Todo::Stage {
                     version,
@@ -113,17 +113,17 @@ impl Follower {
                 Todo::Swap { version } => self.swap(&version).await,
                 Todo::Wait(until) => {
                     tokio::select! {
-                        heard = told.recv() => match heard {
-                            Some(heard) => self.hear(heard),
+                        one = told.recv() => match one {
+                            Some(one) => self.hear(one),
                             None => return,
                         },
-                        changed = changes.changed() => if changed.is_err() { return },
+                        changed = moves.changed() => if changed.is_err() { return },
                         () = self.rest(until) => {}
                     }
                 }
             }
-            while let Ok(heard) = told.try_recv() {
-                self.hear(heard);
+            while let Ok(one) = told.try_recv() {
+                self.hear(one);
             }
         }
     }
@@ -134,7 +134,7 @@ impl Follower {
             Heard::News => tracing::info!(scope = %told.scope, generation, "a target was heard"),
             Heard::Known => {}
             Heard::Stale => {
-                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing")
+                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing");
             }
         }
     }

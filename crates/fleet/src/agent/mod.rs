@@ -197,17 +197,17 @@ impl Prepared {
             );
             tasks.spawn(follower.follow(told));
         }
-        let (telling, heard) = mpsc::channel(16);
-        tasks.spawn(hand_on(heard, tellers));
-        let trouble = watch::Sender::new(None);
-        let troubled = trouble.subscribe();
+        let (telling, news) = mpsc::channel(16);
+        tasks.spawn(hand_on(news, tellers));
+        let unread = watch::Sender::new(None);
+        let trouble = unread.subscribe();
         let watched = Watched {
             names: names.clone(),
             device: spec.device.clone(),
             groups: spec.groups.clone(),
             subjects,
         };
-        tasks.spawn(watcher::watch(watched, link.clone(), telling, trouble));
+        tasks.spawn(watcher::watch(watched, link.clone(), telling, unread));
         tasks.spawn(sender::send(
             names.clone(),
             spec.device.clone(),
@@ -232,7 +232,7 @@ impl Prepared {
         let near = Near::new(&spec.settings.fleet, link.clone());
         let whole = Whole {
             link,
-            trouble: troubled,
+            trouble,
             runtime,
             agent,
             unsent: reporter.waiting(),
@@ -274,8 +274,8 @@ fn not_before(memory: &Memory) -> Option<(Version, Timestamp)> {
 }
 
 /// Each subject's follower hears what is about it.
-async fn hand_on(mut heard: mpsc::Receiver<Told>, tellers: Vec<(Subject, mpsc::Sender<Told>)>) {
-    while let Some(told) = heard.recv().await {
+async fn hand_on(mut news: mpsc::Receiver<Told>, tellers: Vec<(Subject, mpsc::Sender<Told>)>) {
+    while let Some(told) = news.recv().await {
         if let Some((_, teller)) = tellers.iter().find(|(subject, _)| *subject == told.subject)
             && teller.send(told).await.is_err()
         {
