@@ -46,7 +46,11 @@ impl Browser {
             format!("--user-data-dir={}", profile.path().display()),
         ];
         // Chromium's sandbox is not for root, as whom containers run their tests.
-        args.extend(rustix::process::geteuid().is_root().then(|| "--no-sandbox".to_owned()));
+        args.extend(
+            rustix::process::geteuid()
+                .is_root()
+                .then(|| "--no-sandbox".to_owned()),
+        );
         let options = json!({ "args": args });
         let capabilities = Map::from_iter([("goog:chromeOptions".to_owned(), options)]);
         let client = ClientBuilder::new(HttpConnector::new())

@@ -116,7 +116,7 @@ export function rampWords(ramp: Ramp, now: number): string {
   switch (ramp.state) {
     case 'running': {
       if (ramp.led === false) {
-        return `${step} No controller leads it at the moment: it stays there until one runs on an operator's machine; refit fleet ramp --help says how.`
+        return `${step} No controller leads it at the moment: it stays there until refit fleet ramp runs on any operator's machine.`
       }
       const next = ramp.plan[ramp.step + 1]
       const left = ramp.nextAt === null ? 0 : (Date.parse(ramp.nextAt) - now) / 1000

@@ -114,7 +114,8 @@ impl Shopfloor {
     /// What happened on each device in the last hour.
     fn play(&mut self) {
         let new = NEW.parse().expect("a version");
-        let before_the_ramp = |n: u32| self.ago(60) + SignedDuration::from_secs(i64::from(n % 1_800));
+        let before_the_ramp =
+            |n: u32| self.ago(60) + SignedDuration::from_secs(i64::from(n % 1_800));
         self.devices = (0..DEVICES)
             .map(|n| {
                 let (kind, group) = match n % 10 {
@@ -138,14 +139,21 @@ impl Shopfloor {
                     }
                     "desks" => device.runs = OLD,
                     _ if n % 11 == 0 => {
-                        device.reports.push((before_the_ramp(n), Event::Launched, BASELINE, Some(OLD)));
+                        device.reports.push((
+                            before_the_ramp(n),
+                            Event::Launched,
+                            BASELINE,
+                            Some(OLD),
+                        ));
                     }
                     // It stumbles now and then, as the old one does everywhere.
                     _ if n % 163 == 1 => {
                         let when = self.ago(i64::from(n % 47));
                         device.reports.push((when, Event::FellBack, BASELINE, None));
                         let again = when + SignedDuration::from_secs(40);
-                        device.reports.push((again, Event::Launched, BASELINE, Some(OLD)));
+                        device
+                            .reports
+                            .push((again, Event::Launched, BASELINE, Some(OLD)));
                     }
                     _ => {}
                 }
@@ -159,15 +167,22 @@ impl Shopfloor {
 
     /// The ramp reached it: in the first step 48 minutes ago, or in the second, 18 minutes ago.
     fn reach(&self, device: &mut Device, n: u32) {
-        let (step, spread) = if device.position < 500 { (48, 420) } else { (18, 600) };
-        let when = self.ago(step) + SignedDuration::from_secs(i64::from(n.wrapping_mul(7_919) % spread));
+        let (step, spread) = if device.position < 500 {
+            (48, 420)
+        } else {
+            (18, 600)
+        };
+        let when =
+            self.ago(step) + SignedDuration::from_secs(i64::from(n.wrapping_mul(7_919) % spread));
         match n % 40 {
             7 => device.state = State::Staging,
             17 => device.state = State::Waiting,
-            27 if n % 3 == 0 => device.state = State::Trouble,
+            27 if n.is_multiple_of(3) => device.state = State::Trouble,
             _ => {
                 device.runs = NEW;
-                device.reports.push((when, Event::Launched, NEW, Some(BASELINE)));
+                device
+                    .reports
+                    .push((when, Event::Launched, NEW, Some(BASELINE)));
                 if n % 211 == 5 {
                     let failed = when + SignedDuration::from_secs(150);
                     device.reports.push((failed, Event::CrashLoop, NEW, None));
@@ -195,7 +210,9 @@ impl Shopfloor {
                 detail: String::new(),
             };
             let bytes = serde_json::to_vec(&report)?;
-            self.client.publish(self.names.report(&name), bytes.into()).await?;
+            self.client
+                .publish(self.names.report(&name), bytes.into())
+                .await?;
         }
         self.beat(device).await
     }
@@ -211,7 +228,10 @@ impl Shopfloor {
         let (reason, detail) = match device.state {
             State::Off => ("off", "REFIT_NO_AUTO_UPDATE is set on this device"),
             State::Refused => ("bad-version", ""),
-            State::Trouble => ("download", "the registry answered 503 while 1.5.0 was fetched"),
+            State::Trouble => (
+                "download",
+                "the registry answered 503 while 1.5.0 was fetched",
+            ),
             _ => ("", ""),
         };
         let failures = device.reports.iter().filter(|it| it.1.is_failure()).count();
@@ -237,7 +257,12 @@ impl Shopfloor {
                 ..Failures::default()
             },
             unsent: 0,
-            platform: if desk { "windows-x86_64" } else { "linux-x86_64" }.to_owned(),
+            platform: if desk {
+                "windows-x86_64"
+            } else {
+                "linux-x86_64"
+            }
+            .to_owned(),
             device: name,
         };
         let subject = self.names.heartbeat(&beat.device);
@@ -259,7 +284,9 @@ impl Shopfloor {
             jitter: Duration::from_mins(5),
             by: "ada".to_owned(),
         };
-        let mut ramp = controller::start(&self.client, &self.names, wish).await?.ramp;
+        let mut ramp = controller::start(&self.client, &self.names, wish)
+            .await?
+            .ramp;
         ramp.at = self.ago(48);
         ramp.step = 1;
         ramp.step_since = self.ago(18);
@@ -297,8 +324,14 @@ impl Shopfloor {
         }
         let target = ramp.target().context("an open ramp has a target")?;
         let key = Scope::Global.key(Subject::Runtime);
-        self.put(self.names.ramps(), &format!("ramp.{key}"), serde_json::to_vec(&ramp)?).await?;
-        self.put(self.names.targets(), &key, serde_json::to_vec(&target)?).await
+        self.put(
+            self.names.ramps(),
+            &format!("ramp.{key}"),
+            serde_json::to_vec(&ramp)?,
+        )
+        .await?;
+        self.put(self.names.targets(), &key, serde_json::to_vec(&target)?)
+            .await
     }
 
     async fn put(&self, bucket: String, key: &str, bytes: Vec<u8>) -> Result<()> {
@@ -313,7 +346,9 @@ impl Shopfloor {
         for device in self.devices.iter_mut().filter(waiting).take(count) {
             device.state = State::Arrived;
             device.runs = NEW;
-            device.reports.push((Timestamp::now(), Event::Launched, NEW, Some(BASELINE)));
+            device
+                .reports
+                .push((Timestamp::now(), Event::Launched, NEW, Some(BASELINE)));
         }
         for device in &self.devices {
             self.beat(device).await?;
@@ -362,7 +397,14 @@ pub(crate) struct Dashboard {
 impl Dashboard {
     pub(crate) fn start(fleet: &Shopfloor) -> Result<Self> {
         let mut child = Command::new(parts::part("refit")?)
-            .args(["fleet", "dashboard", "--json", "--fleet", "shopfloor", "--server"])
+            .args([
+                "fleet",
+                "dashboard",
+                "--json",
+                "--fleet",
+                "shopfloor",
+                "--server",
+            ])
             .arg(fleet.broker.url())
             .env("USER", "ada")
             .stdout(Stdio::piped())

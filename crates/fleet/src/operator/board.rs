@@ -14,7 +14,7 @@ use crate::report::detail;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Word {
     /// A scope's target; none where it was removed by hand.
-    Target(Subject, Scope, Option<Target>),
+    Target(Subject, Scope, Option<Box<Target>>),
     /// The ramp under a key; none where it was removed. A key holds one ramp after another.
     Ramp(String, Option<Box<Ramp>>),
     /// Something else under a key of the ramps, who leads for example; whether it is there, or was removed.
@@ -100,7 +100,7 @@ fn target(key: &str, content: Option<&[u8]>) -> Word {
         return Word::Nonsense(format!("{} is no scope's key", detail(key)));
     };
     match content.map(Target::parse).transpose() {
-        Ok(target) => Word::Target(subject, scope, target),
+        Ok(target) => Word::Target(subject, scope, target.map(Box::new)),
         Err(error) => Word::Nonsense(format!("the target of {scope}: {error}")),
     }
 }

@@ -1,151 +1,22 @@
-//! The configuration in `packaging/nats`, as it is shipped: what devices may, and what they may not.
+//! What devices may with the configuration in `packaging/nats`, and what they may not.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions};
-use broker::{Broker, Options};
-use fleet::agent::{Agent, News, Pace, Prepared, Spec};
+use fleet::agent::News;
 use fleet::operator::observe::{self, Reports, Watch};
 use fleet::operator::orders::Order;
 use fleet::operator::releases::{self, Artifact};
 use fleet::operator::{Overview, orders, ping};
-use fleet::{Event, Login, Names, Settings, State};
+use fleet::{Event, Login, State};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use rollout::fleet::{Scope, Subject};
 use serde_json::json;
 
+use crate::house::{House, PATIENCE, settings, until};
 use crate::orders::order;
 use crate::played::Played;
 use crate::support::{name, publish};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A broker with the shipped configuration, and who may use it.
-struct House {
-    broker: Broker,
-    dir: tempfile::TempDir,
-    operator: Client,
-    names: Names,
-}
-
-impl House {
-    async fn new() -> Self {
-        Self::with("").await
-    }
-
-    async fn with(extra: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let [operator, device] = [nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user()];
-        for (file, seed) in [("operator.nk", &operator), ("device.nk", &device)] {
-            std::fs::write(dir.path().join(file), seed.seed().unwrap()).unwrap();
-        }
-        std::fs::write(dir.path().join("password"), "of-kiosk-8\n").unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/nats");
-        for file in ["accounts.conf", "operators.conf", "devices.conf"] {
-            let text = std::fs::read_to_string(shipped.join(file)).unwrap();
-            let text = text
-                .replace("OPERATOR_NKEY", &operator.public_key())
-                .replace("OPERATOR_PASSWORD", "of-ann")
-                .replace("DEVICE_NKEY", &device.public_key())
-                .replace("DEVICE_PASSWORD", "of-kiosk-8");
-            std::fs::write(dir.path().join(file), text).unwrap();
-        }
-        // The server takes even an absolute path from where its own configuration is.
-        let folder = dir.path().file_name().unwrap().to_str().unwrap();
-        let extra = format!("{extra}\ninclude \"../{folder}/accounts.conf\"\n");
-        let broker = Broker::with(&Options { extra });
-        let names = Names::of(&name("refit"));
-        let login = Login::Nkey(dir.path().join("operator.nk"));
-        let mut settings = settings(&broker, login);
-        if dir.path().join("ca.pem").exists() {
-            settings.ca = Some(dir.path().join("ca.pem"));
-        }
-        let operator = fleet::connect(&settings).await.unwrap();
-        fleet::ensure(&fleet::jetstream(&operator), &names, 1)
-            .await
-            .unwrap();
-        Self {
-            broker,
-            dir,
-            operator,
-            names,
-        }
-    }
-
-    /// The device `kiosk-7`, which signs in by key, as a client that does what it likes.
-    async fn kiosk_7(&self) -> Client {
-        let seed = std::fs::read_to_string(self.dir.path().join("device.nk")).unwrap();
-        let options = ConnectOptions::with_nkey(seed).custom_inbox_prefix("_INBOX.kiosk-7");
-        options.connect(self.broker.url()).await.unwrap()
-    }
-
-    async fn kiosk_8(&self) -> Client {
-        let options = ConnectOptions::with_user_and_password("kiosk-8".into(), "of-kiosk-8".into());
-        let options = options.custom_inbox_prefix("_INBOX.kiosk-8");
-        options.connect(self.broker.url()).await.unwrap()
-    }
-
-    /// The other device, as it is, which signs in by password.
-    fn agent_of_kiosk_8(&self, folder: &Path, steered: Arc<Played>) -> Agent {
-        let login = Login::Password {
-            user: "kiosk-8".to_owned(),
-            file: self.dir.path().join("password"),
-        };
-        let spec = Spec {
-            settings: settings(&self.broker, login),
-            device: name("kiosk-8"),
-            groups: vec![name("kiosks")],
-            folder: folder.to_owned(),
-            clock: Arc::new(Timestamp::now),
-            pace: Pace {
-                every: Duration::from_secs(1),
-                soon: Duration::from_millis(50),
-            },
-        };
-        Prepared::open(spec).unwrap().follow(steered, None)
-    }
-
-    /// Everything that all streams hold: subject and content, in order.
-    async fn everything(&self) -> Vec<(String, String)> {
-        let jetstream = fleet::jetstream(&self.operator);
-        let mut all = Vec::new();
-        let mut streams = jetstream.streams();
-        while let Some(info) = streams.next().await {
-            let info = info.unwrap();
-            let stream = jetstream.get_stream(&info.config.name).await.unwrap();
-            for sequence in info.state.first_sequence..=info.state.last_sequence {
-                if let Ok(message) = stream.get_raw_message(sequence).await {
-                    let text = String::from_utf8_lossy(&message.payload).into_owned();
-                    all.push((message.subject.to_string(), text));
-                }
-            }
-        }
-        all
-    }
-
-    /// Whether the server said to somebody that they may not.
-    fn refused(&self, what: &str) -> bool {
-        self.broker.log().contains(what)
-    }
-}
-
-fn settings(broker: &Broker, login: Login) -> Settings {
-    crate::support::settings(broker, login)
-}
-
-/// Waits until it is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    assert!(waited.is_ok(), "never: {what}");
-}
 
 #[tokio::test]
 async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered() {
@@ -496,4 +367,46 @@ async fn what_a_device_has_the_broker_answer_elsewhere_is_believed_by_nobody() {
         .unwrap();
     let state = overview.device(&name("kiosk-8")).unwrap().runtime.state;
     assert_ne!(state, State::Halted);
+}
+
+#[tokio::test]
+async fn over_tls_a_broker_is_believed_by_its_root_and_by_nothing_else() {
+    let house = House::with(true).await;
+    assert!(
+        orders::current(&fleet::jetstream(&house.operator), &house.names)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let mut unknown = settings(
+        &house.broker,
+        Login::Nkey(house.dir.path().join("operator.nk")),
+    );
+    unknown.servers = vec![house.broker.url().replace("nats://", "tls://")];
+    let refused = fleet::connect(&unknown).await.unwrap_err();
+    assert_eq!(refused.kind(), "broker-unreachable");
+}
+
+#[tokio::test]
+async fn an_operator_signs_in_by_password_too_and_a_stranger_not_at_all() {
+    let house = House::new().await;
+    let file = house.dir.path().join("of-ann");
+    std::fs::write(&file, "of-ann\n").unwrap();
+    let login = |user: &str| Login::Password {
+        user: user.to_owned(),
+        file: file.clone(),
+    };
+    let ann = fleet::connect(&settings(&house.broker, login("ann")))
+        .await
+        .unwrap();
+    orders::current(&fleet::jetstream(&ann), &house.names)
+        .await
+        .unwrap();
+    for login in [login("bob"), Login::Nobody] {
+        let refused = fleet::connect(&settings(&house.broker, login))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), "broker-unreachable");
+        assert!(!refused.to_string().contains("of-ann"), "{refused}");
+    }
 }

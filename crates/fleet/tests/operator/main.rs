@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod formats;
+mod house;
 mod observe;
 mod orders;
 #[expect(dead_code, reason = "the agents' own stories need more of it")]

@@ -261,3 +261,32 @@ async fn a_broker_without_the_fleet_says_so() {
         assert_eq!(refused.unwrap_err().kind(), "no-fleet");
     }
 }
+
+#[tokio::test]
+async fn an_order_and_a_withdrawal_at_one_moment_leave_no_order_for_what_is_gone() {
+    let room = Room::new().await;
+    let (mut ordered, mut withdrawn) = (0, 0);
+    for round in 0..40_u64 {
+        let it = format!("1.0.{round}");
+        room.publish(&it, it.as_bytes()).await.unwrap();
+        let order = crate::orders::order(&it);
+        let ordering = async {
+            // Sometimes the one is ahead, sometimes the other.
+            tokio::time::sleep(std::time::Duration::from_micros(round % 10 * 150)).await;
+            orders::place(&room.jetstream, &room.names, &order, &Scope::Global).await
+        };
+        let version = version(&it);
+        let withdrawing = unpublish(&room.jetstream, &room.names, Subject::Runtime, &version);
+        let (placed, gone) = tokio::join!(ordering, withdrawing);
+        let artifact = Artifact::runtime(version.clone());
+        let left = find(&room.jetstream, &room.names, &artifact).await.unwrap();
+        assert!(placed.is_err() || left.is_some(), "{placed:?} {gone:?}");
+        assert_eq!(gone.is_err(), left.is_some(), "{placed:?} {gone:?}");
+        if left.is_some() {
+            assert_eq!(read(&room, &artifact).await.unwrap(), it.as_bytes());
+        }
+        ordered += u32::from(placed.is_ok());
+        withdrawn += u32::from(gone.is_ok());
+    }
+    assert_ne!(ordered + withdrawn, 0);
+}

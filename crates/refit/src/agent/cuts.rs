@@ -187,6 +187,7 @@ fn a_power_cut_in_the_count_of_starts_neither_loses_the_trial_nor_ends_it() {
         let mut starts = 0;
         while !start(folder).1 {
             starts += 1;
+            assert!(starts <= STARTS, "it never goes back, at {moments}");
         }
         assert!(
             (STARTS - 1..=STARTS).contains(&starts),

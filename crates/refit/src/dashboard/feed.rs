@@ -1,5 +1,6 @@
 //! Fills the model from the broker, for ever: what ends is opened again.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -127,15 +128,27 @@ impl Feed {
         };
         let mut board = Board::open(&fleet::jetstream(&self.client), &self.names, of).await?;
         self.model().trouble(source, None);
+        // What stood on the board before and does not now went with the broker's disk.
+        let mut there = Some(HashSet::new());
         loop {
-            if of == Of::Ramps && board.is_caught_up() {
-                self.model().ramps_are_read();
+            if board.is_caught_up()
+                && let Some(there) = there.take()
+            {
+                self.model().board_is_read(of, &there);
             }
             let word = board.next().await?;
             let mut model = self.model();
             match word {
-                Word::Target(subject, scope, target) => model.target(subject, scope, target),
+                Word::Target(subject, scope, target) => {
+                    if let Some(there) = &mut there {
+                        there.insert(scope.to_string());
+                    }
+                    model.target(subject, scope, target.map(|it| *it));
+                }
                 Word::Ramp(key, ramp) => {
+                    if let Some(there) = &mut there {
+                        there.insert(key.clone());
+                    }
                     if model.ramp(key, ramp.map(|it| *it)) {
                         self.again.notify_one();
                     }

@@ -32,8 +32,7 @@ pub(super) struct Asked {
 pub(super) struct Query {
     /// Part of the id, in small letters.
     filter: String,
-    /// What runs; `Some(None)` where nothing does.
-    version: Option<Option<Version>>,
+    runs: Runs,
     /// One of these; any where there is none.
     states: Vec<State>,
     group: Option<Name>,
@@ -42,6 +41,14 @@ pub(super) struct Query {
     descending: bool,
     /// From 1.
     page: usize,
+}
+
+/// What is to run there.
+#[derive(Debug, Clone, PartialEq)]
+enum Runs {
+    Anything,
+    Nothing,
+    Version(Version),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +78,10 @@ impl Asked {
         if self.filter.len() > 64 {
             return Err(wrong("filter", &self.filter));
         }
-        let version = match self.version.as_str() {
-            "" => None,
-            "none" => Some(None),
-            text => Some(Some(text.parse().map_err(|_| wrong("version", text))?)),
+        let runs = match self.version.as_str() {
+            "" => Runs::Anything,
+            "none" => Runs::Nothing,
+            text => Runs::Version(text.parse().map_err(|_| wrong("version", text))?),
         };
         let states = self.state.split(',').filter(|it| !it.is_empty());
         let state = |text: &str| {
@@ -109,7 +116,7 @@ impl Asked {
         };
         Ok(Query {
             filter: self.filter.to_ascii_lowercase(),
-            version,
+            runs,
             states: states.map(state).collect::<Result<_, _>>()?,
             group,
             late,
@@ -120,11 +127,21 @@ impl Asked {
     }
 }
 
+impl Runs {
+    fn suits(&self, version: Option<&Version>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Nothing => version.is_none(),
+            Self::Version(wanted) => version == Some(wanted),
+        }
+    }
+}
+
 impl Query {
     fn suits(&self, seen: &Seen, now: Timestamp) -> bool {
         let standing = &seen.runtime;
         (self.filter.is_empty() || contains(seen.device.as_str(), &self.filter))
-            && (self.version.as_ref()).is_none_or(|it| *it == standing.version)
+            && self.runs.suits(standing.version.as_ref())
             && (self.states.is_empty() || self.states.contains(&standing.state))
             && (self.group.as_ref()).is_none_or(|it| seen.groups.contains(it))
             && (!self.late || seen.is_late(now))

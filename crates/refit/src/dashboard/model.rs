@@ -1,8 +1,9 @@
 //! All that the page is about, in memory: fed by [`super::feed`], told by [`Model::told`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use fleet::operator::board::Of;
 use fleet::operator::{Overview, Seen};
 use fleet::{Event, Heartbeat, Report};
 use jiff::{SignedDuration, Timestamp};
@@ -147,9 +148,18 @@ impl Model {
         self.led_at = at;
     }
 
-    /// The ramps that are there are read.
-    pub(super) fn ramps_are_read(&mut self) {
-        self.knows_ramps = true;
+    /// What stands on a board is read: these scopes, or these keys, and no other.
+    pub(super) fn board_is_read(&mut self, of: Of, there: &HashSet<String>) {
+        match of {
+            Of::Targets => {
+                let is_there = |scope: &Scope| there.contains(&scope.to_string());
+                self.targets.retain(|scope, _| is_there(scope));
+            }
+            Of::Ramps => {
+                self.ramps.retain(|key, _| there.contains(key));
+                self.knows_ramps = true;
+            }
+        }
     }
 
     fn is_led(&self, now: Timestamp) -> Option<bool> {
@@ -203,11 +213,11 @@ impl Model {
             runs.push(seen.runtime.version.clone());
         }
         // A device that reported and is known no more is no part of the fleet.
-        let placed = past.switches.into_iter().filter_map(|switch| {
+        let known = past.switches.into_iter().filter_map(|switch| {
             let device = places[switch.device as usize]?;
             Some(Switch { device, ..switch })
         });
-        let mut switches: Vec<_> = placed.collect();
+        let mut switches: Vec<_> = known.collect();
         let since = past.since.unwrap_or(now);
         self.history.rebuild(&runs, &mut switches, since, now);
     }
@@ -277,7 +287,7 @@ impl Model {
         // The same one may stand under its scope's key and among those that are over.
         let mut ramps: Vec<_> = self.ramps.values().collect();
         ramps.sort_by_key(|it| {
-            let ended = (!it.ramp.is_open()).then(|| std::cmp::Reverse(it.ramp.state.since));
+            let ended = (!it.ramp.is_open()).then_some(std::cmp::Reverse(it.ramp.state.since));
             (ended, it.ramp.at, it.ramp.id.clone())
         });
         ramps.dedup_by(|a, b| a.ramp.id == b.ramp.id);

@@ -142,6 +142,7 @@ pub(super) struct Side {
 
 /// A page of the list of devices.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 pub(super) struct Page {
     /// How many were found in all.
     pub(super) total: usize,

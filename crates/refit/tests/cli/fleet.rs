@@ -11,6 +11,7 @@ use crate::support::{Package, REFIT, Room, json_of, refit};
 
 mod device;
 mod following;
+mod publishing;
 
 use device::Device;
 
@@ -70,87 +71,11 @@ impl Harbour {
 
 /// Waits until it is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(60);
+    let late = Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(Instant::now() < late, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-#[test]
-fn a_version_is_published_once_and_stays_while_a_scope_is_to_have_it() {
-    let harbour = Harbour::new();
-    let (code, told) = harbour.json(&["releases"]);
-    assert_eq!((code, &told["releases"]), (3, &json!([])));
-
-    let (code, told) = harbour.publish("1.0.0", "one");
-    assert_eq!((code, &told["outcome"]), (0, &json!("published")));
-    let release = told["release"].clone();
-    assert_eq!(
-        (
-            &release["version"],
-            &release["package"],
-            &release["by"],
-            &release["subject"]
-        ),
-        (
-            &json!("1.0.0"),
-            &json!("demo"),
-            &json!("ann"),
-            &json!("runtime")
-        )
-    );
-    assert!(release["sha512"].as_str().unwrap().starts_with("sha512-"));
-    let (code, told) = harbour.publish("1.0.0", "one");
-    assert_eq!((code, &told["outcome"]), (3, &json!("unchanged")));
-    let (code, told) = harbour.publish("1.0.0", "two");
-    assert_eq!((code, &told["error"]["kind"]), (1, &json!("other-content")));
-
-    assert_eq!(harbour.publish("1.1.0", "two").0, 0);
-    let (code, told) = harbour.json(&["releases"]);
-    assert_eq!(code, 0);
-    assert_eq!(told["releases"][0]["version"], "1.1.0");
-    assert_eq!(told["releases"][1], release);
-
-    let ordered = ["rollout", "1.1.0", "--groups", "kiosks", "--by", "ann"];
-    assert_eq!(harbour.json(&ordered).0, 0);
-    let (code, told) = harbour.json(&["unpublish", "1.1.0"]);
-    assert_eq!((code, &told["error"]["kind"]), (1, &json!("in-use")));
-    assert!(
-        told["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("group.kiosks"),
-        "{told}"
-    );
-    let (code, told) = harbour.json(&["unpublish", "1.0.0"]);
-    assert_eq!((code, &told["unpublished"][0]), (0, &release));
-    assert_eq!(
-        harbour.json(&["unpublish", "1.0.0"]).1["error"]["kind"],
-        "not-published"
-    );
-    assert_eq!(harbour.json(&["clear", "--groups", "kiosks"]).0, 0);
-    assert_eq!(harbour.json(&["unpublish", "1.1.0"]).0, 0);
-}
-
-#[test]
-fn what_devices_would_refuse_is_not_published() {
-    let harbour = Harbour::new();
-    let path = harbour.room.path().join("evil.tgz");
-    let packed = crate::support::pack(|tar| {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Symlink);
-        header.set_size(0);
-        tar.append_link(&mut header, "package/link", "/etc/passwd")
-            .unwrap();
-    });
-    std::fs::write(&path, packed).unwrap();
-    let (code, told) = harbour.json(&["publish", path.to_str().unwrap()]);
-    assert_eq!((code, &told["error"]["kind"]), (1, &json!("refused")));
-    let nameless = Package::new("demo", "one point oh").tgz(&harbour.room.path());
-    let (code, told) = harbour.json(&["publish", nameless.to_str().unwrap()]);
-    assert_eq!((code, &told["error"]["kind"]), (1, &json!("manifest")));
-    assert_eq!(harbour.json(&["releases"]).0, 3);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::aim::By;
 use super::broker::{Broker, Connected};
 use crate::args::Globals;
 use crate::commands::serve::{no_port, stop_signal};
@@ -22,6 +23,8 @@ pub(crate) struct Dashboard {
     #[arg(long, default_value_t = 0)]
     port: u16,
     #[command(flatten)]
+    by: By,
+    #[command(flatten)]
     broker: Broker,
 }
 
@@ -35,7 +38,8 @@ impl Dashboard {
         let address = listener
             .local_addr()
             .map_err(|error| no_port(address, &error))?;
-        let server = Server::new(address, client, names, &who())?;
+        let by = format!("{}, at the dashboard", self.by.name());
+        let server = Server::new(address, client, names, &by)?;
         // Signals first: whoever reads the address may end us at once.
         let stop = stop_signal()?;
         let url = server.address();
@@ -44,21 +48,12 @@ impl Dashboard {
             say("Open this address in a browser on this machine. Ctrl-C ends it.");
         }
         tokio::select! {
-            served = axum::serve(listener, server.router()).into_future() => {
-                served.map_err(|error| no_port(address, &error))?;
+            ended = axum::serve(listener, server.router()).into_future() => {
+                ended.map_err(|error| no_port(address, &error))?;
             }
             () = server.run() => {}
             () = stop => {}
         }
         Ok(Answer::silent())
     }
-}
-
-/// Who gives the page's orders, for the record; nothing is decided by it.
-fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
-    user.map_or_else(
-        |_| "the dashboard".to_owned(),
-        |user| format!("{user}, at the dashboard"),
-    )
 }

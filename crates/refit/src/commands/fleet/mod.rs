@@ -41,7 +41,6 @@ pub(crate) struct Fleet {
 #[derive(Debug, Subcommand)]
 enum Order {
     Init(broker::Init),
-    Dashboard(dashboard::Dashboard),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
     Ramp(ramp::Ramp),
@@ -51,6 +50,7 @@ enum Order {
     Clear(clear::Clear),
     Current(current::Current),
     Status(status::Status),
+    Dashboard(dashboard::Dashboard),
     Ping(ping::Ping),
     History(history::History),
     Groups(groups::Groups),
@@ -64,7 +64,6 @@ impl Fleet {
         block_on(async {
             match self.order {
                 Order::Init(order) => order.run(globals).await,
-                Order::Dashboard(order) => order.run(globals).await,
                 Order::Publish(order) => order.run(globals).await,
                 Order::Rollout(order) => order.run(globals).await,
                 Order::Clear(order) => order.run(globals).await,
@@ -74,6 +73,7 @@ impl Fleet {
                 Order::Halt(order) => order.run(globals).await,
                 Order::Current(order) => order.run(globals).await,
                 Order::Status(order) => order.run(globals).await,
+                Order::Dashboard(order) => order.run(globals).await,
                 Order::Ping(order) => order.run(globals).await,
                 Order::History(order) => order.run(globals).await,
                 Order::Groups(order) => order.run(globals).await,

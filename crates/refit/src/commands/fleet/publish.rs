@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use fleet::operator::releases::{self, Artifact, Published, Upload};
-use rollout::Version;
-use rollout::fleet::{Name, Subject};
+use rollout::fleet::Subject;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::aim::{By, Of};
 use super::broker::{Broker, Connected};
+use crate::agent;
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -106,20 +106,21 @@ fn agent(file: &Path) -> Result<Looked, Failure> {
     let copy = NamedTempFile::new()
         .map_err(|error| Failure::file("write into", &std::env::temp_dir(), &error))?;
     std::fs::copy(file, copy.path()).map_err(|error| Failure::file("copy", file, &error))?;
-    let (version, platform) = label(copy.path(), file)?;
+    let release = agent::release_of(copy.path())
+        .map_err(|failure| in_terms_of(file, copy.path(), failure))?;
+    let platform = release.platform.parse();
+    let platform = platform
+        .map_err(|error| Failure::new("no-label", error, "Name a release binary of refit."))?;
     Ok(Looked {
-        artifact: Artifact::agent(version, platform),
+        artifact: Artifact::agent(release.version, platform),
         package: "refit".to_owned(),
         copy,
     })
 }
 
-/// What a binary says it is.
-fn label(copy: &Path, file: &Path) -> Result<(Version, Name), Failure> {
-    let _ = copy;
-    Err(Failure::new(
-        "label",
-        format_args!("{} cannot be read as an agent", file.display()),
-        "Name a binary of refit.",
-    ))
+/// The copy's failure is the file's.
+fn in_terms_of(file: &Path, copy: &Path, mut failure: Failure) -> Failure {
+    let (copy, file) = (copy.display().to_string(), file.display().to_string());
+    failure.message = failure.message.replace(&copy, &file);
+    failure
 }

@@ -32,7 +32,7 @@ pub(super) fn standing(standing: &Standing) -> String {
     if let Some(target) = &standing.target
         && standing.target != standing.version
     {
-        text.push_str(&format!(" (is to have {target})"));
+        text.extend([" (is to have ", target.as_str(), ")"]);
     }
     if let Some(why) = why(standing) {
         text.push_str(": ");

@@ -29,7 +29,7 @@ pub(in crate::dashboard) fn beat(n: u32) -> Heartbeat {
         _ => Some("1.0.0"),
     };
     let groups = ["tills", "north"];
-    let groups = &groups[..1 + usize::from(n.is_multiple_of(3))];
+    let groups = &groups[..=usize::from(n.is_multiple_of(3))];
     Heartbeat {
         device: named(n).parse().unwrap(),
         at: at(0),

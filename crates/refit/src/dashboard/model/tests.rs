@@ -117,9 +117,16 @@ fn a_ramp_is_told_with_its_reach_and_with_what_was_counted_beside_its_record() {
             model.report(&report(n, 2, Event::FellBack, "1.1.0", None, -50), at(-50));
         }
     }
-    model.ramps_are_read();
+    // What stands on the board no more is known no more.
+    model.ramp(
+        "ramp.runtime.device.lost".to_owned(),
+        Some(self::ramp(2, "device.lost", "100%")),
+    );
+    let there = std::collections::HashSet::from(["ramp.runtime.group.north".to_owned()]);
+    model.board_is_read(Of::Ramps, &there);
     model.tick(at(0));
     let told = model.told(at(0));
+    assert_eq!(told.ramps.len(), 1);
     let ramp = &told.ramps[0];
     let north: Vec<_> = (0..2_000).filter(|n| n % 3 == 0).collect();
     assert_eq!(ramp.devices, north.len() as u64);
