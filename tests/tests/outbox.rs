@@ -117,7 +117,7 @@ async fn told(url: &str, last: u32) -> Result<Vec<u32>> {
         }
         Ok::<_, anyhow::Error>(())
     };
-    let read = tokio::time::timeout(Duration::from_secs(60), reading).await;
+    let read = tokio::time::timeout(Duration::from_mins(1), reading).await;
     read.with_context(|| format!("the last report never came: {told:?}"))??;
     Ok(told)
 }

@@ -37,7 +37,7 @@ pub use error::FleetError;
 pub use names::Names;
 pub use report::{Event, Failures, Heartbeat, Report, Standing, State, detail};
 pub use settings::{Login, Settings};
-pub use setup::{FORGOTTEN, ensure};
+pub use setup::{Ensured, FORGOTTEN, ensure};
 
 pub(crate) use rollout::fleet::target;
 

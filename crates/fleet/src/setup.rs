@@ -34,11 +34,28 @@ fn key_value(bucket: &str) -> Stream {
     }
 }
 
+/// What a fleet is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ensured {
+    /// Whether anything was missing, and is there now.
+    pub is_new: bool,
+    /// How often the least of it is kept, whatever was asked for: what was there stays as it was made.
+    pub replicas: usize,
+}
+
 /// Makes what is missing, and leaves what is there. `replicas` is 1, or 3 or 5 in a cluster.
 ///
 /// # Errors
 /// Where the broker refuses.
-pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Result<(), FleetError> {
+pub async fn ensure(
+    jetstream: &Context,
+    names: &Names,
+    replicas: usize,
+) -> Result<Ensured, FleetError> {
+    let mut ensured = Ensured {
+        is_new: false,
+        replicas,
+    };
     let bucket = |bucket: String, description: &str| Stream {
         description: Some(description.to_owned()),
         num_replicas: replicas,
@@ -78,12 +95,20 @@ pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Resu
     };
     for config in [targets, devices, ramps, reports] {
         let name = config.name.clone();
+        if let Ok(there) = jetstream.get_stream(&name).await {
+            let kept = there.cached_info().config.num_replicas;
+            ensured.replicas = ensured.replicas.min(kept);
+            continue;
+        }
+        ensured.is_new = true;
+        // Somebody else may have made it just now.
         let made = jetstream.get_or_create_stream(config).await;
         made.map_err(|error| FleetError::broker(&format!("make the stream {name}"), error))?;
     }
     for subject in [Subject::Runtime, Subject::Agent] {
         let bucket = names.releases(subject);
         if jetstream.get_object_store(&bucket).await.is_err() {
+            ensured.is_new = true;
             let config = object_store::Config {
                 bucket: bucket.clone(),
                 description: Some("Published versions".to_owned()),
@@ -94,5 +119,5 @@ pub async fn ensure(jetstream: &Context, names: &Names, replicas: usize) -> Resu
             made.map_err(|error| FleetError::broker(&format!("make the store {bucket}"), error))?;
         }
     }
-    Ok(())
+    Ok(ensured)
 }

@@ -6,6 +6,8 @@ use fleet::{Login, Settings};
 use rollout::fleet::Name;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
+
 /// A fleet, and this device's place in it. Paths are relative to the configuration's file, or, in an app,
 /// to its resource folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +62,44 @@ fn name() -> Name {
     "refit".parse().unwrap()
 }
 
+/// A file with a fleet in it, whatever else it has: an operator needs no app's settings.
+#[derive(Deserialize)]
+struct File {
+    fleet: Option<Fleet>,
+}
+
 impl Fleet {
+    /// The `fleet` of a configuration file; none where it has none. What else stands there is not looked at.
+    ///
+    /// # Errors
+    /// As [`Config::load`](super::Config::load).
+    pub fn load(path: &Path) -> Result<Option<Self>, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let origin = path.display().to_string();
+        let file = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text));
+        let File { fleet } = file.map_err(|source| ConfigError::Shape {
+            origin: origin.clone(),
+            source,
+        })?;
+        let Some(mut fleet) = fleet else {
+            return Ok(None);
+        };
+        if let Some(problem) = fleet.problem() {
+            let key = "fleet";
+            return Err(ConfigError::Value {
+                origin,
+                key,
+                problem,
+            });
+        }
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        fleet.beside(file.parent().unwrap_or(Path::new("")));
+        Ok(Some(fleet))
+    }
+
     /// The connection that it describes.
     ///
     /// # Errors
@@ -146,6 +185,27 @@ mod tests {
             serde_json::json!({ "servers": ["tls://b"], "groups": ["*"] }),
         ] {
             assert!(fleet(shape.clone()).is_err(), "{shape}");
+        }
+    }
+
+    #[test]
+    fn an_operators_file_needs_no_more_than_the_fleet() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("op.json");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Fleet::load(&path)
+        };
+        let fleet = load(r#"{"fleet":{"servers":["tls://b"],"ca":"ca.pem"}}"#);
+        assert_eq!(fleet.unwrap().unwrap().ca, Some(dir.path().join("ca.pem")));
+        assert_eq!(load("{}").unwrap(), None);
+        for wrong in [
+            "",
+            "[]",
+            r#"{"fleet":{"servers":[]}}"#,
+            r#"{"fleet":{"servers":["tls://b"],"x":1}}"#,
+        ] {
+            assert!(load(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -73,11 +73,11 @@ async fn while_something_is_ordered_the_timer_brings_nothing_else() {
         .host
         .release(&[Release::new("1.1.0", ""), Release::new("1.9.0", "")]);
     // It looks, and sees it.
-    let sees = until(&device, |status| {
+    let noticed = until(&device, |status| {
         let check = status.last_check.as_ref();
         check.is_some_and(|it| it.version.as_ref().is_some_and(|it| it.as_str() == "1.9.0"))
     });
-    sees.await;
+    noticed.await;
     let seen = bench.host.asked_for("/demo");
     until(&device, |status| {
         bench.host.asked_for("/demo") > seen + 1 || status.staged.is_some()

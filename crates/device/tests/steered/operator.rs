@@ -107,6 +107,7 @@ impl Operator {
         let now = Timestamp::now();
         let drawn = |wait, generation| rollout::fleet::part("device-a", generation, wait, HOUR);
         let generation = (Target::next_generation(None, now)..)
+            .take(1_000_000)
             .find(|it| {
                 drawn(Wait::Download, *it) < Duration::from_secs(1)
                     && drawn(Wait::Swap, *it) > HOUR / 2
@@ -142,9 +143,8 @@ impl Operator {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, hearing).await.is_err() {
-            panic!("the last report never came: {reports:#?}");
-        }
+        let heard = tokio::time::timeout(PATIENCE, hearing).await;
+        assert!(heard.is_ok(), "the last report never came: {reports:#?}");
         reports
     }
 }

@@ -59,13 +59,9 @@ async fn wait(
     what: &str,
     is_so: impl Fn(&Status) -> bool,
 ) -> Status {
-    let waited = tokio::time::timeout(PATIENCE, status.wait_for(|status| is_so(status)))
-        .await
-        .map(|found| found.unwrap().clone());
-    match waited {
-        Ok(status) => status,
-        Err(_) => panic!("never: {what}; {:?}", status.borrow()),
-    }
+    let waited = tokio::time::timeout(PATIENCE, status.wait_for(|status| is_so(status)));
+    let found = waited.await.ok().map(|found| found.unwrap().clone());
+    found.unwrap_or_else(|| panic!("never: {what}; {:?}", status.borrow()))
 }
 
 /// The operator.
@@ -134,9 +130,8 @@ impl Operator {
                 }
             }
         };
-        if tokio::time::timeout(PATIENCE, reading).await.is_err() {
-            panic!("the last report never came: {reports:#?}");
-        }
+        let read = tokio::time::timeout(PATIENCE, reading).await;
+        assert!(read.is_ok(), "the last report never came: {reports:#?}");
         reports
     }
 

@@ -216,10 +216,13 @@ fn news(before: Option<&Status>, now: &Status) -> Vec<String> {
     if let Some(staged) = waiting(now)
         && before.and_then(waiting) != Some(staged)
     {
-        news.push(format!(
-            "Version {} is ready. `refit apply` restarts into it.",
-            staged.version
-        ));
+        let ordered = now.fleet.as_ref().and_then(|fleet| fleet.target.as_ref());
+        let version = &staged.version;
+        news.push(if ordered == Some(version) {
+            format!("Version {version} is ready, as the fleet ordered; it is started within the order's window.")
+        } else {
+            format!("Version {version} is ready. `refit apply` restarts into it.")
+        });
     }
     news.extend(now.workspaces.iter().filter_map(|one| {
         let was = before.and_then(|it| it.workspaces.iter().find(|was| was.name == one.name));

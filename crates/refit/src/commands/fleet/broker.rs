@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use device::{Config, Fleet};
+use device::Fleet;
 use fleet::{Client, FleetError, Names};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::output::Answer;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Broker")]
 pub(crate) struct Broker {
-    /// The broker's addresses, with commas between: tls://HOST:4222, or nats://127.0.0.1:4222 on this
+    /// The broker's addresses, with commas between: `tls://HOST:4222`, or `nats://127.0.0.1:4222` on this
     /// machine
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     server: Vec<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Broker {
     /// A .creds file of NATS to sign in with
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
-    /// A file with an NKey seed to sign in with
+    /// A file with the seed of an `NKey` to sign in with
     #[arg(long, value_name = "FILE")]
     nkey: Option<PathBuf>,
     /// A user to sign in as
@@ -49,7 +49,7 @@ impl Broker {
     /// Connects as an operator. Options come before the settings in --config; naming a server, or a way to
     /// sign in, leaves all of the settings' aside.
     pub(crate) async fn connect(&self, globals: &Globals) -> Result<Connected, Failure> {
-        let settings = self.fleet(globals)?.settings().map_err(wrong)?;
+        let settings = self.fleet(globals)?.settings().map_err(|why| wrong(&why))?;
         let client = fleet::connect(&settings).await?;
         Ok(Connected {
             names: Names::of(&settings.fleet),
@@ -60,13 +60,8 @@ impl Broker {
     /// The fleet that options and settings name.
     pub(crate) fn fleet(&self, globals: &Globals) -> Result<Fleet, Failure> {
         let configured = match &globals.config {
-            Some(path) => {
-                Config::load(path)
-                    .map_err(|error| {
-                        Failure::new("config", error, "Mend it there, then try again.")
-                    })?
-                    .fleet
-            }
+            Some(path) => Fleet::load(path)
+                .map_err(|error| Failure::new("config", error, "Mend it there, then try again."))?,
             None => None,
         };
         let mut fleet = match (configured, self.server.is_empty()) {
@@ -99,7 +94,7 @@ impl Broker {
     }
 }
 
-fn wrong(problem: String) -> Failure {
+fn wrong(problem: &str) -> Failure {
     Failure::usage(
         format_args!("The fleet's settings are wrong: {problem}"),
         "Mend them in the settings, or name the options for it.",
@@ -132,11 +127,22 @@ impl Init {
         }
         let Connected { client, names } = self.broker.connect(globals).await?;
         let jetstream = fleet::jetstream(&client);
-        fleet::ensure(&jetstream, &names, self.replicas).await?;
-        let name = names.fleet();
-        Ok(
-            Answer::done(json!({ "fleet": name, "replicas": self.replicas }))
-                .words(format!("The fleet {name} is there.")),
-        )
+        let found = fleet::ensure(&jetstream, &names, self.replicas).await?;
+        let (name, replicas) = (names.fleet(), found.replicas);
+        let json = json!({
+            "fleet": name, "replicas": replicas, "outcome": if found.is_new { "made" } else { "unchanged" },
+        });
+        let kept = match replicas {
+            1 => "once".to_owned(),
+            more => format!("{more} times"),
+        };
+        if !found.is_new {
+            let words =
+                format!("The fleet {name} was there before; everything in it is kept {kept}");
+            return Ok(Answer::nothing_to_do(json, words));
+        }
+        Ok(Answer::done(json).words(format!(
+            "The fleet {name} is there; everything in it is kept {kept}"
+        )))
     }
 }

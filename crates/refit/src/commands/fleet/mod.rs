@@ -73,7 +73,7 @@ impl Fleet {
                 Order::Halt(order) => order.run(globals).await,
                 Order::Current(order) => order.run(globals).await,
                 Order::Status(order) => order.run(globals).await,
-                Order::Dashboard(order) => order.run(globals).await,
+                Order::Dashboard(order) => Box::pin(order.run(globals)).await,
                 Order::Ping(order) => order.run(globals).await,
                 Order::History(order) => order.run(globals).await,
                 Order::Groups(order) => order.run(globals).await,
