@@ -94,6 +94,8 @@ pub enum WhyNot {
     NoVerdict,
     /// `REFIT_NO_AUTO_UPDATE`.
     TrialsOff,
+    /// Whoever steers this device wants it tried later.
+    NotYet,
     /// The attempt, or the lease, could not be written.
     CannotWrite(String),
     /// The pointer file itself is not a pointer.
@@ -256,8 +258,7 @@ pub(crate) fn choose(facts: &Facts<'_>) -> Pick {
                     if why == WhyNot::NoVerdict {
                         pick.failure = Some(no_verdict(pointer));
                     }
-                    let soaking = why
-                        .is_the_publishers()
+                    let soaking = (why == WhyNot::NotYet || why.is_the_publishers())
                         .then(|| replaced_passes(facts, stored))
                         .flatten();
                     pass(Some(&pointer.version), Source::Pointer, why);
@@ -411,6 +412,14 @@ fn pointer_passes(facts: &Facts<'_>, stored: &Stored) -> Result<Choice, WhyNot> 
     }
     if !trial.is_undecided() {
         return Ok(choice);
+    }
+    if facts.asked == Asked::Passively
+        && facts
+            .shell
+            .not_before
+            .holds(&pointer.version, facts.ruling.now())
+    {
+        return Err(WhyNot::NotYet);
     }
     // Before its attempts: that it may not run now is no verdict on it.
     let by_person = facts.asked == Asked::ByPerson;

@@ -83,9 +83,14 @@ impl Store {
             RollBack::PersonToSigned(VersionId { version, integrity }) => {
                 self.back_to(lock, &ruled, pointer, (version, Some(integrity)), true, now)
             }
-            RollBack::FleetToSigned(VersionId { version, integrity }) => {
-                self.back_to(lock, &ruled, pointer, (version, Some(integrity)), false, now)
-            }
+            RollBack::FleetToSigned(VersionId { version, integrity }) => self.back_to(
+                lock,
+                &ruled,
+                pointer,
+                (version, Some(integrity)),
+                false,
+                now,
+            ),
         }
     }
 

@@ -53,6 +53,11 @@ impl Ruling {
         self.recalls(&pointer.version) || self.signed_only && pointer.is_unsigned()
     }
 
+    /// The corrected time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Whether the version that `pointer` has on trial may be launched for the first time.
     pub(crate) fn judge(
         &self,

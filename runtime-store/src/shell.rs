@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use rollout::contract::Offers;
 use rollout::{Host, Version};
 
+use crate::NotBefore;
+
 /// The runtime inside the installer. Never touched, deleted or marked bad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundled {
@@ -30,6 +32,8 @@ pub struct Shell {
     pub attempts: u32,
     /// False under `REFIT_NO_AUTO_UPDATE`: a launch nobody asked for then passes over trials.
     pub launch_trials: bool,
+    /// What is not to be tried yet.
+    pub not_before: NotBefore,
     /// True under `REFIT_EXPERIMENTAL`: a rollout's turns are not waited for.
     pub experimental: bool,
     /// When this shell was built: a clock that is behind it is wrong.

@@ -47,6 +47,7 @@ impl Bench {
                 },
                 attempts: 2,
                 launch_trials: true,
+                not_before: crate::NotBefore::default(),
                 experimental: false,
                 built_at: Timestamp::UNIX_EPOCH,
                 offers: rollout::contract::Offers::default(),

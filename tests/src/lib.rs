@@ -15,6 +15,7 @@
 //! * A story waits for what it wants to see, with a generous end; it never sleeps for a time.
 //! * A story that cannot run here (no root, no strace) says so aloud, and fails when `CI` is set.
 
+pub mod browser;
 pub mod client;
 pub mod clock;
 pub mod display;
@@ -35,6 +36,7 @@ pub mod site;
 pub mod wait;
 pub mod window;
 
+pub use browser::Browser;
 pub use clock::Clock;
 pub use driver::Driver;
 pub use gate::Gate;

@@ -154,6 +154,7 @@ impl Local {
             },
             attempts: config.attempts,
             launch_trials: switches.updates.is_passive(),
+            not_before: runtime_store::NotBefore::default(),
             experimental: switches.experimental,
             built_at: built_at(),
             offers: offers(config),

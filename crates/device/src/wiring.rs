@@ -33,7 +33,11 @@ pub(crate) async fn start(device: &Device) {
     let news = restore_terms(device, passive).await;
     recover_data(device).await;
     let prepared = fleet::prepare(device).await;
-    let shell = Arc::new(local.shell().clone());
+    // It alone heeds it: what is asked what the next start would run is not to hear that nothing waits.
+    let shell = Arc::new(runtime_store::Shell {
+        not_before: device.0.steering.not_before.clone(),
+        ..local.shell().clone()
+    });
     let spec = Spec {
         keeper: keeper(device),
         mender: Some(Arc::new(Mender::of(device))),

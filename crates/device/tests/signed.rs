@@ -253,3 +253,120 @@ async fn the_agents_binary_is_described_by_what_the_repository_says_now_and_by_n
     assert_eq!(none.await.unwrap_err().kind, "no-trust");
     unsigned.stop().await;
 }
+
+/// A fleet whose operator publishes and orders whatever they like.
+struct Fleet {
+    broker: broker::Broker,
+    client: fleet::Client,
+    names: fleet::Names,
+}
+
+impl Fleet {
+    async fn start() -> Self {
+        let broker = broker::Broker::start();
+        let settings = fleet::Settings {
+            fleet: "refit".parse().unwrap(),
+            servers: vec![broker.url()],
+            login: fleet::Login::Nobody,
+            ca: None,
+        };
+        let client = fleet::connect(&settings).await.unwrap();
+        let names = fleet::Names::of(&settings.fleet);
+        let jetstream = fleet::jetstream(&client);
+        fleet::ensure(&jetstream, &names, 1).await.unwrap();
+        Self {
+            broker,
+            client,
+            names,
+        }
+    }
+
+    async fn publishes_and_orders(&self, version: &str, tarball: Vec<u8>) {
+        use fleet::operator::{orders, releases};
+        let jetstream = fleet::jetstream(&self.client);
+        let upload = releases::Upload {
+            artifact: releases::Artifact::runtime(version.parse().unwrap()),
+            package: "demo".to_owned(),
+            by: "test".to_owned(),
+            at: Timestamp::now(),
+        };
+        let mut bytes = std::io::Cursor::new(tarball);
+        releases::publish(&jetstream, &self.names, upload, &mut bytes)
+            .await
+            .unwrap();
+        let order = orders::Order {
+            subject: rollout::fleet::Subject::Runtime,
+            version: Some(version.parse().unwrap()),
+            jitter: std::time::Duration::ZERO,
+            by: "test".to_owned(),
+            at: Timestamp::now(),
+        };
+        let scope = rollout::fleet::Scope::Global;
+        orders::place(&jetstream, &self.names, &order, &scope)
+            .await
+            .unwrap();
+    }
+
+    /// The first report of this kind.
+    async fn hears(&self, event: fleet::Event) -> fleet::Report {
+        let jetstream = fleet::jetstream(&self.client);
+        let reports = fleet::operator::observe::Reports::open(&jetstream, &self.names, None);
+        let mut reports = reports.await.unwrap();
+        let hearing = async {
+            loop {
+                let (report, _) = reports.next().await.unwrap().unwrap();
+                if report.event == event {
+                    return report;
+                }
+            }
+        };
+        let patience = std::time::Duration::from_mins(1);
+        tokio::time::timeout(patience, hearing).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_chooses_among_what_is_signed_and_nothing_else_whatever_its_broker_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Host::start().await;
+    // The registry has both, and the operator's store too; the repository names 1.1.0 alone.
+    registry.publish(&["1.1.0", "1.2.0"]);
+    let site = Site::start().await;
+    site.serve();
+    let fleet = Fleet::start().await;
+    let mut options = {
+        let local = site.local(dir.path(), &registry);
+        let trust = local.config().trust.clone();
+        let mut options = options(dir.path(), &registry, &json!({}), &[]);
+        options.config.trust = trust;
+        options.trust_root = Some(site.publisher.first_root());
+        options
+    };
+    let settings = json!({ "servers": [fleet.broker.url()], "device": "device-a" });
+    options.config.fleet = serde_json::from_value(settings).unwrap();
+    let device = Device::open(Local::open(options));
+    device.start().await;
+    let other = packed(
+        &json!({ "name": "demo", "version": "1.2.0" }),
+        "// not signed",
+    );
+    fleet.publishes_and_orders("1.2.0", other).await;
+    let refused = fleet.hears(fleet::Event::Refused).await;
+    assert_eq!(
+        (&*refused.reason, refused.version.unwrap().as_str()),
+        ("not-signed", "1.2.0")
+    );
+    assert_eq!(runs(device.local()), "1.0.0");
+    // What is signed is taken, and only its very bytes: the broker has others under that name.
+    fleet
+        .publishes_and_orders("1.1.0", packed(&package(), "// other bytes"))
+        .await;
+    let staged = fleet.hears(fleet::Event::Staged).await;
+    assert_eq!(staged.version.unwrap().as_str(), "1.1.0");
+    // It may be on its way up just now.
+    let stored = pointer(device.local());
+    assert_eq!(stored["integrity"], good().to_string());
+    let entry = stored["entry"].as_str().unwrap();
+    assert_eq!(std::fs::read_to_string(entry).unwrap(), GOOD);
+    device.stop().await;
+}

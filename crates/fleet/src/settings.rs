@@ -26,7 +26,7 @@ pub enum Login {
     Nobody,
     /// A `.creds` file of NATS: a signed identity and its key.
     Credentials(PathBuf),
-    /// A file with an NKey seed.
+    /// A file with the seed of an `NKey`.
     Nkey(PathBuf),
     /// A user, and a file with its password.
     Password {

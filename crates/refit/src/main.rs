@@ -22,6 +22,7 @@ mod agent;
 mod args;
 mod bundle;
 mod commands;
+mod dashboard;
 mod failure;
 mod keys;
 mod output;

@@ -147,6 +147,7 @@ pub fn refusal(why: &WhyNot) -> String {
         | WhyNot::FailedInThisLaunch
         | WhyNot::OnTrialElsewhere
         | WhyNot::NoVerdict
+        | WhyNot::NotYet
         | WhyNot::TrialsOff => "it may not run now".to_owned(),
     }
 }

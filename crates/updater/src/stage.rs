@@ -67,7 +67,7 @@ impl Stager {
         from: &Origin,
         plan: &StagePlan,
     ) -> Result<StageReport, UpdateError> {
-        if let Some(near) = self.from_near(candidate, from, plan).await {
+        if let Some(near) = self.nearby(candidate, from, plan).await {
             return near;
         }
         let from = from.begun(&*self.source, plan.limits.packed_bytes);
@@ -84,7 +84,7 @@ impl Stager {
     }
 
     /// Stages what somebody near has; none where that is nothing, or nothing that is believed.
-    async fn from_near(
+    async fn nearby(
         &self,
         candidate: &Candidate,
         from: &Origin,

@@ -148,6 +148,7 @@ impl Bench {
             },
             attempts: 2,
             launch_trials: true,
+            not_before: runtime_store::NotBefore::default(),
             experimental: false,
             built_at: Timestamp::UNIX_EPOCH,
             offers: rollout::contract::Offers::default(),

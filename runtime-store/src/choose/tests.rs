@@ -20,6 +20,7 @@ fn shell() -> Shell {
         },
         attempts: 2,
         launch_trials: true,
+        not_before: crate::NotBefore::default(),
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
         offers: rollout::contract::Offers::default(),

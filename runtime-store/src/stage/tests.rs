@@ -108,6 +108,7 @@ impl Room {
             },
             attempts: 2,
             launch_trials: true,
+            not_before: crate::NotBefore::default(),
             experimental: false,
             built_at: jiff::Timestamp::UNIX_EPOCH,
             offers: rollout::contract::Offers::default(),

@@ -79,6 +79,7 @@ impl Device {
                 },
                 attempts: 2,
                 launch_trials: true,
+                not_before: runtime_store::NotBefore::default(),
                 experimental: false,
                 built_at: jiff::Timestamp::UNIX_EPOCH,
                 offers: rollout::contract::Offers::default(),

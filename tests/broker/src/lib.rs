@@ -1,6 +1,7 @@
 //! Real `nats-server`s with JetStream on loopback, for tests: one, or a cluster of three.
 //!
-//! `nats-server` is looked for on PATH, or where `REFIT_NATS_SERVER` names it. Each server has ports, a disk and a
+//! `nats-server` is the one that `REFIT_NATS_SERVER` names, else the one that `scripts/setup --tests` unpacked, else the
+//! system's. Each server has ports, a disk and a
 //! process of its own, and goes with the value that holds it. What waits here waits for the server's
 //! own word: its port, or its health.
 
@@ -245,18 +246,16 @@ impl Cluster {
 }
 
 fn program() -> PathBuf {
-    std::env::var_os("REFIT_NATS_SERVER").map_or_else(
-        || {
-            // Debian puts it where only root's PATH looks.
-            let debian = Path::new("/usr/sbin/nats-server");
-            if debian.exists() {
-                debian.to_owned()
-            } else {
-                PathBuf::from("nats-server")
-            }
-        },
-        PathBuf::from,
-    )
+    if let Some(named) = std::env::var_os("REFIT_NATS_SERVER") {
+        return PathBuf::from(named);
+    }
+    // Where scripts/setup puts one, and where Debian does, where only root's PATH looks.
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/bin/nats-server");
+    let debians = PathBuf::from("/usr/sbin/nats-server");
+    [ours, debians]
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| PathBuf::from("nats-server"))
 }
 
 /// Ports that nobody had a moment ago. All are held at once, so that none comes twice.

@@ -126,6 +126,7 @@ mod tests {
             },
             agent: None,
             unsent: 0,
+            not_before: None,
         }
     }
 

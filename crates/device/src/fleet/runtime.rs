@@ -6,6 +6,7 @@ use fleet::Event;
 use fleet::agent::{BoxFuture, Look, News, Reporter, Staging, Steered, Swap};
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
+use runtime_store::{Choice, Source, WhyNot};
 use tokio::sync::watch;
 
 use super::staging::{OrderedStaging, trouble};
@@ -68,6 +69,16 @@ impl Runtime {
     }
 }
 
+/// What the next start would run. A trial that is on its way up is passed over by any other launch, and is what runs once it is
+/// up.
+fn next(choice: Choice) -> Version {
+    let pointed = choice.passed_over.first().and_then(|passed| {
+        let tried = passed.source == Source::Pointer && passed.why == WhyNot::OnTrialElsewhere;
+        passed.version.clone().filter(|_| tried)
+    });
+    pointed.unwrap_or(choice.version)
+}
+
 impl Steered for Runtime {
     fn subject(&self) -> Subject {
         Subject::Runtime
@@ -80,12 +91,13 @@ impl Steered for Runtime {
                 .running
                 .as_ref()
                 .map(|running| running.version.clone());
-            let next = self.device.next_start().await.ok();
+            let local = Arc::clone(&self.device.0.local);
+            let choice = tokio::task::spawn_blocking(move || next(local.resolve())).await;
             let snapshot = self.device.snapshot().await;
             let bad = snapshot.map(|snapshot| snapshot.bad).unwrap_or_default();
             Look {
                 now: Now {
-                    next: next.unwrap_or_else(|| {
+                    next: choice.unwrap_or_else(|_| {
                         let bundled = &self.device.0.local.shell().bundled.version;
                         running.clone().unwrap_or_else(|| bundled.clone())
                     }),

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fleet::agent::{Agent, Near, Pace, Prepared, Reporter, Spec, Steered};
+use jiff::Timestamp;
 use rollout::Version;
 use rollout::fleet::Name;
+use runtime_store::NotBefore;
 use tokio::sync::watch;
 
 use super::mirror::Nearby;
@@ -29,8 +31,10 @@ pub(crate) struct Steering {
     own_binary: OnceLock<Arc<dyn Steered>>,
     /// The fleet's releases.
     pub(crate) near: Nearby,
+    /// What launches that nobody asked for are not to try yet.
+    pub(crate) not_before: NotBefore,
     /// When a swap was first wanted, of which version.
-    pub(super) wanted: Mutex<Option<(Version, jiff::Timestamp)>>,
+    pub(super) wanted: Mutex<Option<(Version, Timestamp)>>,
 }
 
 impl Default for Steering {
@@ -41,6 +45,7 @@ impl Default for Steering {
             agent: Mutex::default(),
             own_binary: OnceLock::new(),
             near: Nearby::default(),
+            not_before: NotBefore::default(),
             wanted: Mutex::default(),
         }
     }
@@ -99,7 +104,10 @@ pub(crate) async fn prepare(device: &Device) -> Option<Prepared> {
     }
     let opened = tokio::task::spawn_blocking(move || open(&local, &config)).await;
     match opened {
-        Ok(Ok(prepared)) => Some(prepared),
+        Ok(Ok((prepared, held))) => {
+            device.0.steering.not_before.set(held);
+            Some(prepared)
+        }
         Ok(Err(problem)) => {
             let text = format!("{}. {}", problem.message, problem.hint);
             tracing::error!("{text}");
@@ -113,7 +121,11 @@ pub(crate) async fn prepare(device: &Device) -> Option<Prepared> {
     }
 }
 
-fn open(local: &Local, config: &Fleet) -> Result<Prepared, Problem> {
+/// What is kept, and what is not to be started yet.
+fn open(
+    local: &Local,
+    config: &Fleet,
+) -> Result<(Prepared, Option<(Version, Timestamp)>), Problem> {
     let settings = config
         .settings()
         .map_err(|why| Problem::new("config", why, "Mend `fleet` in the configuration."))?;
@@ -126,7 +138,11 @@ fn open(local: &Local, config: &Fleet) -> Result<Prepared, Problem> {
         clock: Arc::new(runtime_store::now),
         pace: Pace::default(),
     };
-    Prepared::open(spec).map_err(|error| {
+    let opened = Prepared::open(spec).map(|prepared| {
+        let held = prepared.not_before();
+        (prepared, held)
+    });
+    opened.map_err(|error| {
         Problem::new(
             "fleet",
             format!(
@@ -191,6 +207,7 @@ async fn follow(device: Device, mut status: watch::Receiver<fleet::agent::Status
             changed
         });
         device.0.steering.ordered.send_replace(ordered);
+        device.0.steering.not_before.set(now.not_before.clone());
         let note = FleetNote::of(&config.name, &name, now);
         device.0.board.update(|facts| facts.fleet = Some(note));
         if status.changed().await.is_err() {

@@ -41,7 +41,8 @@ pub(super) fn start(
             }
         }));
     }
-    if let Ok(updater) = device.updater(true) {
+    let passive = device.0.local.switches.updates.is_passive();
+    if let Ok(updater) = device.updater(passive) {
         let mut heard = updater.events();
         let reporter = Arc::clone(reporter);
         tasks.push(tokio::spawn(async move {

@@ -147,3 +147,40 @@ async fn where_updates_are_off_nothing_is_followed() {
     assert!(!bench.stored("1.1.0").exists());
     device.stop().await;
 }
+
+#[tokio::test]
+async fn a_restart_does_not_swap_in_what_has_its_share_of_the_window_later() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({})).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders_to_fetch_now_and_swap_later("1.1.0").await;
+    stands(&device, State::Staged, "").await;
+    device.stop().await;
+    // Without its broker too: what was drawn is on disk.
+    let device = bench.running("1.0.0").await;
+    let status = stands(&device, State::Staged, "").await;
+    assert!(runs(&std::sync::Arc::new(status), "1.0.0"));
+    assert_eq!(device.status().borrow().bad, []);
+    // A person may all the same.
+    device.apply().await.unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn ordering_it_again_without_a_window_swaps_it_in_at_once() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({})).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders_to_fetch_now_and_swap_later("1.1.0").await;
+    stands(&device, State::Staged, "").await;
+    operator.orders("1.1.0").await;
+    until(&device, |status| runs(status, "1.1.0")).await;
+    device.stop().await;
+}

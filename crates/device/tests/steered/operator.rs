@@ -9,7 +9,7 @@ use fleet::operator::orders::{self, Order};
 use fleet::operator::releases::{self, Artifact, Upload};
 use fleet::{Client, Event, Login, Names, Report, Settings, State};
 use jiff::Timestamp;
-use rollout::fleet::{Scope, Subject};
+use rollout::fleet::{Scope, Subject, Target, Wait};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, until};
@@ -97,6 +97,32 @@ impl Operator {
         };
         let jetstream = fleet::jetstream(&self.client);
         orders::place(&jetstream, &self.names, &order, &Scope::Global)
+            .await
+            .unwrap();
+    }
+
+    /// Orders a version over an hour, so that `device-a` fetches it at once and has its share of the swap later.
+    pub(crate) async fn orders_to_fetch_now_and_swap_later(&self, version: &str) {
+        const HOUR: Duration = Duration::from_hours(1);
+        let now = Timestamp::now();
+        let drawn = |wait, generation| rollout::fleet::part("device-a", generation, wait, HOUR);
+        let generation = (Target::next_generation(None, now)..)
+            .find(|it| {
+                drawn(Wait::Download, *it) < Duration::from_secs(1)
+                    && drawn(Wait::Swap, *it) > HOUR / 2
+            })
+            .unwrap();
+        let target = Target {
+            version: Some(version.parse().unwrap()),
+            generation,
+            jitter: 3_600,
+            at: now,
+            by: "test".to_owned(),
+            ramp: None,
+        };
+        let jetstream = fleet::jetstream(&self.client);
+        let (subject, scope) = (Subject::Runtime, Scope::Global);
+        orders::put(&jetstream, &self.names, subject, &scope, &target, 0)
             .await
             .unwrap();
     }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::agent::memory::Kept;
+use crate::agent::not_before;
 use crate::agent::steered::{Look, Staging, Steered, Swap};
 use crate::agent::tell::{Clock, News, Reporter};
 use crate::agent::watcher::Told;
@@ -30,6 +31,8 @@ pub(crate) struct Follower {
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) clock: Clock,
     pub(crate) standing: watch::Sender<Standing>,
+    /// From when what is staged may be started.
+    held: watch::Sender<Option<(Version, Timestamp)>>,
     kept: Kept,
     memory: Memory,
     /// When staging is tried again, after something that is no version's fault.
@@ -40,6 +43,12 @@ pub(crate) struct Follower {
     waits: Option<Refused>,
     reported: Option<(Refused, Instant)>,
     refused: Option<(u64, Refused)>,
+}
+
+/// How long staging is left alone after so many failures: half a minute at most at first, and then up to ten minutes, so
+/// that a fleet does not keep down the host that it waits for.
+fn after_trouble(failures: usize) -> Duration {
+    pause(failures) * if failures < 8 { 1 } else { 20 }
 }
 
 /// What there is to do next.
@@ -64,7 +73,10 @@ impl Follower {
         steered: Arc<dyn Steered>,
         reporter: Arc<Reporter>,
         clock: Clock,
-        standing: watch::Sender<Standing>,
+        (standing, held): (
+            watch::Sender<Standing>,
+            watch::Sender<Option<(Version, Timestamp)>>,
+        ),
         kept: Kept,
         memory: Memory,
     ) -> Self {
@@ -75,6 +87,7 @@ impl Follower {
             reporter,
             clock,
             standing,
+            held,
             kept,
             memory,
             again: None,
@@ -88,9 +101,9 @@ impl Follower {
 
     /// Follows until nobody tells anything any more.
     pub(crate) async fn follow(mut self, mut told: mpsc::Receiver<Told>) {
-        let mut changes = self.steered.changes();
+        let mut moves = self.steered.changes();
         loop {
-            changes.borrow_and_update();
+            moves.borrow_and_update();
             match self.decide().await {
                 Todo::Stage {
                     version,
@@ -100,17 +113,17 @@ impl Follower {
                 Todo::Swap { version } => self.swap(&version).await,
                 Todo::Wait(until) => {
                     tokio::select! {
-                        heard = told.recv() => match heard {
-                            Some(heard) => self.hear(heard),
+                        one = told.recv() => match one {
+                            Some(one) => self.hear(one),
                             None => return,
                         },
-                        changed = changes.changed() => if changed.is_err() { return },
+                        changed = moves.changed() => if changed.is_err() { return },
                         () = self.rest(until) => {}
                     }
                 }
             }
-            while let Ok(heard) = told.try_recv() {
-                self.hear(heard);
+            while let Ok(one) = told.try_recv() {
+                self.hear(one);
             }
         }
     }
@@ -121,7 +134,7 @@ impl Follower {
             Heard::News => tracing::info!(scope = %told.scope, generation, "a target was heard"),
             Heard::Known => {}
             Heard::Stale => {
-                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing")
+                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing");
             }
         }
     }
@@ -251,7 +264,7 @@ impl Follower {
 
     async fn in_trouble(&mut self, version: &Version, trouble: Refused) {
         // A transient error is never a version's failure.
-        let wait = pause(self.failures);
+        let wait = after_trouble(self.failures);
         self.failures += 1;
         self.again = Some(Instant::now() + wait);
         let is_told = self
@@ -293,6 +306,12 @@ impl Follower {
     }
 
     fn remember(&self, before: &Memory) {
+        let held = not_before(&self.memory);
+        self.held.send_if_modified(|known| {
+            let changed = *known != held;
+            *known = held;
+            changed
+        });
         if self.memory != *before
             && let Err(error) = self.kept.save(&self.memory)
         {

@@ -50,7 +50,8 @@ impl Heart {
             self.tell(&client).await;
             beats += 1;
             let tenth = self.every / 10;
-            let until = Instant::now() + (self.every - tenth) + self.share(beats, tenth * 2);
+            let least = self.every.saturating_sub(tenth);
+            let until = Instant::now() + least + self.share(beats, tenth * 2);
             loop {
                 let moved = async {
                     match &mut self.agent {

@@ -39,7 +39,7 @@ pub(crate) async fn keep(settings: Settings, device: Name, link: watch::Sender<L
         let refused = Arc::new(watch::Sender::new(None::<Instant>));
         let (heard, refusals) = (Arc::clone(&link), Arc::clone(&refused));
         let connected = connect_device(&settings, &device, move |event| {
-            hear(&heard, &refusals, event)
+            hear(&heard, &refusals, event);
         });
         match connected.await {
             Ok(client) => {

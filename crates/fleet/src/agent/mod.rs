@@ -23,7 +23,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollout::fleet::{Name, Subject};
+use jiff::Timestamp;
+use rollout::Version;
+use rollout::fleet::{Memory, Name, Subject};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -90,6 +92,8 @@ pub struct Status {
     pub agent: Option<Standing>,
     /// Reports that wait to be sent.
     pub unsent: u64,
+    /// The version of the runtime that is ordered and staged, and from when it may be started.
+    pub not_before: Option<(Version, Timestamp)>,
 }
 
 /// One device in its fleet. Dropping it ends everything that it does.
@@ -138,6 +142,22 @@ impl Prepared {
         Arc::clone(&self.reporter)
     }
 
+    /// The version of the runtime that is ordered and not to be started before this moment: its share of the window, as it
+    /// was drawn before this start. One that was staged and not noted as such is noted now. Blocks on the disk.
+    pub fn not_before(&self) -> Option<(Version, Timestamp)> {
+        let now = (self.spec.clock)();
+        let kept = Kept::of(&self.spec.folder, Subject::Runtime);
+        let mut memory = kept.load(now);
+        let before = memory.clone();
+        memory.staged(&self.spec.device, now);
+        if memory != before
+            && let Err(error) = kept.save(&memory)
+        {
+            tracing::warn!(%error, "when an order may be swapped in cannot be written down");
+        }
+        not_before(&memory)
+    }
+
     /// Starts to follow, within a tokio runtime: the first is the runtime, the second, where there is one, the
     /// agent's own binary.
     pub fn follow(self, runtime: Arc<dyn Steered>, agent: Option<Arc<dyn Steered>>) -> Agent {
@@ -153,7 +173,7 @@ impl Prepared {
         ));
 
         let all: Vec<_> = std::iter::once(runtime).chain(agent).collect();
-        let mut standings = Vec::new();
+        let (mut standings, mut helds) = (Vec::new(), Vec::new());
         let mut tellers = Vec::new();
         let subjects: Vec<_> = all.iter().map(|it| it.subject()).collect();
         for steered in all {
@@ -161,6 +181,8 @@ impl Prepared {
             standings.push(standing.subscribe());
             let kept = Kept::of(&spec.folder, steered.subject());
             let memory = kept.load((spec.clock)());
+            let held = watch::Sender::new(not_before(&memory));
+            helds.push(held.subscribe());
             let (teller, told) = mpsc::channel(16);
             tellers.push((steered.subject(), teller));
             let follower = Follower::new(
@@ -169,23 +191,23 @@ impl Prepared {
                 steered,
                 Arc::clone(&reporter),
                 Arc::clone(&spec.clock),
-                standing,
+                (standing, held),
                 kept,
                 memory,
             );
             tasks.spawn(follower.follow(told));
         }
-        let (telling, heard) = mpsc::channel(16);
-        tasks.spawn(hand_on(heard, tellers));
-        let trouble = watch::Sender::new(None);
-        let troubled = trouble.subscribe();
+        let (telling, news) = mpsc::channel(16);
+        tasks.spawn(hand_on(news, tellers));
+        let unread = watch::Sender::new(None);
+        let trouble = unread.subscribe();
         let watched = Watched {
             names: names.clone(),
             device: spec.device.clone(),
             groups: spec.groups.clone(),
             subjects,
         };
-        tasks.spawn(watcher::watch(watched, link.clone(), telling, trouble));
+        tasks.spawn(watcher::watch(watched, link.clone(), telling, unread));
         tasks.spawn(sender::send(
             names.clone(),
             spec.device.clone(),
@@ -210,10 +232,11 @@ impl Prepared {
         let near = Near::new(&spec.settings.fleet, link.clone());
         let whole = Whole {
             link,
-            trouble: troubled,
+            trouble,
             runtime,
             agent,
             unsent: reporter.waiting(),
+            held: helds[0].clone(),
         };
         let status = watch::Sender::new(whole.now());
         let seen = status.subscribe();
@@ -244,9 +267,15 @@ impl Agent {
     }
 }
 
+/// From when the runtime that is ordered may be started; none where nothing is, or that is not followed.
+fn not_before(memory: &Memory) -> Option<(Version, Timestamp)> {
+    let order = memory.order().filter(|order| order.refused.is_none())?;
+    Some((order.version.clone(), order.swap_at?))
+}
+
 /// Each subject's follower hears what is about it.
-async fn hand_on(mut heard: mpsc::Receiver<Told>, tellers: Vec<(Subject, mpsc::Sender<Told>)>) {
-    while let Some(told) = heard.recv().await {
+async fn hand_on(mut news: mpsc::Receiver<Told>, tellers: Vec<(Subject, mpsc::Sender<Told>)>) {
+    while let Some(told) = news.recv().await {
         if let Some((_, teller)) = tellers.iter().find(|(subject, _)| *subject == told.subject)
             && teller.send(told).await.is_err()
         {
@@ -275,6 +304,7 @@ struct Whole {
     runtime: watch::Receiver<Standing>,
     agent: Option<watch::Receiver<Standing>>,
     unsent: watch::Receiver<u64>,
+    held: watch::Receiver<Option<(Version, Timestamp)>>,
 }
 
 impl Whole {
@@ -289,6 +319,7 @@ impl Whole {
             runtime: self.runtime.borrow().clone(),
             agent: self.agent.as_ref().map(|agent| agent.borrow().clone()),
             unsent: *self.unsent.borrow(),
+            not_before: self.held.borrow().clone(),
         }
     }
 
@@ -305,6 +336,7 @@ impl Whole {
                 changed = self.trouble.changed() => changed,
                 changed = self.runtime.changed() => changed,
                 changed = self.unsent.changed() => changed,
+                changed = self.held.changed() => changed,
                 changed = agent => changed,
             };
             if changed.is_err() {

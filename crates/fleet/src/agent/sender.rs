@@ -45,7 +45,7 @@ pub(crate) async fn send(
                 }
                 asked_on = Some(connections);
             }
-            if let Some(report) = reporter.first().await {
+            if let Some(report) = reporter.first() {
                 let id = format!("{}-{}", report.device, report.seq);
                 let is_new = publish(&names, &client, &report, Some(id)).await?;
                 // Ids are the whole stream's: another device may have used this one up before us.

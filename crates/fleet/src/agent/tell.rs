@@ -121,7 +121,7 @@ impl Reporter {
         self.waiting.subscribe()
     }
 
-    pub(crate) async fn first(&self) -> Option<Report> {
+    pub(crate) fn first(&self) -> Option<Report> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         outbox.first().cloned()
     }

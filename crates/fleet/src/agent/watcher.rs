@@ -18,8 +18,8 @@ use crate::jetstream;
 use crate::names::Names;
 use crate::origin;
 
-/// Targets are read again after so long, ± a half that is drawn anew.
-const AGAIN: Duration = Duration::from_mins(5);
+/// Targets are read again after so many of the longest pauses: after 2½ to 5 minutes.
+const AGAIN: u32 = 10;
 
 /// For how long one reading may take.
 const READ: Duration = Duration::from_secs(10);
@@ -70,15 +70,13 @@ pub(crate) async fn watch(
             }
         }
         let read = read_all(&watched, &client, &told).await;
-        let wait = match &read {
-            Ok(()) => {
-                failures = 0;
-                AGAIN / 2 + pause(usize::MAX).mul_f64(AGAIN.as_secs_f64() / 30.0 / 2.0)
-            }
-            Err(_) => {
-                failures += 1;
-                pause(failures)
-            }
+        let wait = if read.is_ok() {
+            failures = 0;
+            // The longest pause is half a minute, of which half is drawn anew.
+            pause(usize::MAX) * AGAIN
+        } else {
+            failures += 1;
+            pause(failures)
         };
         trouble.send_if_modified(|now| {
             let next = read.err();

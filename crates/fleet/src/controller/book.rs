@@ -135,7 +135,7 @@ impl Book {
     pub(super) async fn ramp(&self, key: &str) -> Result<Found<Ramp>, FleetError> {
         let bucket = self.names.ramps();
         let found = self.last(&bucket, key).await?;
-        parsed(found, &bucket, key, Ramp::parse)
+        parsed(&found, &bucket, key, Ramp::parse)
     }
 
     /// Any other entry of the bucket of ramps.
@@ -151,7 +151,7 @@ impl Book {
     ) -> Result<Found<Target>, FleetError> {
         let (bucket, key) = (self.names.targets(), scope.key(subject));
         let found = self.last(&bucket, &key).await?;
-        parsed(found, &bucket, &key, Target::parse)
+        parsed(&found, &bucket, &key, Target::parse)
     }
 
     /// What stands at a key, asked of the stream's leader: a replica may be behind, and what is decided here
@@ -256,7 +256,7 @@ impl Book {
 }
 
 fn parsed<T, E: std::fmt::Display>(
-    found: Found<Bytes>,
+    found: &Found<Bytes>,
     bucket: &str,
     key: &str,
     parse: impl FnOnce(&[u8]) -> Result<T, E>,

@@ -12,7 +12,7 @@ use rollout::fleet::ramp::Origin;
 use tokio::task::JoinHandle;
 
 use super::book::{Book, stamp};
-use super::pause;
+use super::pace::pause;
 use crate::{FleetError, origin};
 
 /// Where to begin.

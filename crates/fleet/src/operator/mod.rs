@@ -12,6 +12,7 @@
 //! * What devices say is believed of that device only: a heartbeat or report counts for the name that
 //!   the broker lets it be sent under.
 
+pub mod board;
 pub mod observe;
 pub mod orders;
 mod overview;
@@ -26,6 +27,11 @@ use crate::names::Names;
 
 pub use overview::{Counts, Filter, LATE, Mix, Overview, Page, Seen, Slice};
 pub use traffic::{Traffic, traffic};
+
+/// Whether the broker can be reached at this moment.
+pub fn is_connected(client: &crate::Client) -> bool {
+    client.connection_state() == async_nats::connection::State::Connected
+}
 
 /// A time of the client's.
 fn time(at: async_nats::datetime::DateTime) -> Option<Timestamp> {

@@ -178,17 +178,17 @@ impl Reports {
 }
 
 /// What is listened to, and from where on.
-struct From {
-    stream: String,
-    subject: String,
-    policy: DeliverPolicy,
+pub(super) struct From {
+    pub(super) stream: String,
+    pub(super) subject: String,
+    pub(super) policy: DeliverPolicy,
     /// What the broker does then: an infinitive.
-    doing: &'static str,
+    pub(super) doing: &'static str,
 }
 
 /// Messages of a stream, in its order, over lost connections. It ends where the stream was made anew: the client would go
 /// on to wait for numbers that the new one has not reached.
-struct Source {
+pub(super) struct Source {
     messages: push::Ordered,
     jetstream: Context,
     stream: String,
@@ -196,7 +196,7 @@ struct Source {
     /// Since when it has been so quiet that it may be another stream by now.
     quiet: Instant,
     /// So many of those that were there at first are still to come.
-    left: u64,
+    pub(super) left: u64,
     doing: &'static str,
 }
 
@@ -210,7 +210,11 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    async fn open(jetstream: &Context, names: &Names, from: From) -> Result<Self, FleetError> {
+    pub(super) async fn open(
+        jetstream: &Context,
+        names: &Names,
+        from: From,
+    ) -> Result<Self, FleetError> {
         let doing = from.doing;
         let stream = jetstream.get_stream(&from.stream).await;
         let stream = stream.map_err(|error| super::missing_or(names, doing, error))?;
@@ -239,7 +243,7 @@ impl Source {
     }
 
     /// Loses nothing when it is given up before it ends.
-    async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
+    pub(super) async fn next(&mut self) -> Result<(Message, Timestamp), FleetError> {
         let doing = self.doing;
         let failed = |error: &dyn fmt::Display| FleetError::broker(doing, error);
         let message = loop {

@@ -73,3 +73,36 @@ async fn who_follows_changes_nothing_and_who_gives_up_the_lead_is_followed_at_on
     let done = other.records(What::Completed, 1).await;
     assert_eq!(done.state.is, RampState::Completed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wakes_up_late_has_lost_the_lead_and_changes_nothing() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let _devices = Devices::start(&room.client, &room.names, 60, "1.0.0", works()).await;
+    let begun = room.begin(wish("50%:10h,100%")).await.unwrap().ramp;
+    let sleepy = fleet::controller::Pace {
+        tick: std::time::Duration::from_hours(1),
+        ..pace()
+    };
+    let mut sleeper =
+        fleet::controller::Controller::new(&room.client, &room.names, "sleeper", sleepy);
+    let told = std::sync::Mutex::new(Vec::new());
+    let mut tell = |it: Told| told.lock().unwrap().push(it);
+    // One look, then it sleeps for longer than its lease lasts.
+    tokio::select! {
+        never = sleeper.run(&mut tell) => match never {},
+        () = until("its first look", || told.lock().unwrap().iter().any(leads)) => {}
+    }
+    let other = Running::start(&room.client, &room.names, "other", pace());
+    other.tells("that it leads", leads).await;
+    told.lock().unwrap().clear();
+    let follows = |it: &Told| matches!(it, Told::Follows { leader } if leader == "other");
+    tokio::select! {
+        never = sleeper.run(&mut tell) => match never {},
+        () = until("its second look", || told.lock().unwrap().iter().any(follows)) => {}
+    }
+    sleeper.give_back().await;
+    assert_eq!(room.ramp().await, begun);
+    let leaders = |it: &&Told| matches!(it, Told::Leads | Told::Follows { .. });
+    assert_eq!(other.told.lock().unwrap().iter().filter(leaders).count(), 2);
+}

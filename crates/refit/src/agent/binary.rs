@@ -70,7 +70,7 @@ impl Binary {
             SelfUpdate::Bucket => {
                 let reading = near.open(&artifact).await;
                 let reading = reading.map_err(|error| trouble("broker", &error.to_string()))?;
-                let reading = reading.ok_or_else(|| self.not_there(near))?;
+                let reading = reading.ok_or_else(|| not_there(near))?;
                 let release = reading.release();
                 (release.sha256.clone(), release.size)
             }
@@ -84,29 +84,27 @@ impl Binary {
         Ok((wanted, artifact))
     }
 
-    fn not_there(&self, near: &Near) -> Staging {
-        if near.is_up() {
-            return refused("unknown", "it is not published for this platform");
-        }
-        trouble("broker-unreachable", "there is no connection to the broker")
-    }
-
     async fn take(&self, version: &Version) -> Result<Staged, Staging> {
         let near = self.device.fleet_near();
         let near = near.ok_or_else(|| trouble("no-fleet", "the fleet is not followed yet"))?;
         let (wanted, artifact) = self.wanted(version, &near).await?;
-        if let Some(staged) = self.replacer.staged(&wanted).await.map_err(stopped)? {
+        if let Some(staged) = self
+            .replacer
+            .staged(&wanted)
+            .await
+            .map_err(|why| stopped(&why))?
+        {
             return Ok(staged);
         }
-        self.replacer.may(&wanted).map_err(stopped)?;
+        self.replacer.may(&wanted).map_err(|why| stopped(&why))?;
         let reading = near.open(&artifact).await;
         let reading = reading.map_err(|error| trouble("broker", &error.to_string()))?;
-        let reading = reading.ok_or_else(|| self.not_there(&near))?;
+        let reading = reading.ok_or_else(|| not_there(&near))?;
         let bytes = Box::pin(reading.into_stream().map_err(std::io::Error::other));
         self.replacer
             .stage(&wanted, StreamReader::new(bytes))
             .await
-            .map_err(stopped)
+            .map_err(|why| stopped(&why))
     }
 }
 
@@ -159,9 +157,9 @@ impl Steered for Binary {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .take();
-                return match self.replacer.discard() {
+                return match self.replacer.discard().await {
                     Ok(()) => Staging::Staged,
-                    Err(why) => stopped(why),
+                    Err(why) => stopped(&why),
                 };
             }
             match self.take(version).await {
@@ -178,8 +176,8 @@ impl Steered for Binary {
     fn swap<'a>(&'a self, version: &'a Version) -> BoxFuture<'a, Swap> {
         Box::pin(async move {
             let staged = {
-                let mut slot = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
-                slot.take().filter(|(staged, _)| staged == version)
+                let slot = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+                slot.clone().filter(|(staged, _)| staged == version)
             };
             let Some((_, staged)) = staged else {
                 return Swap::Tried;
@@ -190,8 +188,17 @@ impl Steered for Binary {
                     // The process ends now.
                     std::future::pending().await
                 }
-                Err(why) => {
+                // Nothing is known against what is staged.
+                Err(why @ Stopped::Trouble(_)) => Swap::Waits(Refused {
+                    reason: why.code().to_owned(),
+                    detail: fleet::detail(&why.to_string()),
+                }),
+                Err(why @ Stopped::Refused(_)) => {
                     tracing::warn!(%version, code = why.code(), %why, "the agent was not replaced");
+                    self.staged
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
                     Swap::Tried
                 }
             }
@@ -213,6 +220,13 @@ fn trouble(reason: &str, detail: &str) -> Staging {
     })
 }
 
+fn not_there(near: &Near) -> Staging {
+    if near.is_up() {
+        return refused("unknown", "it is not published for this platform");
+    }
+    trouble("broker-unreachable", "there is no connection to the broker")
+}
+
 fn not_described(problem: &Problem) -> Staging {
     match &*problem.kind {
         "no-trust" => refused("not-signed", &problem.message),
@@ -221,9 +235,9 @@ fn not_described(problem: &Problem) -> Staging {
     }
 }
 
-fn stopped(stopped: Stopped) -> Staging {
+fn stopped(stopped: &Stopped) -> Staging {
     let words = format!("{stopped}. {}", stopped.hint());
-    match &stopped {
+    match stopped {
         Stopped::Refused(_) => refused(stopped.code(), &words),
         Stopped::Trouble(_) => trouble(stopped.code(), &words),
     }

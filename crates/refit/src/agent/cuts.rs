@@ -57,12 +57,11 @@ fn replacer(folder: &Path, own: &str) -> Replacer {
 async fn replace(folder: &Path) {
     let replacer = replacer(folder, "1.0.0");
     let wanted = wanted("2.0.0");
-    let staged = match replacer.staged(&wanted).await.unwrap() {
-        Some(staged) => staged,
-        None => {
-            let bytes = binary("2.0.0");
-            replacer.stage(&wanted, &*bytes).await.unwrap()
-        }
+    let staged = if let Some(staged) = replacer.staged(&wanted).await.unwrap() {
+        staged
+    } else {
+        let bytes = binary("2.0.0");
+        replacer.stage(&wanted, &*bytes).await.unwrap()
     };
     let _ = replacer.swap(staged, NOW).await.unwrap();
 }
@@ -188,6 +187,7 @@ fn a_power_cut_in_the_count_of_starts_neither_loses_the_trial_nor_ends_it() {
         let mut starts = 0;
         while !start(folder).1 {
             starts += 1;
+            assert!(starts <= STARTS, "it never goes back, at {moments}");
         }
         assert!(
             (STARTS - 1..=STARTS).contains(&starts),

@@ -19,7 +19,7 @@ const BLOCK: usize = 256 << 10;
 pub(crate) struct FileError {
     doing: &'static str,
     path: PathBuf,
-    pub(super) source: io::Error,
+    pub(in crate::agent) source: io::Error,
 }
 
 impl FileError {

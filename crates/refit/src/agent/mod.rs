@@ -3,6 +3,7 @@
 //! ```text
 //! label ─────► what a binary says it is, compiled into each and read out of any
 //! sentinel ──► counts starts before anything else; three without a healthy time go back      (quarantine)
+//! binary ────► the same as a fleet steers it
 //! replace ───► fetch, verify, keep the old, announce, swap                                   (starts)
 //! service ───► units for systemd, launchd and Windows
 //! ```
@@ -31,7 +32,7 @@ use std::sync::OnceLock;
 
 pub(crate) use binary::Binary;
 pub(crate) use place::Place;
-pub(crate) use published::release_of;
+pub(crate) use published::releases_of;
 pub(crate) use quarantine::{forgive, quarantined};
 pub(crate) use replace::{Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 

@@ -1,17 +1,25 @@
 //! A binary as a publisher describes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rollout::AgentRelease;
 
 use super::{files, label};
 use crate::failure::Failure;
 
+/// What is to be signed of each of these binaries.
+///
+/// # Errors
+/// As [`release_of`].
+pub(crate) fn releases_of(paths: &[PathBuf]) -> Result<Vec<AgentRelease>, Failure> {
+    paths.iter().map(|path| release_of(path)).collect()
+}
+
 /// What is to be signed of the binary at `path`: what it says itself, and its digest.
 ///
 /// # Errors
 /// It cannot be read, does not say what it is, or was not built to be published.
-pub(crate) fn release_of(path: &Path) -> Result<AgentRelease, Failure> {
+fn release_of(path: &Path) -> Result<AgentRelease, Failure> {
     let label = label::of_file(path).map_err(|error| match error {
         label::LabelError::Read { source, .. } => Failure::file("read", path, &source),
         error => Failure::new(

@@ -7,7 +7,7 @@
 //!        4 its label: the version wanted, this platform, no development build
 //!        5 mode 0755, to disk
 //!        6 it starts here: `<exe>.new --version` says its version
-//! swap   7 all of 3 to 6 again, where time has passed      (what lies on a disk may change)
+//! swap   7 what runs is on trial no more; all of 3 to 6 again     (what lies on a disk may change)
 //!        8 keep the old one as <exe>.old
 //!        9 the sentinel says what is about to happen
 //!       10 rename <exe>.new over <exe>, folder to disk
@@ -17,24 +17,33 @@
 //! want of network or disk leaves nothing either, and may be tried again. After 10 the program has to end so
 //! that the service manager starts it anew ([`super::RESTART`]).
 
+mod stopped;
+
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rollout::Version;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 use super::files::{self, FileError, cut};
 use super::label::{self, Label, LabelError};
 use super::place::Place;
-use super::quarantine::{self, Unreadable};
+use super::quarantine;
 use super::sentinel::{self, Replacement};
 use super::starts;
 
+pub(crate) use stopped::{Refusal, Stopped, Trouble};
+
 /// Bytes that are fetched at once.
 const BLOCK: usize = 64 << 10;
+/// How long somebody else's replacement is waited for, and how often it is looked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_STEP: Duration = Duration::from_millis(10);
 
 /// What is to take the binary's place, as whoever is believed recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,168 +77,6 @@ pub(crate) struct Staged {
 pub(crate) struct Swapped {
     /// What is in place now.
     pub(crate) to: Version,
-}
-
-/// Why nothing was replaced.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Stopped {
-    /// It must not be, or not by this.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Nothing is known against it: to be tried again.
-    #[error(transparent)]
-    Trouble(#[from] Trouble),
-}
-
-/// Why a binary is not taken.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
-    /// Of what runs here.
-    #[error("this agent does not replace itself: {0}")]
-    Development(String),
-    /// The service may not write where its binary lies.
-    #[error("the agent's folder {} cannot be written by it: {why}", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        why: String,
-    },
-    /// It runs already.
-    #[error("version {0} is what runs")]
-    Runs(Version),
-    /// It had its starts here.
-    #[error("version {0} never came to a healthy minute here, and is quarantined")]
-    Quarantined(Version),
-    /// It is too large for any agent.
-    #[error("it is said to have {0} bytes, more than any agent")]
-    TooLarge(u64),
-    /// Not as many bytes as were recorded.
-    #[error("it has {found} bytes{}, and {wanted} were recorded", if *more { " or more" } else { "" })]
-    Size {
-        /// What was recorded.
-        wanted: u64,
-        /// What came.
-        found: u64,
-        /// Whether there was more.
-        more: bool,
-    },
-    /// Not the bytes that were recorded.
-    #[error("its sha256 is {found}, and {wanted} was recorded")]
-    Digest {
-        /// What was recorded.
-        wanted: String,
-        /// What came.
-        found: String,
-    },
-    /// It does not say what it is.
-    #[error("{0}")]
-    Label(LabelError),
-    /// It says that it is another.
-    #[error("it was published as version {wanted}, and says itself that it is {found}")]
-    Mislabelled {
-        /// What was ordered.
-        wanted: Version,
-        /// What it is.
-        found: Version,
-    },
-    /// It is for other machines.
-    #[error("it is for {found}, and this machine is {here}")]
-    Platform {
-        /// What this machine is.
-        here: String,
-        /// What it is for.
-        found: String,
-    },
-    /// It was not built to be published.
-    #[error("version {0} was built for development")]
-    ForDevelopment(Version),
-    /// It cannot run on this machine.
-    #[error("it does not start here: {0}")]
-    DoesNotStart(String),
-}
-
-/// What is no version's fault.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    /// The bytes did not come.
-    #[error("could not fetch the agent's binary: {0}")]
-    Transfer(io::Error),
-    /// The disk.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// What is quarantined is not known.
-    #[error(transparent)]
-    Quarantine(#[from] Unreadable),
-    /// Somebody else is at it.
-    #[error("the binary is being replaced by another process")]
-    Busy,
-    /// A task of ours did not end.
-    #[error("a step of the replacement was broken off: {0}")]
-    Task(String),
-}
-
-impl Stopped {
-    /// A stable code in kebab-case.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(refusal) => match refusal {
-                Refusal::Development(_) => "development-build",
-                Refusal::Folder { .. } => "folder-not-writable",
-                Refusal::Runs(_) => "runs-already",
-                Refusal::Quarantined(_) => "quarantined",
-                Refusal::TooLarge(_) | Refusal::Size { .. } => "wrong-size",
-                Refusal::Digest { .. } => "wrong-digest",
-                Refusal::Label(_) => "no-label",
-                Refusal::Mislabelled { .. } => "mislabelled",
-                Refusal::Platform { .. } => "other-platform",
-                Refusal::ForDevelopment(_) => "built-for-development",
-                Refusal::DoesNotStart(_) => "does-not-start",
-            },
-            Self::Trouble(trouble) => match trouble {
-                Trouble::Transfer(_) => "transfer",
-                Trouble::File(error) if is_full(error) => "disk-full",
-                Trouble::File(_) => "file",
-                Trouble::Quarantine(_) => "quarantine-unreadable",
-                Trouble::Busy => "busy",
-                Trouble::Task(_) => "internal",
-            },
-        }
-    }
-
-    /// What a person can do.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::Refused(refusal) => match refusal {
-                Refusal::Development(_) => {
-                    "Install a release of refit as the service, and order that to replace itself."
-                }
-                Refusal::Folder { .. } => {
-                    "Let the service's user write into that folder, or install new versions by hand."
-                }
-                Refusal::Runs(_) => "There is nothing to do.",
-                Refusal::Quarantined(_) => {
-                    "Publish a mended version, or `refit agent forgive` this one on the machine."
-                }
-                _ => "Publish it anew, from a release build for this platform.",
-            },
-            Self::Trouble(trouble) => match trouble {
-                Trouble::Transfer(_) | Trouble::Busy => "It is tried again.",
-                Trouble::File(error) if is_full(error) => {
-                    "Free some disk space; it is tried again."
-                }
-                Trouble::File(_) => "See to that file and its disk; it is tried again.",
-                Trouble::Quarantine(_) => "Move that file away once you have read it.",
-                Trouble::Task(_) => "Please report this.",
-            },
-        }
-    }
-}
-
-impl From<FileError> for Stopped {
-    fn from(error: FileError) -> Self {
-        Self::Trouble(Trouble::File(error))
-    }
 }
 
 impl Replacer {
@@ -289,7 +136,7 @@ impl Replacer {
         bytes: impl AsyncRead + Unpin,
     ) -> Result<Staged, Stopped> {
         self.may(wanted)?;
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         let staged = self.fetch_and_verify(wanted, bytes).await;
         if staged.is_err() {
             self.clear();
@@ -325,7 +172,7 @@ impl Replacer {
             return Ok(None);
         }
         self.may(wanted)?;
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         match self.verified_again(wanted).await {
             Ok(()) => Ok(Some(Staged {
                 wanted: wanted.clone(),
@@ -343,8 +190,8 @@ impl Replacer {
     ///
     /// # Errors
     /// Where that is not possible.
-    pub(crate) fn discard(&self) -> Result<(), Stopped> {
-        let _lock = self.lock()?;
+    pub(crate) async fn discard(&self) -> Result<(), Stopped> {
+        let _lock = self.lock().await?;
         Ok(files::remove(&self.place.next())?)
     }
 
@@ -355,7 +202,8 @@ impl Replacer {
     pub(crate) async fn swap(&self, staged: Staged, now: Timestamp) -> Result<Swapped, Stopped> {
         let wanted = staged.wanted;
         self.may(&wanted)?;
-        let _lock = self.lock()?;
+        self.must_be_proved()?;
+        let _lock = self.lock().await?;
         if let Err(stopped) = self.verified_again(&wanted).await {
             if matches!(stopped, Stopped::Refused(_)) {
                 self.clear();
@@ -420,8 +268,8 @@ impl Replacer {
         // By their text: build metadata counts where a label is held against an order.
         if found.version.as_str() != wanted.version.as_str() {
             return Err(Refusal::Mislabelled {
-                wanted: wanted.version.clone(),
-                found: found.version,
+                wanted: wanted.version.to_string(),
+                found: found.version.to_string(),
             }
             .into());
         }
@@ -508,6 +356,16 @@ impl Replacer {
         }
     }
 
+    /// What runs must not be on trial itself: with it as the way back there would be none to what is known to be good.
+    fn must_be_proved(&self) -> Result<(), Trouble> {
+        let own = &self.own.version;
+        let trial = sentinel::look(&self.place).and_then(|boot| boot.replacement);
+        match trial {
+            Some(it) if it.version == *own => Err(Trouble::OnTrial(Box::new(own.clone()))),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether files can be made beside the binary.
     fn writable(&self) -> Result<(), Stopped> {
         let folder = self.place.folder();
@@ -532,15 +390,22 @@ impl Replacer {
         }
     }
 
-    /// One replacement of a binary at a time, also among processes.
-    fn lock(&self) -> Result<File, Stopped> {
+    /// One replacement of a binary at a time, also among processes. A child that is just being started has a copy of
+    /// every open file for a moment, and so of a lock that was let go.
+    async fn lock(&self) -> Result<File, Stopped> {
         let path = self.place.lock();
         let failed = |error| FileError::new("lock", &path, error);
         let file = File::create(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Trouble::Busy.into()),
-            Err(TryLockError::Error(error)) => Err(failed(error).into()),
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    tokio::time::sleep(LOCK_STEP).await;
+                }
+                Err(TryLockError::WouldBlock) => return Err(Trouble::Busy.into()),
+                Err(TryLockError::Error(error)) => return Err(failed(error).into()),
+            }
         }
     }
 
@@ -580,13 +445,6 @@ fn must_be(wanted: &Wanted, found: String, size: u64) -> Result<(), Refusal> {
         });
     }
     Ok(())
-}
-
-fn is_full(error: &FileError) -> bool {
-    matches!(
-        error.source.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 #[cfg(test)]

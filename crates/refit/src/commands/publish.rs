@@ -91,11 +91,7 @@ impl Publish {
             .iter()
             .map(|tarball| intake::prepare(&scratch, tarball))
             .collect::<Result<Vec<_>, _>>()?;
-        let binaries = self
-            .agent
-            .iter()
-            .map(|binary| agent::release_of(binary))
-            .collect::<Result<Vec<_>, _>>()?;
+        let binaries = agent::releases_of(&self.agent)?;
         let consent = Consent::of(self.agreement.yes, json);
         // While a person reads, others may publish; the writes tell if they did.
         let mut desk = match (&self.plan, consent) {
@@ -135,10 +131,7 @@ impl Publish {
         };
         let mut draft = desk.draft();
         let shelved = shelf::shelve(&desk, &mut draft, prepared, &wishes, &tagging, now).await?;
-        let mut signed = Vec::new();
-        for release in binaries {
-            signed.push(agents::describe(&desk, &mut draft, release).await?);
-        }
+        let signed = agents::describe_all(&desk, &mut draft, binaries).await?;
         let mut told = json!({ "published": shelved });
         if !signed.is_empty() {
             told["agents"] = json!(signed);
@@ -169,14 +162,8 @@ impl Publish {
             let version = &change.after.manifest().version;
             words.push(format!("Started the rollout of {version}"));
         }
-        for one in &shelved {
-            let waits = tagging.waits(&one.package) && change.is_none();
-            if waits && one.outcome == Outcome::Published {
-                words.push(format!(
-                    "Nobody gets {0} yet: `refit rollout start SITE {0} --plan …`.",
-                    one.version
-                ));
-            }
+        if change.is_none() {
+            words.extend(waiting(&tagging, &shelved));
         }
         words.extend(signed.iter().map(agent_words));
         words.extend(started);
@@ -249,6 +236,18 @@ fn words(one: &Shelved) -> String {
             format!("{package}@{version} is published already, with this content")
         }
     }
+}
+
+/// What is nobody's before its rollout is started.
+fn waiting(tagging: &Tagging, shelved: &[Shelved]) -> Vec<String> {
+    let waits = |one: &&Shelved| one.outcome == Outcome::Published && tagging.waits(&one.package);
+    let words = |one: &Shelved| {
+        format!(
+            "Nobody gets {0} yet: `refit rollout start SITE {0} --plan …`.",
+            one.version
+        )
+    };
+    shelved.iter().filter(waits).map(words).collect()
 }
 
 fn agent_words(one: &agents::Signed) -> String {

@@ -86,6 +86,7 @@ fn words(why: &WhyNot) -> String {
         WhyNot::FailedInThisLaunch => "it failed in this launch".to_owned(),
         WhyNot::OnTrialElsewhere => "another app is trying it right now".to_owned(),
         WhyNot::NoVerdict => "its launches ended without a word".to_owned(),
+        WhyNot::NotYet => "the fleet wants it started later".to_owned(),
         WhyNot::TrialsOff => "REFIT_NO_AUTO_UPDATE is set, so it waits for a person".to_owned(),
         WhyNot::CannotWrite(why) | WhyNot::InvalidPointer(why) | WhyNot::CannotRead(why) => {
             why.clone()

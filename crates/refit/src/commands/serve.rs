@@ -55,7 +55,7 @@ impl Serve {
     }
 }
 
-fn no_port(address: SocketAddr, error: &std::io::Error) -> Failure {
+pub(crate) fn no_port(address: SocketAddr, error: &std::io::Error) -> Failure {
     Failure::new(
         "port",
         format_args!("Could not serve on {address}: {error}"),

@@ -18,11 +18,27 @@ pub(crate) struct Signed {
     pub(crate) outcome: Outcome,
 }
 
+/// Adds the descriptions of binaries to a draft, or none of them.
+///
+/// # Errors
+/// As [`describe`].
+pub(crate) async fn describe_all(
+    desk: &Desk,
+    draft: &mut Draft,
+    releases: Vec<AgentRelease>,
+) -> Result<Vec<Signed>, Failure> {
+    let mut signed = Vec::new();
+    for release in releases {
+        signed.push(describe(desk, draft, release).await?);
+    }
+    Ok(signed)
+}
+
 /// Adds the description of a binary to a draft.
 ///
 /// # Errors
 /// The site has no repository, or has this version with other content.
-pub(crate) async fn describe(
+async fn describe(
     desk: &Desk,
     draft: &mut Draft,
     release: AgentRelease,

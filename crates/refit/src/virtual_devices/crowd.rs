@@ -85,6 +85,14 @@ pub(crate) struct Wave {
     pub(crate) failed: usize,
 }
 
+/// What happened to a version, in devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    fetched: usize,
+    ready: usize,
+    failed: usize,
+}
+
 /// What all members are made of alike.
 struct Mould {
     config: Config,
@@ -155,6 +163,20 @@ impl Crowd {
             standing.target.as_ref() == Some(version)
                 && matches!(standing.state, State::Arrived | State::Refused)
         })
+    }
+
+    /// On how many devices which version was ever fetched, ready, failed.
+    pub(crate) fn counts(&self) -> BTreeMap<String, Counts> {
+        let all = self.seen.all().into_iter();
+        all.map(|(version, moments)| {
+            let counts = Counts {
+                fetched: moments.fetched.len(),
+                ready: moments.ready.len(),
+                failed: moments.failed.len(),
+            };
+            (version, counts)
+        })
+        .collect()
     }
 
     /// What became of an order.

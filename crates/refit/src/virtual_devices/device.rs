@@ -1,5 +1,6 @@
 //! One virtual device, as its fleet steers it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct VirtualDevice {
     going_back: Mutex<Option<Version>>,
     soak: Duration,
     seen: Arc<Seen>,
+    /// What was fetched here: a version that fails is looked at again before it is refused.
+    fetched: Mutex<BTreeSet<String>>,
     /// One process plays all these machines: so many of them stage at a time.
     turns: Arc<Semaphore>,
 }
@@ -48,6 +51,7 @@ impl VirtualDevice {
             going_back: Mutex::default(),
             soak,
             seen,
+            fetched: Mutex::default(),
             turns,
         })
     }
@@ -99,6 +103,13 @@ impl VirtualDevice {
         self.tell(news(event, &version)).await;
         if launch.choice.trial.is_some() {
             tokio::spawn(Arc::clone(self).soaks(launch));
+        }
+    }
+
+    fn fetches(&self, version: &Version) {
+        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        if fetched.insert(version.to_string()) {
+            self.seen.note(What::Fetched, version);
         }
     }
 
@@ -168,7 +179,7 @@ impl Steered for Handle {
 
     fn stage<'a>(&'a self, version: &'a Version, older: bool) -> BoxFuture<'a, Staging> {
         Box::pin(async move {
-            self.0.seen.note(What::Fetched, version);
+            self.0.fetches(version);
             let _turn = self.0.turns.acquire().await;
             let ordered = self.0.staging.stage(version, older).await;
             if ordered.goes_back {

@@ -12,7 +12,7 @@ use crate::device::{Device, demo, idle};
 use crate::support::{Package, REFIT, json_of, refit};
 
 /// For how long a story waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A fleet with a few devices, all on 1.0.0; 1.1.0 works, and 1.2.0 comes up nowhere.
 struct Fleet {
@@ -71,24 +71,20 @@ impl Fleet {
         fleet
     }
 
-    fn args<'a>(&self, order: &[&'a str], url: &'a str) -> Vec<&'a str> {
-        [&["fleet"], order, &["--server", url, "--by", "ada"]].concat()
-    }
-
     /// Runs `refit fleet … --json`.
     fn ask(&self, order: &[&str]) -> (i32, Value) {
         let url = self.broker.url();
-        if order == ["status"] {
-            return json_of(&["fleet", "status", "--server", &url]);
+        if let ["status" | "current"] = order {
+            return json_of(&["fleet", order[0], "--server", &url]);
         }
-        json_of(&self.args(order, &url))
+        json_of(&args(order, &url))
     }
 
     /// Starts a controller that looks often.
     fn controller(&self, order: &[&str]) -> Controller {
         let url = self.broker.url();
         let mut child = Process::new(REFIT)
-            .args(self.args(order, &url))
+            .args(args(order, &url))
             .args(["--tick", "50ms", "--lease", "1s"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -97,6 +93,10 @@ impl Fleet {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Controller { child, lines }
     }
+}
+
+fn args<'a>(order: &[&'a str], url: &'a str) -> Vec<&'a str> {
+    [&["fleet"], order, &["--server", url, "--by", "ada"]].concat()
 }
 
 /// A process that runs a controller.
@@ -174,7 +174,7 @@ fn a_ramp_runs_to_its_end_and_one_that_does_worse_turns_back() {
         &FAST,
     ];
     let url = fleet.broker.url();
-    let args = fleet.args(&ramp.concat(), &url);
+    let args = args(&ramp.concat(), &url);
     let output = refit().args(args).output().unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{words}");
@@ -273,7 +273,7 @@ fn a_ramp_is_begun_paused_resumed_and_halted_by_hand() {
     assert_eq!(fleet.ask(&["halt", "--agent"]).0, 3);
 
     let url = fleet.broker.url();
-    let output = refit().args(fleet.args(&["halt"], &url)).output().unwrap();
+    let output = refit().args(args(&["halt"], &url)).output().unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{words}");
     assert!(

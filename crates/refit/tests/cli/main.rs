@@ -9,8 +9,11 @@ mod crew;
 mod device;
 mod explain;
 mod fleet;
+mod fleet_dashboard;
 #[cfg(unix)]
 mod fleet_ramps;
+#[cfg(unix)]
+mod fleet_virtual;
 mod keys;
 mod looking;
 #[cfg(unix)]

@@ -28,6 +28,7 @@ fn the_help_says_what_each_command_is_for() {
         &["workspaces", "add"],
         &["apps"],
         &["apps", "upgrade"],
+        &["fleet", "dashboard"],
         &["agent", "install"],
         &["agent", "uninstall"],
         &["agent", "replace"],

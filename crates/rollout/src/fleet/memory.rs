@@ -171,6 +171,9 @@ impl Memory {
                     // Ordered again, most often a ramp that went on: who waits already waits no longer,
                     // and what was refused is looked at anew.
                     order.download_at = order.download_at.min(next.download_at);
+                    let window = Duration::from_secs(next.jitter.into());
+                    let share = part(device.as_str(), next.generation, Wait::Swap, window);
+                    order.swap_at = order.swap_at.map(|at| at.min(jitter::after(now, share)));
                     order.generation = next.generation;
                     order.jitter = next.jitter;
                     order.refused = None;

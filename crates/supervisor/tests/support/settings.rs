@@ -23,6 +23,7 @@ pub(crate) fn shell(folder: &Path) -> Shell {
         },
         attempts: 2,
         launch_trials: true,
+        not_before: runtime_store::NotBefore::default(),
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
         offers: rollout::contract::Offers::default(),

@@ -138,6 +138,7 @@ fn shell() -> Arc<Shell> {
         },
         attempts: 2,
         launch_trials: true,
+        not_before: runtime_store::NotBefore::default(),
         experimental: false,
         built_at: jiff::Timestamp::UNIX_EPOCH,
         offers: rollout::contract::Offers::default(),

@@ -184,7 +184,7 @@ async fn what_runs_and_what_is_quarantined_is_not_taken() {
         .stage(&wanted_mended, &*mended)
         .await
         .unwrap();
-    scene.replacer.discard().unwrap();
+    scene.replacer.discard().await.unwrap();
     std::fs::write(place.quarantine(), "{").unwrap();
     let stopped = scene.replacer.stage(&wanted, &*bytes).await.unwrap_err();
     assert!(matches!(stopped, Stopped::Trouble(_)), "{stopped}");
@@ -255,11 +255,35 @@ async fn a_connection_that_breaks_off_is_no_fault_of_the_version() {
 }
 
 #[tokio::test]
+async fn what_is_on_trial_itself_is_replaced_once_it_is_known_to_be_good() {
+    let scene = Scene::new();
+    let place = scene.replacer.place();
+    let trial = Replacement {
+        version: "1.0.0".parse().unwrap(),
+        sha256: "own".to_owned(),
+        from: "0.9.0".parse().unwrap(),
+        from_sha256: "good".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    sentinel::announce(place, trial.clone()).unwrap();
+    std::fs::write(place.old(), "known to be good").unwrap();
+    let bytes = binary("2.0.0");
+    let wanted = recorded("2.0.0", &bytes);
+    let staged = scene.replacer.stage(&wanted, &*bytes).await.unwrap();
+    let swap = || scene.replacer.swap(staged.clone(), Timestamp::UNIX_EPOCH);
+    assert_eq!(swap().await.unwrap_err().code(), "on-trial");
+    assert_eq!(sentinel::look(place).unwrap().replacement, Some(trial));
+    assert_eq!(std::fs::read(place.old()).unwrap(), b"known to be good");
+    sentinel::healthy(place, &"1.0.0".parse().unwrap()).unwrap();
+    assert_eq!(swap().await.unwrap().to.as_str(), "2.0.0");
+}
+
+#[tokio::test]
 async fn one_replacement_at_a_time() {
     let scene = Scene::new();
     let bytes = binary("2.0.0");
     let wanted = recorded("2.0.0", &bytes);
-    let other = scene.replacer.lock().unwrap();
+    let other = scene.replacer.lock().await.unwrap();
     let stopped = scene.replacer.stage(&wanted, &*bytes).await.unwrap_err();
     assert_eq!(stopped.code(), "busy");
     drop(other);

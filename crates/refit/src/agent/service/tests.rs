@@ -22,13 +22,18 @@ fn unit(scope: Scope) -> Unit {
 fn have(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
-        println!("SKIPPED: {program} is not here to look at the unit");
+        eprintln!("SKIPPED: {program} is not here to look at the unit");
     }
     there
 }
 
 fn must_pass(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
+    let runtime = tempfile::tempdir().unwrap();
+    let output = Command::new(program)
+        .args(arguments)
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .output()
+        .unwrap();
     let said = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

@@ -4,6 +4,7 @@ mod aim;
 mod broker;
 mod clear;
 mod current;
+mod dashboard;
 mod give;
 mod groups;
 mod halt;
@@ -42,13 +43,14 @@ enum Order {
     Init(broker::Init),
     Publish(publish::Publish),
     Rollout(rollout::Rollout),
-    Clear(clear::Clear),
     Ramp(ramp::Ramp),
     Pause(pause::Pause),
     Resume(resume::Resume),
     Halt(halt::Halt),
+    Clear(clear::Clear),
     Current(current::Current),
     Status(status::Status),
+    Dashboard(dashboard::Dashboard),
     Ping(ping::Ping),
     History(history::History),
     Groups(groups::Groups),
@@ -71,6 +73,7 @@ impl Fleet {
                 Order::Halt(order) => order.run(globals).await,
                 Order::Current(order) => order.run(globals).await,
                 Order::Status(order) => order.run(globals).await,
+                Order::Dashboard(order) => order.run(globals).await,
                 Order::Ping(order) => order.run(globals).await,
                 Order::History(order) => order.run(globals).await,
                 Order::Groups(order) => order.run(globals).await,

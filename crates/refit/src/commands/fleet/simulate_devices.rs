@@ -130,6 +130,7 @@ impl SimulateDevices {
         let seconds = began.elapsed().as_secs_f64();
         let report = json!({
             "standing": crowd.standing(),
+            "seen": crowd.counts(),
             "wave": target.and_then(|target| crowd.wave(&target)),
             "seconds": seconds,
             "heartbeats": since(before.heartbeats, after.heartbeats),

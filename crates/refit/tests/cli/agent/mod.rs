@@ -6,3 +6,4 @@ mod replacing;
 mod services;
 mod serving;
 mod signing;
+mod steered;

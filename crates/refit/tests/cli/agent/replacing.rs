@@ -183,6 +183,7 @@ fn a_development_build_is_no_agent_to_replace_or_to_install() {
 /// Runs a script as root of a name space of its own, where file systems may be mounted. None where this machine
 /// has no such thing, which is said.
 #[cfg(target_os = "linux")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn in_own_mounts(script: &str, room: &Room) -> Option<String> {
     let unshare = |script: &str| {
         Command::new("unshare")
@@ -191,7 +192,7 @@ fn in_own_mounts(script: &str, room: &Room) -> Option<String> {
             .output()
     };
     if !unshare("mount -t tmpfs t site && umount site").is_ok_and(|it| it.status.success()) {
-        println!("SKIPPED: no file systems of one's own here");
+        eprintln!("SKIPPED: no file systems of one's own here");
         return None;
     }
     let output = unshare(script).unwrap();

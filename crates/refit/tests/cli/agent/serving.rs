@@ -16,7 +16,7 @@ use crate::support::Package;
 
 /// Starts a command again whenever it ends, as a service manager does, and writes down how it ended: its code, or
 /// `killed`. Told to stop, it tells the command, waits for it, and ends.
-const MANAGER: &str = r#"
+const MANAGER: &str = r"
 const { spawn } = require('child_process'), fs = require('fs');
 const [ends, ...command] = process.argv.slice(2);
 let child, stopping = false;
@@ -30,17 +30,17 @@ const start = () => {
 };
 process.on('SIGTERM', () => { stopping = true; child.kill('SIGTERM'); });
 start();
-"#;
+";
 
 /// An agent under the stub of a service manager.
-struct Service {
-    installed: Installed,
-    device: Device,
+pub(super) struct Service {
+    pub(super) installed: Installed,
+    pub(super) device: Device,
     manager: Option<Child>,
 }
 
 impl Service {
-    fn new(binary: &Binary) -> Self {
+    pub(super) fn new(binary: &Binary) -> Self {
         let bundled = Package::new("demo", "1.0.0").file(
             "server.js",
             "require('http').createServer((q, a) => a.end('serves'))\
@@ -58,7 +58,7 @@ impl Service {
         }
     }
 
-    fn start(&mut self, healthy_after: &str) {
+    pub(super) fn start(&mut self, healthy_after: &str) {
         let log = File::create(self.path("words")).unwrap();
         std::fs::write(self.path("manager.js"), MANAGER).unwrap();
         let manager = Command::new("node")
@@ -76,7 +76,7 @@ impl Service {
     }
 
     /// Orders the service to stop, and waits until it has.
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         let Some(mut manager) = self.manager.take() else {
             return;
         };
@@ -91,16 +91,16 @@ impl Service {
     }
 
     /// How it ended each time.
-    fn ends(&self) -> Vec<String> {
+    pub(super) fn ends(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.path("ends")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         std::fs::read_to_string(self.path("words")).unwrap()
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         let (code, status) = self.installed.ask(&["agent", "status"]);
         assert_eq!(code, 0, "{status}");
         status
@@ -118,14 +118,14 @@ impl Service {
         answer.split("\r\n\r\n").nth(1).map(str::to_owned)
     }
 
-    fn serves(&self) {
+    pub(super) fn serves(&self) {
         self.until("the runtime serves", || {
             self.body().as_deref() == Some("serves")
         });
     }
 
     /// Waits for what another process does.
-    fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
+    pub(super) fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let patience = Instant::now() + Duration::from_mins(1);
         while !done() {
             let late = Instant::now() >= patience;

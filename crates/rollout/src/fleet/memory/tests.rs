@@ -184,6 +184,25 @@ fn ordering_again_never_makes_a_device_wait_longer_and_asks_again_what_was_refus
 }
 
 #[test]
+fn what_is_staged_and_ordered_again_without_a_window_is_swapped_in_at_once() {
+    let mut it = device();
+    it.hear("global", target("1.1.0", 1, 604_800, 0));
+    it.settle("1.0.0", 0);
+    it.0.staged(&name("d"), at(0));
+    let first = it.0.order().unwrap().swap_at.unwrap();
+    assert!(first > at(10));
+    it.hear("global", target("1.1.0", 2, 604_800, 5));
+    it.settle("1.0.0", 5);
+    assert!(
+        it.0.order().unwrap().swap_at.unwrap() <= first,
+        "never later"
+    );
+    it.hear("global", target("1.1.0", 3, 0, 10));
+    it.settle("1.0.0", 10);
+    assert_eq!(it.0.order().unwrap().swap_at, Some(at(10)));
+}
+
+#[test]
 fn what_may_be_published_meanwhile_is_asked_for_again_and_what_is_bad_is_not() {
     for (reason, asked_again) in [
         ("unknown", true),
