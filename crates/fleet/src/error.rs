@@ -46,7 +46,7 @@ pub enum FleetError {
         why: String,
     },
     /// The fleet's buckets are not there.
-    #[error("the broker has no fleet `{fleet}`: its {what} is not there")]
+    #[error("the broker has no fleet `{fleet}`: its {what} are not there")]
     NoFleet {
         /// The fleet's name.
         fleet: String,

@@ -54,7 +54,7 @@ impl Config {
 
     /// Where versions come from, and who says which.
     fn release_problem(&self) -> Option<Problem> {
-        if let Some(problem) = self.fleet.as_ref().and_then(|it| it.problem()) {
+        if let Some(problem) = self.fleet.as_ref().and_then(super::fleet::Fleet::problem) {
             return Some(("fleet", problem));
         }
         // It would be shipped to every user, and shown wherever settings are.

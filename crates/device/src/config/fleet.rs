@@ -19,7 +19,7 @@ pub struct Fleet {
     /// A `.creds` file of NATS.
     #[serde(default)]
     pub credentials: Option<PathBuf>,
-    /// A file with an NKey seed.
+    /// A file with the seed of an `NKey`.
     #[serde(default)]
     pub nkey: Option<PathBuf>,
     /// A user, for `password`.

@@ -60,46 +60,36 @@ impl FleetNote {
 /// How it stands, in words.
 fn message(fleet: &Name, status: &Status) -> String {
     let runtime = &status.runtime;
-    let mut words = format!("Fleet {fleet}: ");
-    let version = runtime
-        .target
-        .as_ref()
-        .map_or_else(String::new, ToString::to_string);
-    match runtime.state {
-        State::Idle => words.push_str("no version is ordered for this device."),
-        State::Arrived => words = format!("{words}version {version} is ordered, and runs."),
-        State::Waiting => {
-            words =
-                format!("{words}version {version} is ordered; its moment comes within the window.")
-        }
-        State::Staging => {
-            words = format!("{words}version {version} is ordered, and being fetched.")
-        }
-        State::Staged => {
-            words = format!("{words}version {version} is ordered, and waits for a restart.")
-        }
-        State::Swapping => words = format!("{words}version {version} is being started."),
-        State::Refused => {
-            words = format!("{words}version {version} is ordered, and is not taken here.")
-        }
-        State::Trouble => {
-            words = format!("{words}version {version} is ordered, and could not be fetched yet.")
-        }
-        State::Off if version.is_empty() => words.push_str("its orders are not followed here."),
-        State::Off => {
-            words =
-                format!("{words}version {version} is ordered, and orders are not followed here.")
-        }
-        State::Halted => words.push_str("nothing runs on this device."),
-    }
+    let ordered = runtime.target.as_ref().map_or_else(
+        || "no version is ordered for this device".to_owned(),
+        |version| format!("version {version} is ordered"),
+    );
+    let how = match runtime.state {
+        State::Idle => "",
+        State::Arrived => ", and runs",
+        State::Waiting if runtime.reason.is_empty() => "; its moment comes within the window",
+        State::Waiting => ", and waits",
+        State::Staging => ", and being fetched",
+        State::Staged => ", and waits for a restart",
+        State::Swapping => ", and being started",
+        State::Refused => ", and is not taken here",
+        State::Trouble => ", and could not be fetched yet",
+        State::Off => "; orders are not followed here",
+        State::Halted => "; nothing runs on this device",
+    };
+    let mut words = format!("Fleet {fleet}: {ordered}{how}.");
+    let mut add = |sentence: &str| {
+        words.push(' ');
+        let mut letters = sentence.trim_end_matches('.').chars();
+        words.extend(letters.next().map(|first| first.to_uppercase().to_string()));
+        words.push_str(letters.as_str());
+        words.push('.');
+    };
     if !runtime.detail.is_empty() {
-        words = format!("{words} {}.", runtime.detail.trim_end_matches('.'));
+        add(&runtime.detail);
     }
     if let Some(trouble) = status.trouble.as_ref().filter(|_| !status.is_connected) {
-        words = format!(
-            "{words} Its broker cannot be reached: {}.",
-            trouble.trim_end_matches('.')
-        );
+        add(&format!("its broker cannot be reached: {trouble}"));
     }
     words
 }
@@ -140,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             said(&status(State::Refused, Some("1.2.0"), "it was recalled.")),
-            "Fleet kiosks: version 1.2.0 is ordered, and is not taken here. it was recalled."
+            "Fleet kiosks: version 1.2.0 is ordered, and is not taken here. It was recalled."
         );
         let mut lost = status(State::Idle, None, "");
         (lost.is_connected, lost.trouble) = (false, Some("no answer".to_owned()));

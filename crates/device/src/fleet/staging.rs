@@ -44,7 +44,10 @@ impl OrderedStaging {
             self.go_back(version).await
         } else {
             let wanted = Wanted::Version(version.clone());
-            self.updater.stage(wanted, false).await.map(came_to)
+            self.updater
+                .stage(wanted, false)
+                .await
+                .map(|report| came_to(&report))
         };
         let staging = staged.unwrap_or_else(|error| failed(&error));
         Ordered {
@@ -65,7 +68,7 @@ impl OrderedStaging {
         let mut done = self.point_back(order.clone()).await;
         if matches!(done, Ok(RolledBack::NotStored(_))) {
             let wanted = Wanted::Version(version.clone());
-            let staged = came_to(self.updater.stage(wanted, true).await?);
+            let staged = came_to(&self.updater.stage(wanted, true).await?);
             if staged != Staging::Staged {
                 return Ok(staged);
             }
@@ -143,7 +146,7 @@ pub(super) fn trouble(reason: &str, detail: &str) -> Staging {
 }
 
 /// What an answer of the updater means for the order.
-fn came_to(report: StageReport) -> Staging {
+fn came_to(report: &StageReport) -> Staging {
     match report.outcome {
         Outcome::Staged | Outcome::AlreadyStaged => Staging::Staged,
         Outcome::BadVersion => refused("bad-version", &report.message),
@@ -227,7 +230,7 @@ mod tests {
             (Outcome::UpToDate, "overtaken", ("trouble", "overtaken")),
             (Outcome::UpToDate, "not-newer", ("refused", "not-newer")),
         ] {
-            let (kind, why) = code(came_to(report(outcome, reason)));
+            let (kind, why) = code(came_to(&report(outcome, reason)));
             assert_eq!((kind, &*why), wanted, "{reason}");
         }
         let version: Version = "1.0.0".parse().unwrap();

@@ -34,7 +34,7 @@ pub(super) fn start(
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "news of launches were missed")
+                        tracing::warn!(missed, "news of launches were missed");
                     }
                     Err(RecvError::Closed) => return,
                 }
@@ -54,7 +54,7 @@ pub(super) fn start(
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "news of updates were missed")
+                        tracing::warn!(missed, "news of updates were missed");
                     }
                     Err(RecvError::Closed) => return,
                 }

@@ -344,7 +344,16 @@ impl Follower {
                 why.clone_from(&self.trouble);
                 State::Trouble
             }
-            Step::Idle | Step::Stands { .. } | Step::WaitToStage { .. } => State::Waiting,
+            Step::Stands { until } => {
+                why = Some(Refused {
+                    reason: "must-stand".to_owned(),
+                    detail: format!(
+                        "it goes down right after another order that did; it is followed if it stands until {until}"
+                    ),
+                });
+                State::Waiting
+            }
+            Step::Idle | Step::WaitToStage { .. } => State::Waiting,
             Step::Stage { .. } => State::Staging,
             Step::WaitToSwap { .. } => State::Staged,
             Step::Swap => match todo {

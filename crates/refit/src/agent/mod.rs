@@ -32,7 +32,7 @@ use std::sync::OnceLock;
 
 pub(crate) use binary::Binary;
 pub(crate) use place::Place;
-pub(crate) use published::releases_of;
+pub(crate) use published::{release_of, releases_of};
 pub(crate) use quarantine::{forgive, quarantined};
 pub(crate) use replace::{Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 

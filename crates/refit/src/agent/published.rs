@@ -19,7 +19,7 @@ pub(crate) fn releases_of(paths: &[PathBuf]) -> Result<Vec<AgentRelease>, Failur
 ///
 /// # Errors
 /// It cannot be read, does not say what it is, or was not built to be published.
-fn release_of(path: &Path) -> Result<AgentRelease, Failure> {
+pub(crate) fn release_of(path: &Path) -> Result<AgentRelease, Failure> {
     let label = label::of_file(path).map_err(|error| match error {
         label::LabelError::Read { source, .. } => Failure::file("read", path, &source),
         error => Failure::new(

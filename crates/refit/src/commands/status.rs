@@ -165,7 +165,8 @@ fn rows(status: &device::Status, next: Option<String>, now: Timestamp) -> Vec<[S
         }
     }
     if let Some(fleet) = &status.fleet {
-        row("Fleet", fleet.message.clone());
+        let words = fleet.message.strip_prefix("Fleet ");
+        row("Fleet", words.unwrap_or(&fleet.message).to_owned());
     }
     if let Some(check) = &status.last_check {
         row("Last check", format!("{}: {}", check.at, check.message));
