@@ -74,7 +74,11 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
     })
     .await;
     let mut reports = Reports::open(&jetstream, names, None).await.unwrap();
-    let (first, _) = reports.next().await.unwrap().unwrap();
+    let mut next = async || {
+        let next = tokio::time::timeout(PATIENCE, reports.next()).await;
+        next.unwrap().unwrap()
+    };
+    let (first, _) = next().await.unwrap();
     assert_eq!((&first.device, first.event), (&kiosk_8, Event::Launched));
     // Another one that uses up the id of its next report does not keep it back.
     let mut headers = async_nats::HeaderMap::new();
@@ -85,8 +89,8 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
         .await;
     taken.unwrap().await.unwrap();
     tell(Event::Confirmed).await;
-    assert_eq!(reports.next().await.unwrap(), None, "it is no report");
-    let (second, _) = reports.next().await.unwrap().unwrap();
+    assert_eq!(next().await, None, "it is no report");
+    let (second, _) = next().await.unwrap();
     assert_eq!(
         (second.seq, second.event),
         (first.seq + 1, Event::Confirmed)
