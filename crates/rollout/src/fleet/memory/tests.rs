@@ -142,7 +142,7 @@ fn a_single_downgrade_is_followed_and_a_flapping_one_must_stand_a_minute() {
 
 #[test]
 fn the_wait_begins_with_the_order_or_where_it_was_heard_late_with_that() {
-    let share = part("d", 7, Wait::Download, Duration::from_secs(600));
+    let share = part("d", 7, Wait::Download, Duration::from_mins(10));
     for (heard, from) in [
         (1_000, 1_000),
         (1_060, 1_000),
@@ -241,7 +241,7 @@ fn what_is_staged_waits_its_other_share_once() {
     it.hear("global", target("1.1.0", 7, 600, 0));
     it.settle("1.0.0", 0);
     it.0.staged(&name("d"), at(50));
-    let share = part("d", 7, Wait::Swap, Duration::from_secs(600));
+    let share = part("d", 7, Wait::Swap, Duration::from_mins(10));
     assert_eq!(
         it.0.order().unwrap().swap_at,
         Some(jitter::after(at(50), share))
