@@ -29,12 +29,6 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
             .await
             .unwrap();
     }
-    let agents = Artifact::agent("3.0.0".parse().unwrap(), name("linux-x86_64"));
-    let binary: Vec<u8> = (0..400_000_u32).map(|n| (n % 251) as u8).collect();
-    publish(&jetstream, names, agents.clone(), &binary)
-        .await
-        .unwrap();
-
     // The agent itself.
     let folder = tempfile::tempdir().unwrap();
     let device = Played::running("1.0.0");
@@ -97,9 +91,37 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
     );
     drop(agent);
 
-    // A device reads what is published, larger than one message.
-    let kiosk = fleet::jetstream(&house.kiosk_7().await);
+    // The rest of what operators do.
+    orders::history(&jetstream, names, None, None)
+        .await
+        .unwrap();
+    assert_eq!(orders::current(&jetstream, names).await.unwrap().len(), 1);
+    let unpublish = async |it: &str| {
+        releases::unpublish(&jetstream, names, Subject::Runtime, &it.parse().unwrap()).await
+    };
+    assert_eq!(unpublish("2.0.0").await.unwrap_err().kind(), "in-use");
+    unpublish("1.0.0").await.unwrap();
+    let ramps = jetstream.get_key_value(names.ramps()).await.unwrap();
+    ramps.create("lease", "me".into()).await.unwrap();
+    assert!(!house.refused("iolation"), "{}", house.broker.log());
+}
+
+#[tokio::test]
+async fn a_device_reads_what_is_published_larger_than_one_message_too() {
+    let house = House::new().await;
+    let jetstream = fleet::jetstream(&house.operator);
+    let names = &house.names;
     let runtime = Artifact::runtime("1.0.0".parse().unwrap());
+    publish(&jetstream, names, runtime.clone(), b"1.0.0")
+        .await
+        .unwrap();
+    let agents = Artifact::agent("3.0.0".parse().unwrap(), name("linux-x86_64"));
+    let binary: Vec<u8> = (0..400_000_u32).map(|n| (n % 251) as u8).collect();
+    publish(&jetstream, names, agents.clone(), &binary)
+        .await
+        .unwrap();
+
+    let kiosk = fleet::jetstream(&house.kiosk_7().await);
     let found = releases::find(&kiosk, names, &runtime)
         .await
         .unwrap()
@@ -119,19 +141,6 @@ async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered()
         read.extend_from_slice(&chunk);
     }
     assert_eq!(read, binary);
-
-    // The rest of what operators do.
-    orders::history(&jetstream, names, None, None)
-        .await
-        .unwrap();
-    assert_eq!(orders::current(&jetstream, names).await.unwrap().len(), 1);
-    let unpublish = async |it: &str| {
-        releases::unpublish(&jetstream, names, Subject::Runtime, &it.parse().unwrap()).await
-    };
-    assert_eq!(unpublish("2.0.0").await.unwrap_err().kind(), "in-use");
-    unpublish("1.0.0").await.unwrap();
-    let ramps = jetstream.get_key_value(names.ramps()).await.unwrap();
-    ramps.create("lease", "me".into()).await.unwrap();
     assert!(!house.refused("iolation"), "{}", house.broker.log());
 }
 
