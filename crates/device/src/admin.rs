@@ -25,10 +25,10 @@ mod trust;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rollout::Setting;
 use rollout::admin::{
     self, AdminPolicy, AdminUpdates, Asked, SettingSource, Settled, Updating, settle,
 };
+use rollout::{Setting, Version};
 
 use crate::switches::{Switches, Updates};
 use crate::{Config, Managed, Problem};
@@ -44,6 +44,10 @@ pub(crate) struct Admin {
     now: Arc<Mutex<Reading>>,
     /// What counts since the start.
     pub(crate) settled: Settled,
+    /// What everybody else says, besides a fleet.
+    no_auto_update: bool,
+    experimental: bool,
+    channel: String,
 }
 
 impl Admin {
@@ -52,11 +56,12 @@ impl Admin {
     pub(crate) fn open(names: &[String], config: &Config, switches: &Switches) -> Self {
         let paths: Vec<_> = names.iter().filter_map(|name| place::of(name)).collect();
         let reading = read::all(&paths);
+        let no_auto_update = switches.updates == Updates::NoAutoUpdate;
         let settled = settle(
             reading.policy.as_ref(),
             &Asked {
                 fleet: None,
-                no_auto_update: switches.updates == Updates::NoAutoUpdate,
+                no_auto_update,
                 experimental: switches.experimental,
                 channel: &config.channel,
             },
@@ -68,6 +73,9 @@ impl Admin {
             paths,
             now: Arc::new(Mutex::new(reading)),
             settled,
+            no_auto_update,
+            experimental: switches.experimental,
+            channel: config.channel.clone(),
         }
     }
 
@@ -147,14 +155,38 @@ impl Admin {
         }
     }
 
-    /// Every setting that several may make, and whose word counts. `configuration` names its file.
-    pub(crate) fn settings(&self, configuration: &str) -> Vec<Setting> {
-        rollout::settings(&self.settled, |name, source| match source {
+    /// What counts where a fleet orders this version.
+    pub(crate) fn with_fleet(&self, fleet: Option<&Version>) -> Settled {
+        let asked = Asked {
+            fleet,
+            no_auto_update: self.no_auto_update,
+            experimental: self.experimental,
+            channel: &self.channel,
+        };
+        settle(self.reading().policy.as_ref(), &asked)
+    }
+
+    /// Whether the administrator says which version, or which channel, this device follows: a fleet comes after that.
+    pub(crate) fn names_versions(&self) -> bool {
+        self.settled.channel.source == SettingSource::Policy
+    }
+
+    /// Every setting that several may make, and whose word counts. `configuration` names its file, and `fleet` what a
+    /// fleet orders, and where it stands.
+    pub(crate) fn settings(
+        &self,
+        configuration: &str,
+        fleet: Option<(&Version, &str)>,
+    ) -> Vec<Setting> {
+        let settled = self.with_fleet(fleet.map(|(version, _)| version));
+        let order = fleet.map_or("", |(_, order)| order);
+        rollout::settings(&settled, |name, source| match source {
             SettingSource::Policy => self.shown(),
             SettingSource::Environment if name == "experimental" => "REFIT_EXPERIMENTAL".to_owned(),
             SettingSource::Environment => "REFIT_NO_AUTO_UPDATE".to_owned(),
             SettingSource::Configuration => configuration.to_owned(),
-            SettingSource::Fleet | SettingSource::Default => String::new(),
+            SettingSource::Fleet => order.to_owned(),
+            SettingSource::Default => String::new(),
         })
     }
 }

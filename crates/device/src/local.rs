@@ -291,7 +291,31 @@ impl Local {
 
     /// Every setting that several may make, and whose word counts. `configuration` names its file.
     pub fn settings(&self, configuration: &str) -> Vec<rollout::Setting> {
-        self.admin.settings(configuration)
+        let folder = self.data.join("fleet");
+        let place = folder.join("memory-runtime.json").display().to_string();
+        let ordered = self.fleet_order();
+        let fleet = ordered.as_ref().map(|version| (version, &*place));
+        self.admin.settings(configuration, fleet)
+    }
+
+    /// What the fleet ordered last for this device, as far as it is in one.
+    pub fn fleet_order(&self) -> Option<Version> {
+        self.config().fleet.as_ref()?;
+        fleet::agent::ordered(&self.data.join("fleet"))
+    }
+
+    /// The one version that this device is to have: what its administrator pins, else what its fleet orders, else what
+    /// the configuration pins.
+    pub fn wanted_version(&self) -> Option<Version> {
+        match self
+            .admin
+            .with_fleet(self.fleet_order().as_ref())
+            .channel
+            .value
+        {
+            rollout::admin::Channel::Pin(version) => Some(version),
+            rollout::admin::Channel::Tag(_) => None,
+        }
     }
 
     /// How old releases must be, where an administrator says so.

@@ -64,7 +64,11 @@ impl Runtime {
             store,
             shell: Arc::new(local.shell().clone()),
             updater: updater.clone(),
-            pin: local.config().pin(),
+            // What the configuration pins comes after the fleet; what an administrator pins comes before it.
+            pin: local
+                .config()
+                .pin()
+                .filter(|_| local.admin.names_versions()),
         })
     }
 }
@@ -122,7 +126,14 @@ impl Steered for Runtime {
         local.admin.may_apply().map_err(|problem| Refused {
             reason: problem.kind,
             detail: problem.message,
-        })
+        })?;
+        if local.admin.names_versions() && local.config().pin().is_none() {
+            let detail =
+                "the administrator of this machine says which channel it follows".to_owned();
+            let reason = "policy-channel".to_owned();
+            return Err(Refused { reason, detail });
+        }
+        Ok(())
     }
 
     fn is_halted(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use fleet::State;
 use fleet::agent::{Agent, Near, Pace, Prepared, Reporter, Spec, Steered};
 use jiff::Timestamp;
 use rollout::Version;
@@ -200,7 +201,9 @@ async fn follow(device: Device, mut status: watch::Receiver<fleet::agent::Status
     };
     loop {
         let now = status.borrow_and_update().clone();
-        let ordered = now.runtime.target.clone();
+        // Where orders are not followed, the channel is.
+        let is_followed = now.runtime.state != State::Off;
+        let ordered = now.runtime.target.clone().filter(|_| is_followed);
         device.0.steering.is_steered.send_if_modified(|is_steered| {
             let changed = *is_steered != ordered.is_some();
             *is_steered = ordered.is_some();

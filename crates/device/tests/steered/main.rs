@@ -10,5 +10,10 @@ mod going_back;
 #[path = "../host/mod.rs"]
 #[expect(dead_code, reason = "other tests have other hosts")]
 mod host;
+#[cfg(unix)]
+#[path = "../laid/mod.rs"]
+mod laid;
+#[cfg(unix)]
+mod managed;
 mod operator;
 mod refusing;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rollout::Version;
 use rollout::fleet::{Memory, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,13 @@ impl Kept {
         }
     }
 
+    /// What it orders, as far as that can be read; changes nothing.
+    fn ordered(&self) -> Option<Version> {
+        let bytes = disk::read(&self.0).ok()??;
+        let stored: Stored = serde_json::from_slice(&bytes).ok()?;
+        Some(stored.memory.order()?.version.clone())
+    }
+
     pub(crate) fn save(&self, memory: &Memory) -> std::io::Result<()> {
         let stored = Stored {
             schema: SCHEMA,
@@ -59,6 +67,12 @@ impl Kept {
         };
         disk::replace(&self.0, &serde_json::to_vec(&stored)?)
     }
+}
+
+/// The version of the runtime that the operator last ordered for the device that keeps its memory in `folder`; none where
+/// nothing is. For whoever shows it: changes nothing.
+pub fn ordered(folder: &Path) -> Option<Version> {
+    Kept::of(folder, Subject::Runtime).ordered()
 }
 
 #[cfg(test)]
@@ -80,6 +94,7 @@ mod tests {
         let memory = kept.load(at(0));
         assert_eq!(memory.order().unwrap().version.as_str(), "1.2.0");
         assert_eq!(memory.generation(), Some(1_781_251_200_000));
+        assert_eq!(ordered(dir.path()).unwrap().as_str(), "1.2.0");
         kept.save(&memory).unwrap();
         assert_eq!(kept.load(at(0)), memory);
     }
@@ -96,6 +111,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let kept = Kept::of(dir.path(), Subject::Agent);
             std::fs::write(dir.path().join("memory-agent.json"), text).unwrap();
+            assert_eq!(kept.ordered(), None, "{text}");
             assert_eq!(kept.load(at(5)), Memory::default(), "{text}");
             let aside = dir.path().join("memory-agent.json.invalid-5000");
             assert_eq!(std::fs::read_to_string(aside).unwrap(), text);

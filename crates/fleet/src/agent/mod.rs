@@ -40,6 +40,7 @@ use memory::Kept;
 use outbox::Outbox;
 use watcher::{Told, Watched};
 
+pub use memory::ordered;
 pub use near::Near;
 pub use steered::{BoxFuture, Look, Staging, Steered, Swap};
 pub use tell::{Clock, News, Reporter};

@@ -156,7 +156,7 @@ impl Scene {
             clock: runtime_store::now(),
             built: Some(shell.built_at),
             experimental: shell.experimental,
-            pin: config.pin(),
+            pin: local.wanted_version(),
             candidate: candidate(Path::new(&releases)),
             bundled: shell.bundled.version.clone(),
             running: runs(local, snapshot.pointer.as_ref()),
