@@ -42,7 +42,7 @@ export function aRamp(change: Partial<Ramp> = {}): Ramp {
     state: 'running',
     reason: '',
     led: true,
-    by: 'ada',
+    by: 'ops-1',
     startedAt: at(48),
     plan: [
       { percent: 5, holdSeconds: 1800 },
@@ -98,9 +98,9 @@ export function anOverview(change: Partial<Overview> = {}): Overview {
       { group: 'back-office', devices: 12_400 },
     ],
     targets: [
-      { scope: 'global', version: '1.5.0', at: at(18), by: 'ada', jitter: 300, percent: 25 },
-      { scope: 'group.back-office', version: '1.4.1', at: at(2_900), by: 'grace', jitter: 1800, percent: null },
-      { scope: 'device.till-00417', version: '1.3.9', at: at(9_000), by: 'ada', jitter: 0, percent: null },
+      { scope: 'global', version: '1.5.0', at: at(18), by: 'ops-1', jitter: 300, percent: 25 },
+      { scope: 'group.back-office', version: '1.4.1', at: at(2_900), by: 'ops-2', jitter: 1800, percent: null },
+      { scope: 'device.till-00417', version: '1.3.9', at: at(9_000), by: 'ops-1', jitter: 0, percent: null },
     ],
     targetsInAll: 3,
     ramps: [aRamp()],

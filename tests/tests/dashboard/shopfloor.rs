@@ -84,7 +84,7 @@ impl Shopfloor {
         let upload = Upload {
             artifact: Artifact::runtime(version.parse()?),
             package: "demo".to_owned(),
-            by: "ada".to_owned(),
+            by: "ops-1".to_owned(),
             at: Timestamp::now(),
         };
         let mut content = std::io::Cursor::new(version.as_bytes().to_vec());
@@ -98,7 +98,7 @@ impl Shopfloor {
             subject: Subject::Runtime,
             version: Some(version.parse()?),
             jitter: Duration::from_secs(jitter),
-            by: "grace".to_owned(),
+            by: "ops-2".to_owned(),
             at: self.ago(26 * 60),
         };
         let scope: Scope = scope.parse().map_err(anyhow::Error::msg)?;
@@ -282,7 +282,7 @@ impl Shopfloor {
             halt_above: rollout::Share::from_hundredths(200),
             min_devices: 20,
             jitter: Duration::from_mins(5),
-            by: "ada".to_owned(),
+            by: "ops-1".to_owned(),
         };
         let mut ramp = controller::start(&self.client, &self.names, wish)
             .await?
@@ -406,7 +406,7 @@ impl Dashboard {
                 "--server",
             ])
             .arg(fleet.broker.url())
-            .env("USER", "ada")
+            .env("USER", "ops-1")
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();

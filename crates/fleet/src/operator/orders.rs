@@ -234,7 +234,7 @@ mod tests {
             subject: Subject::Runtime,
             version: Some("1.2.0".parse().unwrap()),
             jitter: Duration::from_mins(30),
-            by: "ann\u{1b}[2J".to_owned(),
+            by: "operator\u{1b}[2J".to_owned(),
             at: at.parse().unwrap(),
         }
     }

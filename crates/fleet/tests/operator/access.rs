@@ -403,16 +403,16 @@ async fn over_tls_a_broker_is_believed_by_its_root_and_by_nothing_else() {
 #[tokio::test]
 async fn an_operator_signs_in_by_password_too_and_a_stranger_not_at_all() {
     let house = House::new().await;
-    let file = house.dir.path().join("of-ann");
-    std::fs::write(&file, "of-ann\n").unwrap();
+    let file = house.dir.path().join("of-operator");
+    std::fs::write(&file, "of-operator\n").unwrap();
     let login = |user: &str| Login::Password {
         user: user.to_owned(),
         file: file.clone(),
     };
-    let ann = fleet::connect(&settings(&house.broker, login("ann")))
+    let operator = fleet::connect(&settings(&house.broker, login("operator")))
         .await
         .unwrap();
-    orders::current(&fleet::jetstream(&ann), &house.names)
+    orders::current(&fleet::jetstream(&operator), &house.names)
         .await
         .unwrap();
     for login in [login("bob"), Login::Nobody] {
@@ -420,6 +420,6 @@ async fn an_operator_signs_in_by_password_too_and_a_stranger_not_at_all() {
             .await
             .unwrap_err();
         assert_eq!(refused.kind(), "broker-unreachable");
-        assert!(!refused.to_string().contains("of-ann"), "{refused}");
+        assert!(!refused.to_string().contains("of-operator"), "{refused}");
     }
 }

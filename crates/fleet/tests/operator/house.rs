@@ -47,7 +47,7 @@ impl House {
             let text = std::fs::read_to_string(shipped.join(file)).unwrap();
             let text = text
                 .replace("OPERATOR_NKEY", &operator.public_key())
-                .replace("OPERATOR_PASSWORD", "of-ann")
+                .replace("OPERATOR_PASSWORD", "of-operator")
                 .replace("DEVICE_NKEY", &device.public_key())
                 .replace("DEVICE_PASSWORD", "of-kiosk-8");
             std::fs::write(dir.path().join(file), text).unwrap();

@@ -11,7 +11,7 @@ pub(crate) fn order(version: &str) -> Order {
         subject: Subject::Runtime,
         version: version.parse().ok(),
         jitter: Duration::from_mins(30),
-        by: "ann".to_owned(),
+        by: "operator".to_owned(),
         at: at(),
     }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn publish(
     let upload = Upload {
         artifact,
         package: "demo".to_owned(),
-        by: "ann".to_owned(),
+        by: "operator".to_owned(),
         at: at(),
     };
     releases::publish(jetstream, names, upload, &mut Cursor::new(content.to_vec())).await

@@ -35,17 +35,17 @@ async fn a_paused_ramp_stays_where_it_is_until_it_is_resumed() {
     let _devices = Devices::start(client, names, 150, "1.0.0", works()).await;
     room.begin(wish("40%:1s,100%")).await.unwrap();
     let paused = done(
-        pause_ramp(client, names, WHAT, &WHERE, "ada")
+        pause_ramp(client, names, WHAT, &WHERE, "ops-1")
             .await
             .unwrap(),
     );
     assert_eq!(
         (paused.state.is, paused.state.why.as_str()),
-        (RampState::Paused, "by ada")
+        (RampState::Paused, "by ops-1")
     );
     assert!(paused.evidence[1].counts.is_some());
     let again = nothing(
-        pause_ramp(client, names, WHAT, &WHERE, "ada")
+        pause_ramp(client, names, WHAT, &WHERE, "ops-1")
             .await
             .unwrap(),
     );
@@ -59,9 +59,9 @@ async fn a_paused_ramp_stays_where_it_is_until_it_is_resumed() {
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(room.ramp().await, paused);
 
-    let resumed = done(resume(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    let resumed = done(resume(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
     assert!(resumed.paused_millis >= 1_200);
-    let again = nothing(resume(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    let again = nothing(resume(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
     assert!(again.contains("already"), "{again}");
     let over = controller.records(What::Completed, 1).await;
     assert_eq!(
@@ -82,9 +82,9 @@ async fn a_person_halts_it_at_once_and_hears_how_many_were_reached() {
     let (client, names) = (&room.client, &room.names);
     let devices = Devices::start(client, names, 100, "1.0.0", works()).await;
     for order in [
-        halt(client, names, WHAT, &WHERE, "ada").await,
-        resume(client, names, WHAT, &WHERE, "ada").await,
-        pause_ramp(client, names, WHAT, &WHERE, "ada").await,
+        halt(client, names, WHAT, &WHERE, "ops-1").await,
+        resume(client, names, WHAT, &WHERE, "ops-1").await,
+        pause_ramp(client, names, WHAT, &WHERE, "ops-1").await,
     ] {
         assert_eq!(nothing(order.unwrap()), "There is no ramp on global.");
     }
@@ -95,8 +95,12 @@ async fn a_person_halts_it_at_once_and_hears_how_many_were_reached() {
     })
     .await;
     // With no controller anywhere.
-    let halted = done(halt(client, names, WHAT, &WHERE, "ada\u{7}").await.unwrap());
-    assert_eq!(halted.state.why, "by ada ");
+    let halted = done(
+        halt(client, names, WHAT, &WHERE, "ops-1\u{7}")
+            .await
+            .unwrap(),
+    );
+    assert_eq!(halted.state.why, "by ops-1 ");
     let counts = halted.evidence.last().unwrap().counts.unwrap();
     assert_eq!(counts.whole.new.devices, u64::try_from(within).unwrap());
     until("everyone back", || {
@@ -105,7 +109,7 @@ async fn a_person_halts_it_at_once_and_hears_how_many_were_reached() {
     .await;
     assert_eq!(room.shares().await, ["30 %", "1.0.0"]);
     assert_eq!(room.ramp().await, halted);
-    let again = nothing(halt(client, names, WHAT, &WHERE, "ada").await.unwrap());
+    let again = nothing(halt(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
     assert!(again.contains("it is halted already"), "{again}");
 }
 

@@ -54,7 +54,7 @@ impl Room {
             let upload = Upload {
                 artifact: Artifact::runtime(version.parse().unwrap()),
                 package: "demo".to_owned(),
-                by: "ada".to_owned(),
+                by: "ops-1".to_owned(),
                 at: jiff::Timestamp::now(),
             };
             let mut content = Cursor::new(version.as_bytes().to_vec());
@@ -148,7 +148,7 @@ pub(crate) fn wish(plan: &str) -> Wish {
         halt_above: default_halt_above(),
         min_devices: 20,
         jitter: Duration::ZERO,
-        by: "ada".to_owned(),
+        by: "ops-1".to_owned(),
     }
 }
 

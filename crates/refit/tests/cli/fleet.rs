@@ -46,7 +46,7 @@ impl Harbour {
             .arg("fleet")
             .args(args)
             .args(["--server", &self.broker.url()])
-            .env("USER", "ann")
+            .env("USER", "operator")
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -61,7 +61,7 @@ impl Harbour {
     pub(crate) fn publish(&self, version: &str, content: &str) -> (i32, Value) {
         let package = Package::new("demo", version).file("dist/cli.js", content);
         let tgz = package.tgz(&self.room.path());
-        self.json(&["publish", tgz.to_str().unwrap(), "--by", "ann"])
+        self.json(&["publish", tgz.to_str().unwrap(), "--by", "operator"])
     }
 
     pub(crate) fn device(&self, id: &str) -> Device {
@@ -118,7 +118,7 @@ fn orders_are_shown_as_they_stand_and_as_they_came() {
     for version in ["1.0.0", "1.1.0"] {
         assert_eq!(harbour.publish(version, version).0, 0);
     }
-    let order = |args: &[&str]| harbour.json(&[&["rollout"], args, &["--by", "ann"]].concat());
+    let order = |args: &[&str]| harbour.json(&[&["rollout"], args, &["--by", "operator"]].concat());
     let (code, told) = order(&["1.0.0", "--global", "--jitter", "30m"]);
     assert_eq!(code, 0);
     assert_eq!(
@@ -161,9 +161,9 @@ fn orders_are_shown_as_they_stand_and_as_they_came() {
         all,
         [
             ("device.a", None, "bob"),
-            ("device.b", Some("1.1.0"), "ann"),
-            ("global", Some("1.1.0"), "ann"),
-            ("group.kiosks", Some("1.1.0"), "ann"),
+            ("device.b", Some("1.1.0"), "operator"),
+            ("global", Some("1.1.0"), "operator"),
+            ("group.kiosks", Some("1.1.0"), "operator"),
         ]
     );
     let (code, told) = harbour.json(&["history", "--scope", "global"]);

@@ -150,7 +150,7 @@ async fn the_page_pauses_resumes_and_halts_the_ramp_that_it_shows_and_no_other()
     );
     let stands = room.ramp().await;
     assert_eq!(stands.state.is, RampState::Paused);
-    assert_eq!(stands.state.why, "by ann, at the dashboard");
+    assert_eq!(stands.state.why, "by operator, at the dashboard");
     dashboard.until("a paused ramp", |it| it["ramps"][0]["state"] == "paused");
     let again = dashboard.order("global", "pause", &ramp.id);
     assert_eq!(again.kind(), (409, "nothing-to-do".to_owned()));

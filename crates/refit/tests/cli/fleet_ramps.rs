@@ -96,7 +96,7 @@ impl Fleet {
 }
 
 fn args<'a>(order: &[&'a str], url: &'a str) -> Vec<&'a str> {
-    [&["fleet"], order, &["--server", url, "--by", "ada"]].concat()
+    [&["fleet"], order, &["--server", url, "--by", "ops-1"]].concat()
 }
 
 /// A process that runs a controller.

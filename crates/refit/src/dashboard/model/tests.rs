@@ -26,7 +26,7 @@ fn ramp(n: u32, scope: &str, plan: &str) -> Ramp {
         halt_above: rollout::Share::from_hundredths(200),
         min_devices: 20,
         jitter: 60,
-        by: "ann".to_owned(),
+        by: "operator".to_owned(),
     };
     Ramp::begin(wish, Some(7), Origin::default(), at(-600))
 }
@@ -242,12 +242,12 @@ fn open_ramps_come_first_and_one_that_stands_twice_is_told_once() {
     let mut model = model(10);
     for n in 0..20 {
         let over = ramp(n, "global", "100%")
-            .halt("by ann", None, at(i64::from(n)))
+            .halt("by operator", None, at(i64::from(n)))
             .unwrap();
         model.ramp(format!("past.ramp-{n}"), Some(over));
     }
     let last = ramp(19, "global", "100%")
-        .halt("by ann", None, at(19))
+        .halt("by operator", None, at(19))
         .unwrap();
     model.ramp("ramp.runtime.global".to_owned(), Some(last));
     model.ramp(

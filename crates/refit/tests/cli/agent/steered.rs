@@ -67,7 +67,7 @@ impl Scene {
         let upload = Upload {
             artifact: Artifact::agent(version.parse().unwrap(), platform.parse().unwrap()),
             package: "refit".to_owned(),
-            by: "ann".to_owned(),
+            by: "operator".to_owned(),
             at: Timestamp::now(),
         };
         self.tokio.block_on(async {
@@ -83,7 +83,7 @@ impl Scene {
             subject: Subject::Agent,
             version: Some(version.parse().unwrap()),
             jitter: Duration::ZERO,
-            by: "ann".to_owned(),
+            by: "operator".to_owned(),
             at: Timestamp::now(),
         };
         self.tokio.block_on(async {

@@ -21,7 +21,7 @@ fn a_version_is_published_once_and_stays_while_a_scope_is_to_have_it() {
         (
             &json!("1.0.0"),
             &json!("demo"),
-            &json!("ann"),
+            &json!("operator"),
             &json!("runtime")
         )
     );
@@ -37,7 +37,7 @@ fn a_version_is_published_once_and_stays_while_a_scope_is_to_have_it() {
     assert_eq!(told["releases"][0]["version"], "1.1.0");
     assert_eq!(told["releases"][1], release);
 
-    let ordered = ["rollout", "1.1.0", "--groups", "kiosks", "--by", "ann"];
+    let ordered = ["rollout", "1.1.0", "--groups", "kiosks", "--by", "operator"];
     assert_eq!(harbour.json(&ordered).0, 0);
     let (code, told) = harbour.json(&["unpublish", "1.1.0"]);
     assert_eq!((code, &told["error"]["kind"]), (1, &json!("in-use")));

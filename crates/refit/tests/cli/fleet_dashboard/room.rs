@@ -83,7 +83,7 @@ impl Room {
         let upload = Upload {
             artifact: Artifact::runtime(version.parse().unwrap()),
             package: "demo".to_owned(),
-            by: "ann".to_owned(),
+            by: "operator".to_owned(),
             at: Timestamp::now(),
         };
         let mut content = Cursor::new(version.as_bytes().to_vec());
@@ -107,7 +107,7 @@ impl Room {
             halt_above: rollout::Share::from_hundredths(200),
             min_devices: 20,
             jitter: Duration::ZERO,
-            by: "ann".to_owned(),
+            by: "operator".to_owned(),
         };
         controller::start(&self.client, &self.names, wish)
             .await
@@ -144,7 +144,7 @@ impl Dashboard {
                 "--server",
             ])
             .arg(room.broker.url())
-            .env("USER", "ann")
+            .env("USER", "operator")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -23,7 +23,7 @@ pub(super) fn ramp(plan: &str) -> Ramp {
         halt_above: default_halt_above(),
         min_devices: 20,
         jitter: 0,
-        by: "ada".to_owned(),
+        by: "ops-1".to_owned(),
     };
     Ramp::begin(wish, Some(7), Origin::default(), at(0))
 }
