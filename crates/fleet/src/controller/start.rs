@@ -66,7 +66,7 @@ pub struct Started {
 /// already, or a broker that does not do as it should.
 pub async fn start(client: &Client, names: &Names, wish: Wish) -> Result<Started, FleetError> {
     let book = Book::new(client, names);
-    let jitter = jitter(wish.jitter)?;
+    let jitter = jitter(wish.jitter, &wish.plan)?;
     let key = Book::ramp_key(wish.subject, &wish.scope);
     let before = book.ramp(&key).await?;
     if let Some(running) = before.value.as_ref().filter(|it| it.is_open()) {
@@ -181,7 +181,24 @@ fn running_already(ramp: &Ramp) -> FleetError {
     }
 }
 
-fn jitter(jitter: Duration) -> Result<u32, FleetError> {
+/// A device takes up to one window until it fetches a version, and up to another until it runs it: a step that is over
+/// before that judges nobody.
+fn jitter(jitter: Duration, plan: &RampPlan) -> Result<u32, FleetError> {
+    let shortest = plan
+        .steps()
+        .iter()
+        .filter_map(|step| step.hold_seconds)
+        .min();
+    if let Some(shortest) = shortest.filter(|shortest| jitter.as_secs() * 2 > *shortest) {
+        return Err(FleetError::Refused {
+            kind: "jitter",
+            message: format!(
+                "A jitter of {} s is more than half of the shortest step, of {shortest} s: the step would be over before its devices run the version",
+                jitter.as_secs()
+            ),
+            hint: "Name a shorter jitter, or longer steps.".to_owned(),
+        });
+    }
     if jitter > MOST_JITTER {
         return Err(FleetError::Refused {
             kind: "jitter",

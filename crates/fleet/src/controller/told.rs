@@ -93,7 +93,11 @@ fn record(f: &mut fmt::Formatter<'_>, ramp: &Ramp, evidence: &Evidence) -> fmt::
         What::Cancelled => write!(f, "Cancelled at step {step} of {steps} ({share}).")?,
     }
     if !evidence.why.is_empty() {
-        write!(f, " {}.", evidence.why)?;
+        // A sentence of its own, behind another.
+        let mut letters = evidence.why.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        let why: String = first.chain(letters).collect();
+        write!(f, " {}.", why.trim_end_matches('.'))?;
     }
     if let Some(counts) = evidence.counts.filter(|_| evidence.what != What::Entered) {
         write!(

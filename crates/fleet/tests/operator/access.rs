@@ -18,6 +18,9 @@ use crate::orders::order;
 use crate::played::Played;
 use crate::support::{name, publish};
 
+#[expect(
+    clippy::too_many_lines,
+)]
 #[tokio::test]
 async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered() {
     let house = House::new().await;
