@@ -218,7 +218,8 @@ impl UpdateError {
     }
 
     /// How long whoever was asked wants to be left alone.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    /// For how long whoever was asked wants to be left alone, where they say so.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Registry(error) | Self::Host(error) => error.retry_after(),
             Self::Trust(error) => error.retry_after(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::download::Download;
 use crate::error::UpdateError;
@@ -29,7 +30,8 @@ pub(crate) enum Feed {
         path: PathBuf,
         total: Option<u64>,
     },
-    Near(MirrorBytes),
+    /// Bytes of somebody near, and until when they are waited for.
+    Near(MirrorBytes, Instant),
 }
 
 impl Feed {
@@ -45,18 +47,19 @@ impl Feed {
         match self {
             Self::Net(download) => download.total(),
             Self::File { total, .. } => *total,
-            Self::Near(_) => None,
+            Self::Near(..) => None,
         }
     }
 
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, UpdateError> {
         match self {
             Self::Net(download) => Ok(download.piece().await?),
-            Self::Near(bytes) => match bytes.next().await {
-                Some(piece) => piece
+            Self::Near(bytes, until) => match timeout_at(*until, bytes.next()).await {
+                Err(_) => Err(UpdateError::Mirror("it takes too long".to_owned())),
+                Ok(Some(piece)) => piece
                     .map(Some)
                     .map_err(|error| UpdateError::Mirror(error.to_string())),
-                None => Ok(None),
+                Ok(None) => Ok(None),
             },
             Self::File { file, path, .. } => {
                 let mut piece = bytes::BytesMut::with_capacity(FILE_PIECE);

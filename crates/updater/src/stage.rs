@@ -22,6 +22,7 @@ use crate::error::{RegistryError, UpdateError};
 use crate::feed::{Feed, Piece, Pieces};
 use crate::http::shown;
 use crate::mirror::Mirror;
+use crate::rate::time_for;
 use crate::rehearse::Rehearser;
 use crate::source::Source;
 use crate::status::{Outcome, Phase, Progress, StageReport, UpdateEvent, UpdaterStatus};
@@ -30,6 +31,8 @@ use crate::updater::Clock;
 /// Pieces under way between network and unpacker. A piece is what one read brought, at most
 /// some tens of KiB.
 const PIECES: usize = 8;
+/// Somebody near is waited for no longer than this, whatever they have: whoever keeps a stage waiting keeps orders waiting.
+const NEARBY: Duration = Duration::from_mins(10);
 /// How often progress is told at most.
 const TELL: Duration = Duration::from_millis(100);
 
@@ -168,13 +171,16 @@ impl Stager {
                 .await;
         }
         if let Origin::Near(mirror) = from {
-            let opened = self.unless_stopped(mirror.open(candidate)).await?;
+            let most = candidate.unpacked_size.unwrap_or(plan.limits.packed_bytes);
+            let until = Instant::now() + time_for(most, self.source.patience()).min(NEARBY);
+            let opened = tokio::time::timeout_at(until, mirror.open(candidate));
+            let opened = self.unless_stopped(opened).await?.ok().flatten();
             let bytes = opened.ok_or_else(|| UpdateError::Mirror("it has none".to_owned()))?;
             return self
                 .pump(
                     candidate,
                     partial,
-                    Feed::Near(bytes),
+                    Feed::Near(bytes, until),
                     "the mirror",
                     plan.rehearse,
                 )

@@ -168,7 +168,10 @@ fn failed(error: &UpdateError) -> Staging {
         "unknown" | "not-signed" | "wrong-package" | "no-package-json" | "no-entry"
         | "incompatible" | "contract" | "recalled" | "archive-refused" | "too-big"
         | "no-integrity" => refused(reason, &error.to_string()),
-        _ => trouble(reason, &error.to_string()),
+        _ => match (trouble(reason, &error.to_string()), error.retry_after()) {
+            (Staging::Trouble(why), Some(after)) => Staging::Later(why, after),
+            (trouble, _) => trouble,
+        },
     }
 }
 
@@ -201,7 +204,7 @@ mod tests {
         match staging {
             Staging::Staged => ("staged", String::new()),
             Staging::Refused(why) => ("refused", why.reason),
-            Staging::Trouble(why) => ("trouble", why.reason),
+            Staging::Trouble(why) | Staging::Later(why, _) => ("trouble", why.reason),
         }
     }
 

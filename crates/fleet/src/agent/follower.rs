@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rollout::Version;
-use rollout::fleet::{Heard, Memory, Name, Now, Refused, Step, next};
-use tokio::sync::{mpsc, watch};
+use rollout::fleet::{Heard, Memory, Name, Now, Refused, Scope, Step, Target, next};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::agent::inbox::Inbox;
 use crate::agent::memory::Kept;
 use crate::agent::not_before;
 use crate::agent::steered::{Look, Staging, Steered, Swap};
 use crate::agent::tell::{Clock, News, Reporter};
-use crate::agent::watcher::Told;
 use crate::connect::pause;
 use crate::report::{Event, Standing, State, detail};
 
@@ -35,6 +35,8 @@ pub(crate) struct Follower {
     held: watch::Sender<Option<(Version, Timestamp)>>,
     kept: Kept,
     memory: Memory,
+    /// What is on disk.
+    saved: Memory,
     /// When staging is tried again, after something that is no version's fault.
     again: Option<Instant>,
     failures: usize,
@@ -42,7 +44,6 @@ pub(crate) struct Follower {
     /// Why what is staged is not swapped in.
     waits: Option<Refused>,
     reported: Option<(Refused, Instant)>,
-    refused: Option<(u64, Refused)>,
 }
 
 /// How long staging is left alone after so many failures: half a minute at most at first, and then up to ten minutes, so
@@ -50,6 +51,9 @@ pub(crate) struct Follower {
 fn after_trouble(failures: usize) -> Duration {
     pause(failures) * if failures < 8 { 1 } else { 20 }
 }
+
+/// Who is asked may want to be left alone for so long at most.
+const MOST_LATER: Duration = Duration::from_hours(6);
 
 /// What there is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,20 +93,23 @@ impl Follower {
             standing,
             held,
             kept,
+            saved: memory.clone(),
             memory,
             again: None,
             failures: 0,
             trouble: None,
             waits: None,
             reported: None,
-            refused: None,
         }
     }
 
-    /// Follows until nobody tells anything any more.
-    pub(crate) async fn follow(mut self, mut told: mpsc::Receiver<Told>) {
+    /// Follows for ever.
+    pub(crate) async fn follow(mut self, inbox: Arc<Inbox>) {
         let mut moves = self.steered.changes();
         loop {
+            for (scope, target) in inbox.take() {
+                self.hear(&scope, target);
+            }
             moves.borrow_and_update();
             match self.decide().await {
                 Todo::Stage {
@@ -113,28 +120,22 @@ impl Follower {
                 Todo::Swap { version } => self.swap(&version).await,
                 Todo::Wait(until) => {
                     tokio::select! {
-                        one = told.recv() => match one {
-                            Some(one) => self.hear(one),
-                            None => return,
-                        },
+                        () = inbox.news() => {}
                         changed = moves.changed() => if changed.is_err() { return },
                         () = self.rest(until) => {}
                     }
                 }
             }
-            while let Ok(one) = told.try_recv() {
-                self.hear(one);
-            }
         }
     }
 
-    fn hear(&mut self, told: Told) {
-        let generation = told.target.generation;
-        match self.memory.hear(told.scope.clone(), told.target) {
-            Heard::News => tracing::info!(scope = %told.scope, generation, "a target was heard"),
+    fn hear(&mut self, scope: &Scope, target: Target) {
+        let generation = target.generation;
+        match self.memory.hear(scope.clone(), target) {
+            Heard::News => tracing::info!(%scope, generation, "a target was heard"),
             Heard::Known => {}
             Heard::Stale => {
-                tracing::debug!(scope = %told.scope, generation, "an older target changes nothing");
+                tracing::debug!(%scope, generation, "an older target changes nothing");
             }
         }
     }
@@ -169,11 +170,10 @@ impl Follower {
         let now = (self.clock)();
         let Look { now: has, bad } = self.steered.look().await;
         let runs = has.running.clone().unwrap_or_else(|| has.next.clone());
-        let before = self.memory.clone();
-        let order_before = before.order().map(|order| order.version.clone());
+        let order_before = self.memory.order().map(|order| order.version.clone());
         self.memory.settle(&self.device, &self.groups, &runs, now);
         if let Some(generation) = self.memory.order().map(|order| order.generation) {
-            self.reporter.follows(generation);
+            self.reporter.follows(self.steered.subject(), generation);
         }
         if self.memory.order().map(|order| &order.version) != order_before.as_ref() {
             (self.again, self.failures, self.trouble) = (None, 0, None);
@@ -189,7 +189,7 @@ impl Follower {
         } else {
             self.waits = None;
         }
-        self.remember(&before);
+        self.remember();
         let todo = self.todo(&has, now);
         self.stand(&has, bad, now, &todo);
         self.tell_refusal().await;
@@ -225,7 +225,6 @@ impl Follower {
 
     async fn stage(&mut self, version: &Version, generation: u64, older: bool) {
         tracing::info!(%version, older, "staging what the fleet ordered");
-        let before = self.memory.clone();
         match self.steered.stage(version, older).await {
             Staging::Staged if self.steered.look().await.now.next == *version => {
                 (self.again, self.failures, self.trouble) = (None, 0, None);
@@ -240,13 +239,16 @@ impl Follower {
                 self.memory.refuse(generation, refused, (self.clock)());
             }
             Staging::Trouble(trouble) => self.in_trouble(version, trouble).await,
+            Staging::Later(trouble, after) => {
+                self.in_trouble(version, trouble).await;
+                self.again = self.again.max(Some(Instant::now() + after.min(MOST_LATER)));
+            }
         }
-        self.remember(&before);
+        self.remember();
     }
 
     async fn swap(&mut self, version: &Version) {
         tracing::info!(%version, "swapping to what the fleet ordered");
-        let before = self.memory.clone();
         self.standing
             .send_modify(|standing| standing.state = State::Swapping);
         match self.steered.swap(version).await {
@@ -259,7 +261,7 @@ impl Follower {
                 self.again = Some(Instant::now() + LOOK);
             }
         }
-        self.remember(&before);
+        self.remember();
     }
 
     async fn in_trouble(&mut self, version: &Version, trouble: Refused) {
@@ -285,38 +287,33 @@ impl Follower {
         self.trouble = Some(trouble);
     }
 
-    /// Each refusal is told once for each order.
+    /// Each refusal is told once for each order, over restarts too.
     async fn tell_refusal(&mut self) {
-        let refused = self.memory.order().and_then(|order| {
-            let refused = order.refused.clone()?;
-            Some((order.generation, order.version.clone(), refused))
-        });
-        let Some((generation, version, refused)) = refused else {
+        let Some((version, refused)) = self.memory.untold_refusal() else {
             return;
         };
-        let told = (generation, refused.clone());
-        if self.refused.as_ref() == Some(&told) {
-            return;
-        }
-        self.refused = Some(told);
         let news = News::new(self.steered.subject(), Event::Refused, Some(version));
         self.reporter
             .tell(news.because(&refused.reason, &refused.detail))
             .await;
+        self.memory.told_refusal();
+        self.remember();
     }
 
-    fn remember(&self, before: &Memory) {
+    fn remember(&mut self) {
         let held = not_before(&self.memory);
         self.held.send_if_modified(|known| {
             let changed = *known != held;
             *known = held;
             changed
         });
-        if self.memory != *before
-            && let Err(error) = self.kept.save(&self.memory)
-        {
-            // It is followed all the same; after a restart the broker says it again.
-            tracing::warn!(%error, "what the fleet ordered cannot be written down");
+        if self.memory == self.saved {
+            return;
+        }
+        match self.kept.save(&self.memory) {
+            Ok(()) => self.saved.clone_from(&self.memory),
+            // It is followed all the same, and written down with the next look.
+            Err(error) => tracing::warn!(%error, "what the fleet ordered cannot be written down"),
         }
     }
 

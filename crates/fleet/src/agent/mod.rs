@@ -9,6 +9,7 @@
 
 mod follower;
 mod heart;
+mod inbox;
 mod link;
 mod memory;
 mod near;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollout::Version;
 use rollout::fleet::{Memory, Name, Subject};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -35,10 +36,11 @@ use crate::report::{Standing, State};
 use crate::settings::Settings;
 use follower::Follower;
 use heart::Heart;
+use inbox::Inbox;
 use link::Link;
 use memory::Kept;
 use outbox::Outbox;
-use watcher::{Told, Watched};
+use watcher::{Inboxes, Watched};
 
 pub use memory::ordered;
 pub use near::Near;
@@ -175,7 +177,7 @@ impl Prepared {
 
         let all: Vec<_> = std::iter::once(runtime).chain(agent).collect();
         let (mut standings, mut helds) = (Vec::new(), Vec::new());
-        let mut tellers = Vec::new();
+        let mut inboxes = Vec::new();
         let subjects: Vec<_> = all.iter().map(|it| it.subject()).collect();
         for steered in all {
             let standing = watch::Sender::new(nothing_yet());
@@ -184,8 +186,8 @@ impl Prepared {
             let memory = kept.load((spec.clock)());
             let held = watch::Sender::new(not_before(&memory));
             helds.push(held.subscribe());
-            let (teller, told) = mpsc::channel(16);
-            tellers.push((steered.subject(), teller));
+            let inbox = Arc::new(Inbox::default());
+            inboxes.push((steered.subject(), Arc::clone(&inbox)));
             let follower = Follower::new(
                 spec.device.clone(),
                 spec.groups.clone(),
@@ -196,10 +198,8 @@ impl Prepared {
                 kept,
                 memory,
             );
-            tasks.spawn(follower.follow(told));
+            tasks.spawn(follower.follow(inbox));
         }
-        let (telling, news) = mpsc::channel(16);
-        tasks.spawn(hand_on(news, tellers));
         let unread = watch::Sender::new(None);
         let trouble = unread.subscribe();
         let watched = Watched {
@@ -208,7 +208,12 @@ impl Prepared {
             groups: spec.groups.clone(),
             subjects,
         };
-        tasks.spawn(watcher::watch(watched, link.clone(), telling, unread));
+        tasks.spawn(watcher::watch(
+            watched,
+            link.clone(),
+            Inboxes(inboxes),
+            unread,
+        ));
         tasks.spawn(sender::send(
             names.clone(),
             spec.device.clone(),
@@ -272,17 +277,6 @@ impl Agent {
 fn not_before(memory: &Memory) -> Option<(Version, Timestamp)> {
     let order = memory.order().filter(|order| order.refused.is_none())?;
     Some((order.version.clone(), order.swap_at?))
-}
-
-/// Each subject's follower hears what is about it.
-async fn hand_on(mut news: mpsc::Receiver<Told>, tellers: Vec<(Subject, mpsc::Sender<Told>)>) {
-    while let Some(told) = news.recv().await {
-        if let Some((_, teller)) = tellers.iter().find(|(subject, _)| *subject == told.subject)
-            && teller.send(told).await.is_err()
-        {
-            return;
-        }
-    }
 }
 
 fn nothing_yet() -> Standing {

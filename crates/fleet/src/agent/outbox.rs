@@ -40,6 +40,22 @@ struct Marks {
     sent: u64,
 }
 
+impl Marks {
+    fn may_be(marks: Self, now: Timestamp) -> bool {
+        marks.given.max(marks.sent) <= most(now)
+    }
+}
+
+/// Numbers begin with the milliseconds since 1970 and grow by one: nobody is further ahead than by so many, a century of
+/// clocks that are wrong.
+const AHEAD: u64 = 100 * 366 * 24 * 3_600 * 1_000;
+
+fn most(now: Timestamp) -> u64 {
+    u64::try_from(now.as_millisecond())
+        .unwrap_or(0)
+        .saturating_add(AHEAD)
+}
+
 impl Outbox {
     /// Opens it. What cannot be read is set aside and told; numbers then go on far above any that was given out.
     pub(crate) fn open(folder: &Path, cap: u64, now: Timestamp) -> io::Result<Self> {
@@ -57,7 +73,8 @@ impl Outbox {
         };
         if let Some(bytes) = disk::read(&outbox.marks_path())? {
             match serde_json::from_slice(&bytes) {
-                Ok(marks) => outbox.marks = marks,
+                Ok(marks) if Marks::may_be(marks, now) => outbox.marks = marks,
+                Ok(_) => set_aside(&outbox.marks_path(), now, "its numbers are no device's")?,
                 Err(error) => set_aside(&outbox.marks_path(), now, &error.to_string())?,
             }
         }
@@ -71,7 +88,7 @@ impl Outbox {
         let sent = outbox.marks.sent;
         outbox.waiting = reports.into_iter().filter(|it| it.seq > sent).collect();
         if trouble.is_some() || text.last().is_some_and(|last| *last != b'\n') {
-            outbox.rewrite()?;
+            outbox.write(outbox.waiting.clone())?;
         } else {
             outbox.bytes = text.len() as u64;
         }
@@ -91,16 +108,19 @@ impl Outbox {
     /// Gives the report its number and keeps it, durably. Where the box is full its older half is dropped, and a
     /// report says so.
     pub(crate) fn push(&mut self, mut report: Report) -> io::Result<()> {
-        report.seq = self.marks.given + 1;
-        let line = line(&report)?;
-        if self.bytes + line.len() as u64 > self.cap {
-            self.drop_older_half(&report)?;
-            report.seq = self.marks.given + 1;
+        report.seq = self.marks.given.saturating_add(1);
+        if self.bytes + line(&report)?.len() as u64 > self.cap {
+            // What the broker has takes room until the file is written anew.
+            self.write(self.waiting.clone())?;
+            if self.bytes + line(&report)?.len() as u64 > self.cap {
+                self.drop_older_half(&report)?;
+                report.seq = self.marks.given.saturating_add(1);
+            }
         }
-        let written = self.append(&self::line(&report)?);
+        let written = self.append(&line(&report)?);
         if written.is_err() {
             // Half a line would make the next one unreadable.
-            let _ = self.rewrite();
+            let _ = self.write(self.waiting.clone());
         }
         written?;
         self.marks.given = report.seq;
@@ -108,34 +128,64 @@ impl Outbox {
         Ok(())
     }
 
-    /// The broker has everything up to this number.
+    /// The broker acknowledged everything up to this number, which was given out here.
     pub(crate) fn sent(&mut self, seq: u64) -> io::Result<()> {
-        if seq > self.marks.given {
-            // It has more than we know of: an older state of this disk was put back.
-            self.marks.given = seq;
-        }
-        if seq <= self.marks.sent {
+        if seq <= self.marks.sent || seq > self.marks.given {
             return Ok(());
         }
-        self.marks.sent = seq;
+        let marks = Marks {
+            sent: seq,
+            ..self.marks
+        };
+        disk::replace(&self.marks_path(), &serde_json::to_vec(&marks)?)?;
+        self.marks = marks;
         while self.waiting.front().is_some_and(|it| it.seq <= seq) {
             self.waiting.pop_front();
         }
-        disk::replace(&self.marks_path(), &serde_json::to_vec(&self.marks)?)?;
         // The numbers are safe now; where nothing waits, the file may start anew.
         if self.waiting.is_empty() && self.bytes > 0 {
-            self.rewrite()?;
+            self.write(VecDeque::new())?;
         }
+        Ok(())
+    }
+
+    /// The broker says that this is the last number that it has of this device.
+    ///
+    /// More than was given out here means that an older state of this disk was put back: what waits gets numbers above,
+    /// and none of it is lost. A number that no device could have come to is nobody's word.
+    pub(crate) fn broker_has(&mut self, seq: u64, now: Timestamp) -> io::Result<()> {
+        if seq <= self.marks.given {
+            return self.sent(seq);
+        }
+        if seq > most(now) {
+            tracing::warn!(
+                seq,
+                "the broker says that it has a report that this device cannot have sent"
+            );
+            return Ok(());
+        }
+        let mut waiting = self.waiting.clone();
+        for (report, number) in waiting.iter_mut().zip(seq + 1..) {
+            report.seq = number;
+        }
+        let marks = Marks {
+            given: waiting.back().map_or(seq, |last| last.seq),
+            sent: seq,
+        };
+        // The reports first: with the old marks all of them wait still.
+        self.write(waiting)?;
+        disk::replace(&self.marks_path(), &serde_json::to_vec(&marks)?)?;
+        self.marks = marks;
         Ok(())
     }
 
     fn drop_older_half(&mut self, like: &Report) -> io::Result<()> {
         let dropped = self.waiting.len().div_ceil(2);
-        self.waiting.drain(..dropped);
+        let mut kept = self.waiting.split_off(dropped);
         tracing::warn!(dropped, folder = %self.folder.display(), "the outbox is full; the oldest reports are dropped");
-        self.marks.given += 1;
-        self.waiting.push_back(Report {
-            seq: self.marks.given,
+        let number = self.marks.given.saturating_add(1);
+        kept.push_back(Report {
+            seq: number,
             event: Event::Dropped,
             reason: "outbox-full".to_owned(),
             detail: format!("{dropped} older reports were dropped"),
@@ -143,7 +193,11 @@ impl Outbox {
             from: None,
             ..like.clone()
         });
-        self.rewrite()
+        let written = self.write(kept);
+        if written.is_ok() {
+            self.marks.given = number;
+        }
+        written
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
@@ -161,13 +215,15 @@ impl Outbox {
         Ok(())
     }
 
-    fn rewrite(&mut self) -> io::Result<()> {
+    /// Has just these wait, on disk first.
+    fn write(&mut self, waiting: VecDeque<Report>) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for report in &self.waiting {
+        for report in &waiting {
             bytes.extend(line(report)?);
         }
         disk::replace(&self.path(), &bytes)?;
         self.bytes = bytes.len() as u64;
+        self.waiting = waiting;
         Ok(())
     }
 

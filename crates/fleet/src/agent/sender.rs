@@ -41,7 +41,7 @@ pub(crate) async fn send(
         let sent = async {
             if asked_on != Some(connections) {
                 if let Some(last) = last_of(&names, &device, &client).await? {
-                    reporter.sent(last).await;
+                    reporter.broker_has(last).await;
                 }
                 asked_on = Some(connections);
             }
@@ -53,6 +53,9 @@ pub(crate) async fn send(
                     publish(&names, &client, &report, None).await?;
                 }
                 reporter.sent(report.seq).await;
+                if reporter.first().is_some_and(|next| next.seq <= report.seq) {
+                    return Err("that it was sent cannot be written down".to_owned());
+                }
             }
             Ok::<_, String>(())
         };

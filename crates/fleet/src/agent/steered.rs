@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::time::Duration;
 
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
@@ -53,6 +54,8 @@ pub enum Staging {
     Refused(Refused),
     /// Not now: the network, the disk, another stage. It is tried again.
     Trouble(Refused),
+    /// Not now, and whoever was asked wants to be left alone for so long.
+    Later(Refused, Duration),
 }
 
 /// What became of an order to swap.

@@ -62,7 +62,8 @@ pub struct Reporter {
     outbox: Arc<Mutex<Outbox>>,
     waiting: watch::Sender<u64>,
     failures: Mutex<Failures>,
-    generation: AtomicU64,
+    /// What is followed, of the runtime and of the agent's binary.
+    generations: [AtomicU64; 2],
 }
 
 impl std::fmt::Debug for Reporter {
@@ -81,7 +82,7 @@ impl Reporter {
             waiting: watch::Sender::new(outbox.len()),
             outbox: Arc::new(Mutex::new(outbox)),
             failures: Mutex::default(),
-            generation: AtomicU64::new(0),
+            generations: [AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
 
@@ -91,7 +92,7 @@ impl Reporter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .count(news.event);
-        let generation = self.generation.load(Ordering::Relaxed);
+        let generation = self.generation_of(news.subject).load(Ordering::Relaxed);
         let report = Report {
             device: self.device.clone(),
             seq: 0,
@@ -112,9 +113,17 @@ impl Reporter {
         *self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The generation that reports name from now on.
-    pub(crate) fn follows(&self, generation: u64) {
-        self.generation.store(generation, Ordering::Relaxed);
+    /// The generation that reports about this name from now on.
+    pub(crate) fn follows(&self, subject: Subject, generation: u64) {
+        self.generation_of(subject)
+            .store(generation, Ordering::Relaxed);
+    }
+
+    fn generation_of(&self, subject: Subject) -> &AtomicU64 {
+        match subject {
+            Subject::Runtime => &self.generations[0],
+            Subject::Agent => &self.generations[1],
+        }
     }
 
     pub(crate) fn waiting(&self) -> watch::Receiver<u64> {
@@ -124,6 +133,13 @@ impl Reporter {
     pub(crate) fn first(&self) -> Option<Report> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         outbox.first().cloned()
+    }
+
+    /// What the broker says that it has last of this device.
+    pub(crate) async fn broker_has(&self, seq: u64) {
+        let now = (self.clock)();
+        self.on_outbox(move |outbox| outbox.broker_has(seq, now))
+            .await;
     }
 
     pub(crate) async fn sent(&self, seq: u64) {

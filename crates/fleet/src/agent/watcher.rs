@@ -3,6 +3,7 @@
 //! They are read after every new connection, and now and then, so that nothing that was missed stays
 //! missed; the bucket may come later, go, and be made anew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::DirectGetErrorKind;
@@ -10,8 +11,9 @@ use async_nats::{Client, HeaderMap};
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
 use rollout::fleet::{Name, Scope, Subject, Target};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use crate::agent::inbox::Inbox;
 use crate::agent::link::{self, Link};
 use crate::connect::pause;
 use crate::jetstream;
@@ -33,12 +35,17 @@ pub(crate) struct Watched {
     pub(crate) subjects: Vec<Subject>,
 }
 
-/// A target that was heard of.
+/// Where what is heard of each subject is put.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
-    pub(crate) subject: Subject,
-    pub(crate) scope: Scope,
-    pub(crate) target: Target,
+pub(crate) struct Inboxes(pub(crate) Vec<(Subject, Arc<Inbox>)>);
+
+impl Inboxes {
+    fn put(&self, subject: Subject, scope: Scope, target: Target) {
+        let inbox = self.0.iter().find(|(of, _)| *of == subject);
+        if let Some((_, inbox)) = inbox {
+            inbox.put(scope, target);
+        }
+    }
 }
 
 /// Why targets cannot be read, where they cannot.
@@ -48,7 +55,7 @@ pub(crate) type Trouble = Option<String>;
 pub(crate) async fn watch(
     watched: Watched,
     mut link: watch::Receiver<Link>,
-    told: mpsc::Sender<Told>,
+    inboxes: Inboxes,
     trouble: watch::Sender<Trouble>,
 ) {
     let mut subscribed: Option<(u64, SelectAll<async_nats::Subscriber>)> = None;
@@ -69,7 +76,7 @@ pub(crate) async fn watch(
                 }
             }
         }
-        let read = read_all(&watched, &client, &told).await;
+        let read = read_all(&watched, &client, &inboxes).await;
         let wait = if read.is_ok() {
             failures = 0;
             // The longest pause is half a minute, of which half is drawn anew.
@@ -99,8 +106,8 @@ pub(crate) async fn watch(
                 message = subscriptions.next() => {
                     let Some(message) = message else { subscribed = None; break };
                     let heard = hear(&watched, &message.subject, message.headers.as_ref(), &message.payload);
-                    if let Some(heard) = heard && told.send(heard).await.is_err() {
-                        return;
+                    if let Some((subject, scope, target)) = heard {
+                        inboxes.put(subject, scope, target);
                     }
                 }
             }
@@ -122,11 +129,7 @@ async fn subscribe(
 }
 
 /// Reads every target that concerns this device.
-async fn read_all(
-    watched: &Watched,
-    client: &Client,
-    told: &mpsc::Sender<Told>,
-) -> Result<(), String> {
+async fn read_all(watched: &Watched, client: &Client, inboxes: &Inboxes) -> Result<(), String> {
     let stream = jetstream(client)
         .get_stream_no_info(watched.names.targets_stream())
         .await
@@ -143,17 +146,8 @@ async fn read_all(
                 return Err("the broker's targets cannot be read: no answer in 10 s".to_owned());
             }
         };
-        if let Some(target) = target(watched, &name, Some(&message.headers), &message.payload)
-            && told
-                .send(Told {
-                    subject,
-                    scope,
-                    target,
-                })
-                .await
-                .is_err()
-        {
-            return Ok(());
+        if let Some(target) = target(watched, &name, Some(&message.headers), &message.payload) {
+            inboxes.put(subject, scope, target);
         }
     }
     Ok(())
@@ -172,16 +166,17 @@ impl Watched {
     }
 }
 
-fn hear(watched: &Watched, on: &str, headers: Option<&HeaderMap>, payload: &[u8]) -> Option<Told> {
+fn hear(
+    watched: &Watched,
+    on: &str,
+    headers: Option<&HeaderMap>,
+    payload: &[u8],
+) -> Option<(Subject, Scope, Target)> {
     let prefix = format!("{}.target.", watched.names.fleet());
     let (subject, scope) = Scope::of_key(on.strip_prefix(&prefix)?)?;
     let stored = watched.names.target_in_stream(subject, &scope);
     let target = target(watched, &stored, headers, payload)?;
-    Some(Told {
-        subject,
-        scope,
-        target,
-    })
+    Some((subject, scope, target))
 }
 
 /// The target in the broker's copy of what is stored `on` that subject; none in one that says that a key was deleted, which

@@ -18,9 +18,6 @@ use crate::orders::order;
 use crate::played::Played;
 use crate::support::{name, publish};
 
-#[expect(
-    clippy::too_many_lines,
-)]
 #[tokio::test]
 async fn a_device_can_do_all_that_it_needs_and_an_operator_all_that_is_ordered() {
     let house = House::new().await;
@@ -381,8 +378,9 @@ async fn what_a_device_has_the_broker_answer_elsewhere_is_believed_by_nobody() {
         .catch_up(&mut overview, Timestamp::now())
         .await
         .unwrap();
-    let state = overview.device(&name("kiosk-8")).unwrap().runtime.state;
-    assert_ne!(state, State::Halted);
+    // Its own heartbeat may not have come yet; nobody else's came under its name.
+    let seen = overview.device(&name("kiosk-8"));
+    assert!(seen.is_none_or(|it| it.runtime.state != State::Halted));
 }
 
 #[tokio::test]

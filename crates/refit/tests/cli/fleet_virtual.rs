@@ -127,7 +127,7 @@ fn what_its_entry_says_is_what_a_spawn_does() {
 
 #[test]
 fn it_says_what_it_cannot_play() {
-    let (broker, device) = scene(&[]);
+    let (broker, device) = scene(&[demo("1.1.0")]);
     edit(&device.room.path().join("refit.json"), |config| {
         config["manifest"] = json!("http://127.0.0.1:1/latest.json");
     });

@@ -73,6 +73,9 @@ pub struct Order {
     /// When that was found.
     #[serde(default)]
     pub refused_at: Option<Timestamp>,
+    /// Of which generation the operator was told that it is refused, and why.
+    #[serde(default)]
+    pub told: Option<(u64, String)>,
 }
 
 /// Why a target is not followed.
@@ -162,6 +165,7 @@ impl Memory {
                 tried_at: None,
                 refused: None,
                 refused_at: None,
+                told: None,
             }
         });
         match (&mut self.order, next) {
@@ -224,6 +228,27 @@ impl Memory {
         {
             order.refused = Some(refused);
             order.refused_at = Some(now);
+        }
+    }
+}
+
+impl Memory {
+    /// What is refused and was not told yet.
+    pub fn untold_refusal(&self) -> Option<(Version, Refused)> {
+        let order = self.order.as_ref()?;
+        let refused = order.refused.clone()?;
+        let told = order.told.as_ref();
+        let is_told = told.is_some_and(|(generation, reason)| {
+            *generation == order.generation && *reason == refused.reason
+        });
+        (!is_told).then(|| (order.version.clone(), refused))
+    }
+
+    /// What is refused was told.
+    pub fn told_refusal(&mut self) {
+        if let Some(order) = &mut self.order {
+            let reason = order.refused.as_ref().map(|refused| refused.reason.clone());
+            order.told = reason.map(|reason| (order.generation, reason));
         }
     }
 }

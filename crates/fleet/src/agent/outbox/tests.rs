@@ -106,12 +106,55 @@ fn a_full_box_drops_its_older_half_and_says_so() {
 }
 
 #[test]
-fn a_broker_that_has_more_than_this_disk_knows_of_moves_the_numbers_on() {
+fn a_broker_that_has_more_than_this_disk_knows_of_moves_the_numbers_on_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut outbox = open(dir.path());
-    outbox.sent(1_000_000).unwrap();
     outbox.push(report("a")).unwrap();
-    assert_eq!(outbox.first().unwrap().seq, 1_000_001);
+    outbox.push(report("b")).unwrap();
+    outbox.broker_has(1_000_000, at(1)).unwrap();
+    let wanted = [(1_000_001, "a".to_owned()), (1_000_002, "b".to_owned())];
+    assert_eq!(waiting(&outbox), wanted);
+    assert_eq!(waiting(&open(dir.path())), wanted);
+    outbox.push(report("c")).unwrap();
+    assert_eq!(outbox.waiting.back().unwrap().seq, 1_000_003);
+}
+
+#[test]
+fn no_answer_of_a_broker_ends_reporting() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut outbox = open(dir.path());
+    outbox.push(report("a")).unwrap();
+    for lie in [u64::MAX, u64::MAX - 1, most(at(1)) + 1] {
+        outbox.broker_has(lie, at(1)).unwrap();
+        outbox.sent(lie).unwrap();
+        assert_eq!(waiting(&outbox), [(1_001, "a".to_owned())], "{lie}");
+    }
+    // What an earlier version believed is set aside.
+    let marks = format!("{{\"given\":{0},\"sent\":{0}}}", u64::MAX);
+    fs::write(dir.path().join("outbox.json"), marks).unwrap();
+    let mut again = open(dir.path());
+    again.push(report("b")).unwrap();
+    assert_eq!(again.len(), 2);
+    let first = again.first().unwrap().seq;
+    again.sent(first).unwrap();
+    assert_eq!(again.len(), 1);
+}
+
+#[test]
+fn what_was_sent_makes_room_before_anything_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(dir.path(), 4_000, at(1)).unwrap();
+    for n in 0..10 {
+        outbox.push(report(&n.to_string())).unwrap();
+    }
+    let eighth = outbox.waiting[7].seq;
+    outbox.sent(eighth).unwrap();
+    for n in 10..17 {
+        outbox.push(report(&n.to_string())).unwrap();
+    }
+    let kept: Vec<_> = waiting(&outbox).into_iter().map(|it| it.1).collect();
+    let wanted: Vec<_> = (8..17).map(|n| n.to_string()).collect();
+    assert_eq!(kept, wanted);
 }
 
 proptest! {

@@ -225,6 +225,31 @@ fn what_may_be_published_meanwhile_is_asked_for_again_and_what_is_bad_is_not() {
 }
 
 #[test]
+fn a_refusal_is_told_once_for_each_order_and_reason() {
+    let mut it = device();
+    it.hear("global", target("1.1.0", 1, 0, 0));
+    it.settle("1.0.0", 0);
+    assert_eq!(it.0.untold_refusal(), None);
+    it.0.refuse(1, refused("unknown"), at(0));
+    assert!(it.0.untold_refusal().is_some());
+    it.0.told_refusal();
+    // A restart, and the same again once it was asked for anew.
+    let text = serde_json::to_string(&it.0).unwrap();
+    let mut it = Device(serde_json::from_str(&text).unwrap());
+    assert_eq!(it.0.untold_refusal(), None);
+    it.settle("1.0.0", 600);
+    it.0.refuse(1, refused("unknown"), at(600));
+    assert_eq!(it.0.untold_refusal(), None);
+    it.0.refuse(1, refused("recalled"), at(601));
+    assert!(it.0.untold_refusal().is_some());
+    it.0.told_refusal();
+    it.hear("global", target("1.1.0", 2, 0, 700));
+    it.settle("1.0.0", 700);
+    it.0.refuse(2, refused("recalled"), at(700));
+    assert!(it.0.untold_refusal().is_some(), "another order");
+}
+
+#[test]
 fn a_clock_that_goes_back_costs_no_more_than_the_window() {
     let mut it = device();
     it.hear("global", target("1.1.0", 1, 600, 1_000_000));
