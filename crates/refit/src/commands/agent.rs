@@ -9,12 +9,13 @@ use device::{Phase, Version};
 use fleet::Event;
 use fleet::agent::News;
 use rollout::fleet::Subject;
+use tokio::time::Instant;
 
 use super::block_on;
 use super::run::{Running, What};
 use super::serve::stop_signal;
 use crate::agent::sentinel::{self, Begun, Started};
-use crate::agent::{self, Binary, Place, Replacer, label};
+use crate::agent::{self, Binary, Place, Replacer, label, watchdog};
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::output::{Answer, say};
@@ -35,13 +36,19 @@ pub(crate) struct Agent {
     /// How long it has to be up before a replaced binary is kept
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     healthy_after: Duration,
+    /// How long a replaced binary may be without a runtime before it counts as hung
+    #[arg(long, value_name = "DURATION", hide = true, value_parser = humantime::parse_duration)]
+    hung_after: Option<Duration>,
 }
 
 impl Agent {
     pub(crate) fn run(self, globals: &Globals) -> Result<Answer, Failure> {
         match self.order {
             Some(order) => order.run(globals),
-            None => serve(globals, self.healthy_after),
+            None => {
+                watchdog::within(self.hung_after, self.healthy_after);
+                serve(globals, self.healthy_after)
+            }
         }
     }
 }
@@ -147,41 +154,59 @@ fn on_trial() -> bool {
     boot.is_some_and(|boot| boot.replacement.is_some())
 }
 
-/// Notes, once, that the agent has been up for so long; then waits for ever.
+/// Notes, once, that the agent has been up for so long; then waits for ever. While it is up, the watchdog is told so.
 async fn prove(running: &Running, healthy_after: Duration) -> std::convert::Infallible {
     let mut status = running.main().status();
+    let mut up_since = None;
+    let mut again = Duration::ZERO;
     loop {
-        // A closed channel is a device that ended, which ends all of this.
-        let up = |status: &std::sync::Arc<device::Status>| status.phase == Phase::Running;
-        if status.wait_for(up).await.is_err() {
-            break;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(healthy_after) => {
-                let was_on_trial = on_trial();
-                note_healthy();
-                if was_on_trial && let Some(reporter) = running.main().fleet_reporter() {
-                    let own = label::own().version;
-                    let news = News::new(Subject::Agent, Event::Confirmed, Some(own));
-                    reporter.tell(news).await;
-                }
+        let is_up = status.borrow_and_update().phase == Phase::Running;
+        up_since = is_up.then(|| up_since.unwrap_or_else(Instant::now));
+        if let Some(since) = up_since {
+            again = watchdog::seen_up();
+            if since.elapsed() >= healthy_after && note_healthy(running).await {
                 break;
             }
-            _ = status.wait_for(|status| status.phase != Phase::Running) => {}
+        }
+        let healthy = async {
+            match up_since {
+                Some(since) if since.elapsed() < healthy_after => {
+                    tokio::time::sleep_until(since + healthy_after).await;
+                }
+                // It could not be noted.
+                Some(_) => tokio::time::sleep(AGAIN).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = healthy => {}
+            () = tokio::time::sleep(again), if is_up => {}
+            // A closed channel is a device that ended, which ends all of this.
+            changed = status.changed() => if changed.is_err() { break },
         }
     }
     std::future::pending().await
 }
 
-fn note_healthy() {
+/// Notes that it is healthy, and tells the fleet once that is noted, where it was on trial. False where it could
+/// not be noted: then it still is.
+async fn note_healthy(running: &Running) -> bool {
     let own = label::own();
-    let Ok(place) = Place::own() else { return };
+    let Ok(place) = Place::own() else { return true };
     if place.development(&own).is_some() {
-        return;
+        return true;
     }
+    let was_on_trial = on_trial();
     if let Err(error) = sentinel::healthy(&place, &own.version) {
         say(&format!(
             "Agent: it is healthy, and that could not be noted: {error}"
         ));
+        return false;
     }
+    watchdog::rest();
+    if was_on_trial && let Some(reporter) = running.main().fleet_reporter() {
+        let news = News::new(Subject::Agent, Event::Confirmed, Some(own.version));
+        reporter.tell(news).await;
+    }
+    true
 }
