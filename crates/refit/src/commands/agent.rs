@@ -84,7 +84,7 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
                 Ok(Answer::restart(format!("Version {to} of the agent is to be started.")))
             }
             () = stop => Ok(Answer::silent()),
-            never = prove(&running, healthy_after) => match never {},
+            never = prove(&running, started, healthy_after) => match never {},
         };
         running.stop().await;
         ended
@@ -155,21 +155,34 @@ fn on_trial() -> bool {
 }
 
 /// Notes, once, that the agent has been up for so long; then waits for ever. While it is up, the watchdog is told so.
-async fn prove(running: &Running, healthy_after: Duration) -> std::convert::Infallible {
+///
+/// What a fleet ordered must have reached its broker once besides: one that cannot is never steered again. That is as
+/// likely the network's fault, so it is waited for, and nothing is ended for the want of it.
+async fn prove(
+    running: &Running,
+    started: &Started,
+    healthy_after: Duration,
+) -> std::convert::Infallible {
     let mut status = running.main().status();
+    let mut was_connected = !started.trial.as_ref().is_some_and(|it| it.ordered);
     let mut up_since = None;
     let mut again = Duration::ZERO;
     loop {
-        let is_up = status.borrow_and_update().phase == Phase::Running;
+        let is_up = {
+            let now = status.borrow_and_update();
+            was_connected |= now.fleet.as_ref().is_some_and(|it| it.connected);
+            now.phase == Phase::Running
+        };
         up_since = is_up.then(|| up_since.unwrap_or_else(Instant::now));
         if let Some(since) = up_since {
             again = watchdog::seen_up();
-            if since.elapsed() >= healthy_after && note_healthy(running).await {
+            if was_connected && since.elapsed() >= healthy_after && note_healthy(running).await {
                 break;
             }
         }
         let healthy = async {
             match up_since {
+                Some(_) if !was_connected => std::future::pending().await,
                 Some(since) if since.elapsed() < healthy_after => {
                     tokio::time::sleep_until(since + healthy_after).await;
                 }

@@ -264,6 +264,7 @@ async fn what_is_on_trial_itself_is_replaced_once_it_is_known_to_be_good() {
         from: "0.9.0".parse().unwrap(),
         from_sha256: "good".to_owned(),
         at: Timestamp::UNIX_EPOCH,
+        ordered: false,
     };
     sentinel::announce(place, trial.clone()).unwrap();
     std::fs::write(place.old(), "known to be good").unwrap();

@@ -20,6 +20,7 @@ fn replacement() -> Replacement {
         from: version("1.0.0"),
         from_sha256: hex::encode(<sha2::Sha256 as sha2::Digest>::digest("old binary")),
         at: NOW,
+        ordered: false,
     }
 }
 

@@ -173,6 +173,31 @@ fn an_ordered_agent_comes_up_and_one_that_crashes_is_taken_back_and_told() {
 }
 
 #[test]
+fn an_ordered_agent_is_kept_once_it_had_a_connection_to_its_broker_and_not_ended_for_want_of_one() {
+    let mut scene = Scene::new("bucket");
+    scene.publish("2.0.0", &Binary::release("2.0.0"));
+    scene.service.start("1h");
+    scene.service.serves();
+    scene.order("2.0.0");
+    scene.arrives_at("2.0.0");
+    let status = scene.service.status();
+    assert_eq!(status["replacement"]["ordered"], true, "{status}");
+    scene.service.stop();
+
+    scene.broker.kill();
+    let options = ["--healthy-after", "1ms", "--hung-after", "1s"];
+    scene.service.start_with(&options);
+    scene.service.serves();
+    assert!(scene.service.status()["replacement"].is_object());
+    scene.broker.restart();
+    scene.service.until("it is kept", || {
+        scene.service.status()["replacement"].is_null()
+    });
+    scene.service.stop();
+    assert_eq!(scene.service.ends(), ["85", "0", "0"]);
+}
+
+#[test]
 fn what_the_repository_does_not_sign_is_not_taken_whatever_the_bucket_has() {
     let mut scene = Scene::new("signed");
     let site = &scene.service.device.room;
