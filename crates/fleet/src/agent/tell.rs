@@ -85,8 +85,9 @@ impl Reporter {
         }
     }
 
-    /// Keeps a report, durably, and has it sent. Returns once it is on disk.
-    pub async fn tell(&self, news: News) {
+    /// Keeps a report, durably, and has it sent. Returns once it is on disk, or false
+    /// where it could not be written, which is in the log.
+    pub async fn tell(&self, news: News) -> bool {
         self.failures
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -104,7 +105,7 @@ impl Reporter {
             reason: news.reason,
             detail: news.detail,
         };
-        self.on_outbox(move |outbox| outbox.push(report)).await;
+        self.on_outbox(move |outbox| outbox.push(report)).await
     }
 
     /// What failed since the start.
@@ -133,7 +134,7 @@ impl Reporter {
     async fn on_outbox(
         &self,
         work: impl FnOnce(&mut Outbox) -> std::io::Result<()> + Send + 'static,
-    ) {
+    ) -> bool {
         let outbox = Arc::clone(&self.outbox);
         let done = tokio::task::spawn_blocking(move || {
             let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,12 +142,17 @@ impl Reporter {
         });
         match done.await {
             Ok((written, count)) => {
+                self.waiting.send_replace(count);
                 if let Err(error) = written {
                     tracing::warn!(%error, "the outbox of reports cannot be written");
+                    return false;
                 }
-                self.waiting.send_replace(count);
+                true
             }
-            Err(error) => tracing::error!(%error, "the outbox of reports is gone"),
+            Err(error) => {
+                tracing::error!(%error, "the outbox of reports is gone");
+                false
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ use std::sync::OnceLock;
 pub(crate) use binary::Binary;
 pub(crate) use place::Place;
 pub(crate) use published::{release_of, releases_of};
-pub(crate) use quarantine::{forgive, quarantined};
+pub(crate) use quarantine::{forgive, quarantined, told};
 pub(crate) use replace::{Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 
 use crate::output::say;

@@ -290,6 +290,7 @@ fn condemn(place: &Place, it: &Replacement, starts: u32, now: Timestamp, told: &
         sha256: it.sha256.clone(),
         at: now,
         starts,
+        untold: true,
     };
     match quarantine::add(place, one, now) {
         Ok(news) => told.extend(news),

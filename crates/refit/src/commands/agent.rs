@@ -119,13 +119,31 @@ async fn tell_the_start(running: &Running, started: &Started) {
         let news = News::new(Subject::Agent, Event::Launched, Some(own.clone()));
         reporter.tell(news).await;
     }
-    if let Some(back) = &started.went_back {
+    let Ok(place) = Place::own() else { return };
+    for back in taken_back(&place, started, &own) {
         let words = format!("version {own} is back in its place");
         let news = News::new(Subject::Agent, Event::FellBack, Some(back.clone()));
-        reporter
-            .tell(news.because("no-healthy-start", &words))
-            .await;
+        let news = news.because("no-healthy-start", &words);
+        // Only what is on disk is told: until then each start tells it.
+        if reporter.tell(news).await
+            && let Err(error) = agent::told(&place, &back)
+        {
+            say(&format!(
+                "Agent: that {back} was taken back is told again at the next start: {error}"
+            ));
+        }
     }
+}
+
+/// The versions of which nobody was told yet that they were taken back.
+fn taken_back(place: &Place, started: &Started, own: &Version) -> Vec<Version> {
+    let listed = agent::quarantined(place).unwrap_or_default();
+    // Where the list could not be written, this start knows all the same.
+    let unlisted = |it: &&Version| listed.iter().all(|one| one.version != **it);
+    let unlisted = started.went_back.iter().filter(unlisted).cloned();
+    let untold = listed.iter().filter(|it| it.untold && it.version != *own);
+    let untold = untold.map(|it| it.version.clone());
+    untold.chain(unlisted).collect()
 }
 
 /// Tells what happens, and starts once more what does not run at all: an agent stays, so that the fleet can
@@ -222,4 +240,35 @@ async fn note_healthy(running: &Running) -> bool {
         reporter.tell(news).await;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_back_is_told_at_each_start_until_it_is_known_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::of(dir.path().join("refit"));
+        let own: Version = "1.0.0".parse().unwrap();
+        let back: Version = "2.0.0".parse().unwrap();
+        let first = Started {
+            went_back: Some(back.clone()),
+            ..Started::default()
+        };
+        let later = Started::default();
+        // The list could not be written.
+        assert_eq!(taken_back(&place, &first, &own), [back.clone()]);
+        let list = r#"{"schema":1,"quarantined":[{"version":"2.0.0","sha256":"a","at":"1970-01-01T00:00:00Z","starts":3,"untold":true}]}"#;
+        std::fs::write(place.quarantine(), list).unwrap();
+        for started in [&first, &later, &later] {
+            assert_eq!(taken_back(&place, started, &own), [back.clone()]);
+        }
+        // Not by the one itself, where it could not be taken back after all.
+        assert!(taken_back(&place, &later, &back).is_empty());
+        agent::told(&place, &back).unwrap();
+        for started in [&first, &later] {
+            assert!(taken_back(&place, started, &own).is_empty());
+        }
+    }
 }

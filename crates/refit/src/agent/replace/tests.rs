@@ -171,6 +171,7 @@ async fn what_runs_and_what_is_quarantined_is_not_taken() {
         sha256: wanted.sha256.clone(),
         at: Timestamp::UNIX_EPOCH,
         starts: 3,
+        untold: false,
     };
     let place = scene.replacer.place();
     quarantine::add(place, one, Timestamp::UNIX_EPOCH).unwrap();

@@ -151,6 +151,9 @@ fn an_ordered_agent_comes_up_and_one_that_crashes_is_taken_back_and_told() {
     scene.refuses("quarantined");
     let ends = ["85", "85", "killed", "killed", "killed", "85"];
     assert_eq!(scene.service.ends(), ends, "{}", scene.service.words());
+    scene.service.until("it is noted as told", || {
+        scene.service.status()["quarantined"][0]["untold"].is_null()
+    });
     let agent = scene.heartbeat().unwrap().agent.unwrap();
     assert_eq!(agent.version.unwrap().as_str(), "2.0.0");
     assert_eq!(agent.bad.len(), 1);
