@@ -86,8 +86,9 @@ impl Reporter {
         }
     }
 
-    /// Keeps a report, durably, and has it sent. Returns once it is on disk.
-    pub async fn tell(&self, news: News) {
+    /// Keeps a report, durably, and has it sent. Returns once it is on disk, or false
+    /// where it could not be written, which is in the log.
+    pub async fn tell(&self, news: News) -> bool {
         self.failures
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -105,7 +106,7 @@ impl Reporter {
             reason: news.reason,
             detail: news.detail,
         };
-        self.on_outbox(move |outbox| outbox.push(report)).await;
+        self.on_outbox(move |outbox| outbox.push(report)).await
     }
 
     /// What failed since the start.
@@ -149,7 +150,7 @@ impl Reporter {
     async fn on_outbox(
         &self,
         work: impl FnOnce(&mut Outbox) -> std::io::Result<()> + Send + 'static,
-    ) {
+    ) -> bool {
         let outbox = Arc::clone(&self.outbox);
         let done = tokio::task::spawn_blocking(move || {
             let mut outbox = outbox.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,12 +158,17 @@ impl Reporter {
         });
         match done.await {
             Ok((written, count)) => {
+                self.waiting.send_replace(count);
                 if let Err(error) = written {
                     tracing::warn!(%error, "the outbox of reports cannot be written");
+                    return false;
                 }
-                self.waiting.send_replace(count);
+                true
             }
-            Err(error) => tracing::error!(%error, "the outbox of reports is gone"),
+            Err(error) => {
+                tracing::error!(%error, "the outbox of reports is gone");
+                false
+            }
         }
     }
 }

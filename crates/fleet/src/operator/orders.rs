@@ -109,7 +109,8 @@ pub async fn must_be_published(
 ///
 /// # Errors
 /// `not-published`; `changed-meanwhile` where another order came between reading and writing; or what the
-/// broker refuses. What stood there stands on.
+/// broker refuses: what stood there stands on. `unpublished-meanwhile` where the version was taken back at the
+/// moment it was ordered: then the order stands, and devices refuse it.
 pub async fn place(
     jetstream: &Context,
     names: &Names,
@@ -132,17 +133,31 @@ pub async fn place(
     )
     .await?;
     if let Some(version) = &order.version
-        && let Err(gone) = must_be_published(jetstream, names, order.subject, version).await
+        && releases::of_version(jetstream, names, order.subject, version)
+            .await?
+            .is_empty()
     {
-        // Taken back at the same moment. The order stands, and devices refuse what they cannot find.
-        tracing::warn!("{scope} was ordered {version}, which was unpublished at the same moment");
-        return Err(gone);
+        return Err(unpublished_meanwhile(scope, version));
     }
     Ok(Placed {
         scope: scope.clone(),
         target,
         before,
     })
+}
+
+/// The order stands: to take it back would be one more order, which devices that follow it already would take for a
+/// person's.
+fn unpublished_meanwhile(scope: &Scope, version: &Version) -> FleetError {
+    FleetError::Refused {
+        kind: "unpublished-meanwhile",
+        message: format!(
+            "{version} was unpublished at the moment it was ordered: the order for {scope} stands, and its \
+             devices refuse it and stay at what they run"
+        ),
+        hint: "Publish it again, order another version, or `refit fleet clear` the order."
+            .to_owned(),
+    }
 }
 
 /// The target that an order makes over the last one.
@@ -247,6 +262,15 @@ mod tests {
         let back = next(&order("1999-01-01T00:00:00Z"), Some(&first));
         assert_eq!(back.generation, first.generation + 1);
         assert_eq!(back.ramp, None);
+    }
+
+    #[test]
+    fn whoever_orders_what_goes_at_that_moment_reads_that_the_order_stands() {
+        let error = unpublished_meanwhile(&Scope::Global, &"1.2.0".parse().unwrap());
+        assert_eq!(error.kind(), "unpublished-meanwhile");
+        let words = error.to_string();
+        assert!(words.contains("the order for global stands"), "{words}");
+        assert!(words.contains("refuse it"), "{words}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Binary {
     pub(crate) fn new(device: &Device, replacer: Replacer, believes: SelfUpdate) -> Arc<Self> {
         Arc::new(Self {
             device: device.clone(),
-            replacer,
+            replacer: replacer.ordered(),
             believes,
             staged: Mutex::default(),
             swapped: watch::Sender::new(None),

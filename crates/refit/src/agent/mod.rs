@@ -4,6 +4,7 @@
 //! label ─────► what a binary says it is, compiled into each and read out of any
 //! sentinel ──► counts starts before anything else; three without a healthy time go back      (quarantine)
 //! binary ────► the same as a fleet steers it
+//! watchdog ─► ends a binary on trial that hangs, so that the next start is counted
 //! replace ───► fetch, verify, keep the old, announce, swap                                   (starts)
 //! service ───► units for systemd, launchd and Windows
 //! ```
@@ -25,6 +26,7 @@ mod replace;
 pub(crate) mod sentinel;
 pub(crate) mod service;
 mod starts;
+pub(crate) mod watchdog;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ use std::sync::OnceLock;
 pub(crate) use binary::Binary;
 pub(crate) use place::Place;
 pub(crate) use published::{release_of, releases_of};
-pub(crate) use quarantine::{forgive, quarantined};
+pub(crate) use quarantine::{forgive, quarantined, told};
 pub(crate) use replace::{Replacer, Staged, Stopped, Swapped, Trouble, Wanted};
 
 use crate::output::say;
@@ -79,6 +81,12 @@ pub(crate) fn begun() -> &'static Begun {
             say(&format!(
                 "Agent: version {from} had {} starts without a healthy time; version {to} is back in its place",
                 sentinel::STARTS
+            ));
+        }
+        let is_on_trial = matches!(&begun, Begun::Started(started) if started.trial.is_some());
+        if is_on_trial && let Err(error) = watchdog::arm() {
+            say(&format!(
+                "Agent: nothing watches whether this version hangs: {error}"
             ));
         }
         begun

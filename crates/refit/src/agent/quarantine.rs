@@ -21,6 +21,9 @@ pub(crate) struct Quarantined {
     pub(crate) at: Timestamp,
     /// How often it was started without a healthy minute.
     pub(crate) starts: u32,
+    /// Whether its fleet is still to be told that it was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) untold: bool,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -84,11 +87,28 @@ pub(super) fn add(
     Ok(told)
 }
 
+/// The fleet's outbox has it that this version was taken back. To be called after that only: twice told is once
+/// told, never told is lost.
+///
+/// # Errors
+/// Where the list cannot be read or written.
+pub(crate) fn told(place: &Place, version: &Version) -> Result<(), ListError> {
+    let mut list = quarantined(place)?;
+    for it in list.iter_mut().filter(|it| it.version == *version) {
+        it.untold = false;
+    }
+    let list = List {
+        schema: SCHEMA,
+        quarantined: list,
+    };
+    Ok(files::write(&place.quarantine(), &list)?)
+}
+
 /// Forgives every content of a version. False where it is not on the list.
 ///
 /// # Errors
 /// Where the list cannot be read or written.
-pub(crate) fn forgive(place: &Place, version: &Version) -> Result<bool, ForgiveError> {
+pub(crate) fn forgive(place: &Place, version: &Version) -> Result<bool, ListError> {
     let before = quarantined(place)?;
     let left: Vec<_> = before
         .iter()
@@ -106,9 +126,9 @@ pub(crate) fn forgive(place: &Place, version: &Version) -> Result<bool, ForgiveE
     Ok(true)
 }
 
-/// Why a version could not be forgiven.
+/// Why the list could not be changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ForgiveError {
+pub(crate) enum ListError {
     /// The list cannot be understood.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -127,6 +147,7 @@ mod tests {
             sha256: sha256.to_owned(),
             at: Timestamp::UNIX_EPOCH,
             starts: 3,
+            untold: true,
         }
     }
 
@@ -148,6 +169,24 @@ mod tests {
         assert!(!forgive(&place, &"3.0.0".parse().unwrap()).unwrap());
         assert!(forgive(&place, &"1.0.0".parse().unwrap()).unwrap());
         assert_eq!(quarantined(&place).unwrap(), [one("2.0.0", "c")]);
+    }
+
+    #[test]
+    fn what_was_told_is_marked_and_what_an_earlier_agent_listed_was_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::of(dir.path().join("refit"));
+        for it in [one("1.0.0", "a"), one("2.0.0", "b")] {
+            add(&place, it, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        told(&place, &"1.0.0".parse().unwrap()).unwrap();
+        let untold: Vec<_> = quarantined(&place).unwrap();
+        assert_eq!(
+            untold.iter().map(|it| it.untold).collect::<Vec<_>>(),
+            [false, true]
+        );
+        let text = r#"{"schema":1,"quarantined":[{"version":"1.0.0","sha256":"a","at":"1970-01-01T00:00:00Z","starts":3}]}"#;
+        std::fs::write(place.quarantine(), text).unwrap();
+        assert!(!quarantined(&place).unwrap()[0].untold);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub(crate) struct Replacer {
     own: Label,
     /// Whether what lies there starts and says that it is this version.
     starts: fn(&Path, &Version) -> Result<(), String>,
+    /// Whether a fleet orders it.
+    is_ordered: bool,
 }
 
 /// A verified binary that waits as `<exe>.new`.
@@ -94,7 +96,21 @@ impl Replacer {
         own: Label,
         starts: fn(&Path, &Version) -> Result<(), String>,
     ) -> Self {
-        Self { place, own, starts }
+        Self {
+            place,
+            own,
+            starts,
+            is_ordered: false,
+        }
+    }
+
+    /// The same, on the order of a fleet.
+    #[must_use]
+    pub(super) fn ordered(self) -> Self {
+        Self {
+            is_ordered: true,
+            ..self
+        }
     }
 
     /// What it replaces.
@@ -335,6 +351,7 @@ impl Replacer {
                 from: self.own.version.clone(),
                 from_sha256,
                 at: now,
+                ordered: self.is_ordered,
             },
         );
         cut::here();

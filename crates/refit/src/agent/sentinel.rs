@@ -49,6 +49,10 @@ pub(crate) struct Replacement {
     pub(crate) from_sha256: String,
     /// When, by this machine's clock.
     pub(crate) at: Timestamp,
+    /// Whether a fleet ordered it: then the one before had a connection to its broker, and this one must too
+    /// before it is kept.
+    #[serde(default)]
+    pub(crate) ordered: bool,
 }
 
 /// What a start is to do.
@@ -226,6 +230,8 @@ fn recovered(
                 from: old.version,
                 from_sha256: files::digest(&place.old()).ok()?.0,
                 at: now,
+                // Not known any more.
+                ordered: false,
             })
         });
     Boot {
@@ -284,6 +290,7 @@ fn condemn(place: &Place, it: &Replacement, starts: u32, now: Timestamp, told: &
         sha256: it.sha256.clone(),
         at: now,
         starts,
+        untold: true,
     };
     match quarantine::add(place, one, now) {
         Ok(news) => told.extend(news),

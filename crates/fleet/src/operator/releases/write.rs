@@ -80,24 +80,40 @@ pub async fn publish(
     let ended = name(&shelf, put, &release, free).await;
     shelf.remove_name(&incoming).await?;
     if !matches!(ended, Ok(Published::New(_))) {
-        shelf.remove_bytes(&nuid).await?;
+        // An error may be an answer that was lost: then the bytes have their name.
+        remove_unnamed(&shelf, &nuid).await?;
     }
     if ended.is_ok() {
-        sweep(&shelf).await?;
+        sweep(&shelf, A_DAY).await?;
     }
     ended
 }
 
-/// Removes what publishers left behind that were stopped midway, a day ago or longer by the broker's own clock.
-async fn sweep(shelf: &Shelf) -> Result<(), FleetError> {
+/// Removes what publishers left behind that were stopped midway, longer ago than `age` in seconds by the broker's own
+/// clock. One that was stopped last thing leaves bytes that have their release's name already: those stay.
+async fn sweep(shelf: &Shelf, age: i64) -> Result<(), FleetError> {
     let entries = read::entries(shelf).await?;
     let newest = entries.iter().map(|it| it.at).max().unwrap_or_default();
     let left = entries.into_iter().filter(|it| is_incoming(&it.info.name));
-    for entry in left.filter(|it| newest - it.at > A_DAY) {
-        shelf.remove_bytes(&entry.info.nuid).await?;
+    for entry in left.filter(|it| newest - it.at > age) {
+        remove_unnamed(shelf, &entry.info.nuid).await?;
         shelf.remove_name(&entry.info.name).await?;
     }
     Ok(())
+}
+
+/// Removes bytes, unless they are those of a release as the names are now.
+async fn remove_unnamed(shelf: &Shelf, nuid: &str) -> Result<(), FleetError> {
+    let names = read::entries(shelf).await?;
+    let is_release = |it: &&Entry| !it.info.deleted && !is_incoming(&it.info.name);
+    if names
+        .iter()
+        .filter(is_release)
+        .any(|it| it.info.nuid == nuid)
+    {
+        return Ok(());
+    }
+    shelf.remove_bytes(nuid).await
 }
 
 /// Gives the bytes of `put` their release's name.
@@ -286,3 +302,6 @@ fn unreadable(error: &std::io::Error) -> FleetError {
 pub(super) fn is_incoming(object: &str) -> bool {
     object.starts_with(INCOMING)
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,6 +171,7 @@ async fn what_runs_and_what_is_quarantined_is_not_taken() {
         sha256: wanted.sha256.clone(),
         at: Timestamp::UNIX_EPOCH,
         starts: 3,
+        untold: false,
     };
     let place = scene.replacer.place();
     quarantine::add(place, one, Timestamp::UNIX_EPOCH).unwrap();
@@ -264,6 +265,7 @@ async fn what_is_on_trial_itself_is_replaced_once_it_is_known_to_be_good() {
         from: "0.9.0".parse().unwrap(),
         from_sha256: "good".to_owned(),
         at: Timestamp::UNIX_EPOCH,
+        ordered: false,
     };
     sentinel::announce(place, trial.clone()).unwrap();
     std::fs::write(place.old(), "known to be good").unwrap();

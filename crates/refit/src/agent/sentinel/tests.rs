@@ -20,6 +20,7 @@ fn replacement() -> Replacement {
         from: version("1.0.0"),
         from_sha256: hex::encode(<sha2::Sha256 as sha2::Digest>::digest("old binary")),
         at: NOW,
+        ordered: false,
     }
 }
 
@@ -101,6 +102,11 @@ fn three_starts_without_a_healthy_time_put_the_old_binary_back() {
     assert!(started.told[0].contains("is quarantined"), "{started:?}");
     assert!(scene.started("1.0.0").told.is_empty());
     assert_eq!(quarantine::quarantined(&scene.place).unwrap(), quarantined);
+    // Its fleet is to be told for as long as nobody says that it was, whatever cuts a start short.
+    assert!(quarantined[0].untold);
+    quarantine::told(&scene.place, &version("2.0.0")).unwrap();
+    scene.started("1.0.0");
+    assert!(!quarantine::quarantined(&scene.place).unwrap()[0].untold);
 }
 
 #[test]

@@ -39,7 +39,25 @@ impl Binary {
     }
 
     /// The same, but that it dies as soon as it serves: the code that would is traps.
-    pub(super) fn crashing(mut self) -> Self {
+    pub(super) fn crashing(self) -> Self {
+        self.serving_with(if cfg!(target_arch = "x86_64") {
+            &[0xcc]
+        } else {
+            &[0; 4]
+        })
+    }
+
+    /// The same, but that it hangs as soon as it serves: the code that would is jumps to themselves.
+    pub(super) fn hanging(self) -> Self {
+        self.serving_with(if cfg!(target_arch = "x86_64") {
+            &[0xeb, 0xfe]
+        } else {
+            &[0, 0, 0, 0x14]
+        })
+    }
+
+    /// The same with this instruction, again and again, for the code that serves.
+    fn serving_with(mut self, instruction: &[u8]) -> Self {
         let (at, length) = {
             let file = object::File::parse(&*self.0).unwrap();
             let symbol = file
@@ -63,11 +81,9 @@ impl Binary {
                 usize::try_from(symbol.size()).unwrap(),
             )
         };
-        self.0[at..at + length].fill(if cfg!(target_arch = "x86_64") {
-            0xcc
-        } else {
-            0
-        });
+        for code in self.0[at..at + length].chunks_exact_mut(instruction.len()) {
+            code.copy_from_slice(instruction);
+        }
         self
     }
 

@@ -59,13 +59,18 @@ impl Service {
     }
 
     pub(super) fn start(&mut self, healthy_after: &str) {
+        self.start_with(&["--healthy-after", healthy_after]);
+    }
+
+    pub(super) fn start_with(&mut self, options: &[&str]) {
         let log = File::create(self.path("words")).unwrap();
         std::fs::write(self.path("manager.js"), MANAGER).unwrap();
         let manager = Command::new("node")
             .arg(self.path("manager.js"))
             .arg(self.path("ends"))
             .arg(&self.installed.exe)
-            .args(["agent", "--healthy-after", healthy_after])
+            .arg("agent")
+            .args(options)
             .args(self.device.globals())
             .stdin(Stdio::null())
             .stdout(File::create(self.path("told")).unwrap())
@@ -212,6 +217,25 @@ fn a_crashing_binary_is_started_three_times_taken_back_and_not_taken_again() {
     assert_eq!(service.installed.ask(&["agent", "forgive", "2.0.0"]).0, 3);
     let (code, told) = service.installed.replace(&bad, &bad.sha256());
     assert_eq!(code, 0, "{told}");
+    service.stop();
+}
+
+#[test]
+fn a_hanging_binary_ends_by_itself_three_times_and_is_taken_back() {
+    let old = Binary::release("1.0.0");
+    let mut service = Service::new(&old);
+    let bad = Binary::release("2.0.0").hanging();
+    let (code, told) = service.installed.replace(&bad, &bad.sha256());
+    assert_eq!(code, 0, "its code up to there is sound: {told}");
+
+    service.start_with(&["--healthy-after", "1h", "--hung-after", "1s"]);
+    service.serves();
+    assert_eq!(service.ends(), ["85"; 4], "{}", service.words());
+    assert_eq!(std::fs::read(&service.installed.exe).unwrap(), old.0);
+    let status = service.status();
+    assert_eq!(status["quarantined"][0]["sha256"], bad.sha256(), "{status}");
+    let words = service.words();
+    assert_eq!(words.matches("was not up for 1 s").count(), 3, "{words}");
     service.stop();
 }
 

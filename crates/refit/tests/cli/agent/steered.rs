@@ -151,6 +151,9 @@ fn an_ordered_agent_comes_up_and_one_that_crashes_is_taken_back_and_told() {
     scene.refuses("quarantined");
     let ends = ["85", "85", "killed", "killed", "killed", "85"];
     assert_eq!(scene.service.ends(), ends, "{}", scene.service.words());
+    scene.service.until("it is noted as told", || {
+        scene.service.status()["quarantined"][0]["untold"].is_null()
+    });
     let agent = scene.heartbeat().unwrap().agent.unwrap();
     assert_eq!(agent.version.unwrap().as_str(), "2.0.0");
     assert_eq!(agent.bad.len(), 1);
@@ -170,6 +173,31 @@ fn an_ordered_agent_comes_up_and_one_that_crashes_is_taken_back_and_told() {
     scene.refuses("no-label");
     scene.service.stop();
     assert_eq!(scene.service.installed.version(), "1.5.0");
+}
+
+#[test]
+fn an_ordered_agent_is_kept_once_it_had_a_connection_to_its_broker_and_not_ended_for_want_of_one() {
+    let mut scene = Scene::new("bucket");
+    scene.publish("2.0.0", &Binary::release("2.0.0"));
+    scene.service.start("1h");
+    scene.service.serves();
+    scene.order("2.0.0");
+    scene.arrives_at("2.0.0");
+    let status = scene.service.status();
+    assert_eq!(status["replacement"]["ordered"], true, "{status}");
+    scene.service.stop();
+
+    scene.broker.kill();
+    let options = ["--healthy-after", "1ms", "--hung-after", "1s"];
+    scene.service.start_with(&options);
+    scene.service.serves();
+    assert!(scene.service.status()["replacement"].is_object());
+    scene.broker.restart();
+    scene.service.until("it is kept", || {
+        scene.service.status()["replacement"].is_null()
+    });
+    scene.service.stop();
+    assert_eq!(scene.service.ends(), ["85", "0", "0"]);
 }
 
 #[test]
