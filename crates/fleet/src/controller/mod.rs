@@ -28,6 +28,7 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::time::Instant;
 
 use rollout::fleet::ramp::{Ramp, Wait};
 
@@ -57,7 +58,10 @@ pub struct Controller {
     waits: HashMap<String, Wait>,
     /// How many of the broker's nodes keep the fleet's buckets, once it was heard.
     replicas: Option<usize>,
+    /// What was told to be wrong with the broker as a whole.
     trouble: Option<String>,
+    /// What is wrong with one ramp alone, by key.
+    troubled: BTreeMap<String, Troubled>,
     /// What was told to be lost.
     lost: Option<String>,
 }
@@ -70,6 +74,15 @@ struct Remembered {
     ours: bool,
     /// Whether that target stood when it was looked at last.
     stands: bool,
+}
+
+/// A ramp that could not be looked after, and is left alone for a while.
+#[derive(Debug)]
+struct Troubled {
+    /// As it was told.
+    why: String,
+    attempt: u32,
+    until: Instant,
 }
 
 /// Everything told goes there.
@@ -89,6 +102,7 @@ impl Controller {
             waits: HashMap::new(),
             replicas: None,
             trouble: None,
+            troubled: BTreeMap::new(),
             lost: None,
         }
     }
@@ -134,13 +148,20 @@ impl Controller {
         }
     }
 
-    /// One look. Says whether the broker did as it should.
+    /// One look. Says whether the broker did as it should for the lease and the list of ramps. Trouble with one
+    /// ramp does not count: a pause for its sake would let the lease run out, and keep everybody from all.
     async fn look(&mut self, tell: Tell<'_>) -> bool {
+        let had = self.trouble.is_some() || !self.troubled.is_empty();
         match self.tick(tell).await {
-            Ok(()) => {
-                self.lost = None;
-                if self.trouble.take().is_some() {
-                    tell(Told::Well);
+            Ok(failed) => {
+                self.trouble = None;
+                if failed {
+                    self.mend(tell).await;
+                } else if self.troubled.is_empty() {
+                    self.lost = None;
+                    if had {
+                        tell(Told::Well);
+                    }
                 }
                 true
             }
@@ -186,7 +207,8 @@ impl Controller {
         }
     }
 
-    async fn tick(&mut self, tell: Tell<'_>) -> Result<(), FleetError> {
+    /// Keeps the lease and looks after each ramp. Says whether one of them could not be looked after.
+    async fn tick(&mut self, tell: Tell<'_>) -> Result<bool, FleetError> {
         if self.replicas.is_none() {
             let info = self
                 .book
@@ -209,13 +231,42 @@ impl Controller {
         let mut keys: BTreeSet<_> = self.book.ramp_keys().await?.into_iter().collect();
         // What is remembered and not there was lost.
         keys.extend(self.memory.keys().cloned());
-        let mut first = Ok(());
+        self.troubled.retain(|key, _| keys.contains(key));
+        let mut failed = false;
         for key in keys {
+            if let Some(troubled) = self.troubled.get(&key)
+                && Instant::now() < troubled.until
+            {
+                continue;
+            }
             // What is wrong with one scope's ramp keeps nobody from another's.
-            let attended = self.attend(&key, tell).await;
-            first = first.and(attended);
+            match self.attend(&key, tell).await {
+                Ok(()) => {
+                    self.troubled.remove(&key);
+                }
+                Err(error) => {
+                    failed = true;
+                    self.leave_alone(key, error.to_string(), tell);
+                }
+            }
         }
-        first
+        Ok(failed)
+    }
+
+    /// Tells what is wrong with a ramp, once, and lets it be for longer each time.
+    fn leave_alone(&mut self, key: String, why: String, tell: Tell<'_>) {
+        let known = self.troubled.get(&key);
+        if known.is_none_or(|known| known.why != why) {
+            tell(Told::Trouble { why: why.clone() });
+        }
+        let attempt = known.map_or(0, |known| known.attempt.saturating_add(1));
+        let until = Instant::now() + pause(attempt, self.pace.most_pause);
+        let troubled = Troubled {
+            why,
+            attempt,
+            until,
+        };
+        self.troubled.insert(key, troubled);
     }
 }
 

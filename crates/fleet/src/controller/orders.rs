@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rollout::fleet::ramp::{ChangeError, Counts, Ramp};
+use rollout::fleet::ramp::{ChangeError, Counts, Ramp, Stands};
 use rollout::fleet::{Scope, Subject};
 
 use super::Pace;
@@ -77,7 +77,7 @@ pub async fn resume(
 /// Stops a ramp and turns back whoever was reached, at once; the numbers are added to its record after that.
 ///
 /// # Errors
-/// As [`ramp`].
+/// As [`ramp`]; and where the target does not say the baseline in the end, as somebody else ordered something.
 pub async fn halt(
     client: &Client,
     names: &Names,
@@ -109,27 +109,45 @@ pub async fn halt(
     Ok(Ordered::Done(Box::new(noted)))
 }
 
-/// Writes the target of a ramp that was halted, unless a controller did so meanwhile, or somebody else
-/// ordered something.
+/// Writes the target of a ramp that was halted over whatever of the ramp stands. It is done only once the
+/// target says the baseline, whoever wrote it.
 async fn turn_back(book: &Book, halted: &Ramp) -> Result<(), FleetError> {
-    use rollout::fleet::ramp::Stands;
     let Some(target) = halted.target() else {
         return Ok(());
     };
     let (subject, scope) = (halted.subject, &halted.scope);
     for _ in 0..ATTEMPTS {
         let found = book.target(subject, scope).await?;
-        if halted.stands(found.value.as_ref()) != Stands::Write {
-            return Ok(());
-        }
-        let written = book
-            .write_target(subject, scope, &target, found.revision)
-            .await?;
-        if written.is_some() {
-            return Ok(());
+        match halted.stands(found.value.as_ref()) {
+            Stands::Yes => return Ok(()),
+            // Looked at once more, as what was faster may be a controller's step.
+            Stands::Write => {
+                book.write_target(subject, scope, &target, found.revision)
+                    .await?;
+            }
+            Stands::Other => return Err(ordered_meanwhile(halted)),
+            Stands::Behind => {
+                return Err(FleetError::Stored {
+                    what: format!("The target of {scope}"),
+                    why: "it is older than the one that the ramp was begun over".to_owned(),
+                });
+            }
         }
     }
     Err(busy(scope))
+}
+
+fn ordered_meanwhile(halted: &Ramp) -> FleetError {
+    let Ramp { scope, version, .. } = halted;
+    FleetError::Refused {
+        kind: "ordered-meanwhile",
+        message: format!(
+            "The ramp of {version} is halted, but somebody else ordered something for {scope}, and that stands"
+        ),
+        hint:
+            "Look at it with `refit fleet current`; `refit fleet rollout V` orders another version."
+                .to_owned(),
+    }
 }
 
 struct Changed {

@@ -1,7 +1,9 @@
 //! One of many controllers leads, and another takes over where it died.
 
+use std::time::Duration;
+
 use broker::Broker;
-use fleet::controller::Told;
+use fleet::controller::{Pace, Told};
 use rollout::fleet::ramp::{RampState, What};
 
 use crate::devices::Devices;
@@ -105,4 +107,36 @@ async fn who_wakes_up_late_has_lost_the_lead_and_changes_nothing() {
     assert_eq!(room.ramp().await, begun);
     let leaders = |it: &&Told| matches!(it, Told::Leads | Told::Follows { .. });
     assert_eq!(other.told.lock().unwrap().iter().filter(leaders).count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_document_that_cannot_be_read_keeps_nobody_from_the_lead_nor_from_other_ramps() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::start(client, names, 60, "1.0.0", works()).await;
+    let key = "ramp.runtime.group.kiosks";
+    room.put_bytes(key, br#"{"schema":99}"#.to_vec()).await;
+    // The longest pause is far longer than the lease, as it is outside of stories.
+    let pace = Pace {
+        most_pause: Duration::from_secs(600),
+        ..pace()
+    };
+    let first = Running::start(client, names, "one", pace);
+    first.tells("the lead", leads).await;
+    let trouble = |it: &Told| matches!(it, Told::Trouble { why } if why.contains(key));
+    first.tells("trouble", trouble).await;
+    let second = Running::start(client, names, "two", pace);
+    let follows = |it: &Told| matches!(it, Told::Follows { .. });
+    second.tells("that it follows", follows).await;
+    // A step long enough for pauses, for the bad document's sake, to outgrow the lease.
+    room.begin(wish("30%:8s,100%")).await.unwrap();
+    let over = first.records(What::Completed, 1).await;
+    assert_eq!(record(&over), whole(2));
+    assert_eq!(devices.runs().get("1.1.0"), Some(&60));
+    for (running, times) in [(&first, 1), (&second, 0)] {
+        let told = running.told.lock().unwrap();
+        let led = told.iter().filter(|it| leads(it)).count();
+        assert_eq!(led, times, "the lead changed hands");
+    }
 }

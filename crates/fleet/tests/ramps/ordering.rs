@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use broker::Broker;
 use fleet::controller::{Ordered, halt, pause_ramp, resume};
-use rollout::fleet::ramp::{Ramp, RampState, What};
+use jiff::Timestamp;
+use rollout::fleet::ramp::{self, Counts, Next, Ramp, RampState, What};
 use rollout::fleet::{Scope, Subject};
 
 use crate::devices::{Devices, is_within};
@@ -143,15 +144,86 @@ async fn whoever_died_between_document_and_target_is_made_up_for() {
     until("the first step", || devices.runs().contains_key("1.1.0")).await;
     // A controller decided, wrote the document, and was gone.
     let halted = begun.halt("worse", None, begun.at).unwrap();
-    let jetstream = fleet::jetstream(client);
-    let store = jetstream.get_key_value(names.ramps()).await.unwrap();
-    let value = serde_json::to_vec(&halted).unwrap();
-    store
-        .put("ramp.runtime.global", value.into())
-        .await
-        .unwrap();
+    room.put(&halted).await;
     let _controller = Running::start(client, names, "desk", pace());
     until("everyone back", || devices.runs().get("1.0.0") == Some(&50)).await;
     assert_eq!(room.shares().await, ["30 %", "1.0.0"]);
     assert_eq!(room.targets().await[1].generation, halted.generation);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halt_turns_everyone_back_over_a_step_whose_target_never_came() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::start(client, names, 50, "1.0.0", works()).await;
+    let begun = room.begin(wish("30%:10h,100%")).await.unwrap().ramp;
+    until("the first step", || devices.runs().contains_key("1.1.0")).await;
+    // A controller decided on the next step, wrote the document, and stalled.
+    let jetstream = fleet::jetstream(client);
+    let targets = jetstream.get_key_value(names.targets()).await.unwrap();
+    let seen = targets.entry("runtime.global").await.unwrap().unwrap();
+    let all = Counts {
+        living: 50,
+        asked: 15,
+        answered: 15,
+        ..Counts::default()
+    };
+    let Next::Write(step) = begun.next(&all, begun.due_at()) else {
+        panic!("it goes on");
+    };
+    room.put(&step).await;
+    let halted = done(halt(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
+    assert_eq!(halted.over, Some(step.generation));
+    let last = room.targets().await.pop();
+    assert_eq!(last, halted.target());
+    // It wakes up, and is too late.
+    let late = serde_json::to_vec(&step.target()).unwrap();
+    let written = targets
+        .update("runtime.global", late.into(), seen.revision)
+        .await;
+    assert!(written.is_err());
+    let controller = Running::start(client, names, "desk", pace());
+    until("everyone back", || devices.runs().get("1.0.0") == Some(&50)).await;
+    assert_eq!(room.shares().await, ["30 %", "1.0.0"]);
+    assert!(!controller.words().contains("Trouble"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halt_turns_everyone_back_over_a_ramp_whose_first_target_never_came() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    room.order("1.0.0").await;
+    let began = room.begin(wish("30%:10h,100%")).await.unwrap().ramp;
+    done(halt(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
+    let over = room.targets().await.pop().unwrap().generation;
+    let wish = ramp::Wish {
+        id: "another".to_owned(),
+        subject: began.subject,
+        scope: began.scope,
+        version: began.version,
+        baseline: began.baseline,
+        plan: began.plan,
+        halt_above: began.halt_above,
+        min_devices: began.min_devices,
+        jitter: began.jitter,
+        by: began.by,
+    };
+    let begun = Ramp::begin(wish, Some(over), began.reports, Timestamp::now());
+    room.put(&begun).await;
+    let halted = done(halt(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
+    assert_eq!(room.targets().await.pop(), halted.target());
+
+    // What somebody else ordered stands, and that is said.
+    let again = room.begin(self::wish("30%:10h,100%")).await.unwrap().ramp;
+    room.order("1.0.0").await;
+    let error = halt(client, names, WHAT, &WHERE, "ops-1")
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("somebody else ordered"),
+        "{error}"
+    );
+    assert_eq!(room.ramp().await.id, again.id);
 }

@@ -87,6 +87,19 @@ impl Room {
             .unwrap()
     }
 
+    /// Puts a ramp on record without its target, as who dies between the two does.
+    pub(crate) async fn put(&self, ramp: &Ramp) {
+        let value = serde_json::to_vec(ramp).unwrap();
+        self.put_bytes("ramp.runtime.global", value).await;
+    }
+
+    /// Puts anything on record.
+    pub(crate) async fn put_bytes(&self, key: &str, value: Vec<u8>) {
+        let jetstream = fleet::jetstream(&self.client);
+        let store = jetstream.get_key_value(self.names.ramps()).await.unwrap();
+        store.put(key, value.into()).await.unwrap();
+    }
+
     /// Every target that everyone was given, in order.
     pub(crate) async fn targets(&self) -> Vec<Target> {
         let jetstream = fleet::jetstream(&self.client);

@@ -50,11 +50,12 @@ pub enum ChangeError {
 pub enum Stands {
     /// It is the one that must stand.
     Yes,
-    /// It is missing, or the one before: whoever was to write it did not come to it.
+    /// It is missing, or an earlier one of the ramp, or what the ramp was begun over: whoever was to write
+    /// it did not come to it.
     Write,
     /// Somebody ordered something else.
     Other,
-    /// It is older than the one before, which cannot be: who answered is behind.
+    /// It is older than what the ramp was begun over, which cannot be: who answered is behind.
     Behind,
 }
 
@@ -82,6 +83,7 @@ impl Ramp {
             paused_millis: 0,
             generation: Target::next_generation(over, now),
             over,
+            begun_over: over,
             ordered_at: now,
             by: wish.by,
             at: now,
@@ -136,11 +138,24 @@ impl Ramp {
             {
                 Stands::Yes
             }
-            Some(found) if Some(found.generation) == self.over => Stands::Write,
+            // More than one document may have come without its target: a step's, and a halt's over it.
+            Some(found) if self.is_own(found) && found.generation < wanted.generation => {
+                Stands::Write
+            }
+            Some(found) if [self.over, self.begun_over].contains(&Some(found.generation)) => {
+                Stands::Write
+            }
             // Every order has a newer generation than the one that it was made over.
-            Some(found) if self.over.is_some_and(|over| found.generation < over) => Stands::Behind,
+            Some(found) if self.begun_over.is_some_and(|it| found.generation < it) => {
+                Stands::Behind
+            }
             Some(_) => Stands::Other,
         }
+    }
+
+    /// Whether a target was made by this ramp, at whichever step.
+    fn is_own(&self, target: &Target) -> bool {
+        target.ramp.as_ref().is_some_and(|part| part.id == self.id)
     }
 
     /// The next step of the plan has begun, or the ramp is complete.
@@ -342,6 +357,33 @@ mod tests {
         assert_eq!(ramp.stands(Some(&other)), Stands::Write);
         other.generation -= 1;
         assert_eq!(ramp.stands(Some(&other)), Stands::Behind);
+    }
+
+    #[test]
+    fn whatever_of_its_own_really_stands_is_written_over() {
+        let first = ramp("5%:30m,25%:1h,100%");
+        let stands = first.target().unwrap();
+        let mut before = stands.clone();
+        (before.generation, before.ramp) = (first.over.unwrap(), None);
+        // The step's document came without its target, and a halt's over it.
+        let second = first.go_on(Counts::default(), at(1_800));
+        let third = second.go_on(Counts::default(), at(5_400));
+        for ramp in [&second, &third] {
+            let halted = ramp.halt("worse", None, at(5_401)).unwrap();
+            assert_eq!(halted.stands(Some(&stands)), Stands::Write);
+            // Not even the first one came.
+            assert_eq!(halted.stands(Some(&before)), Stands::Write);
+            assert_eq!(halted.stands(halted.target().as_ref()), Stands::Yes);
+            let mut other = stands.clone();
+            other.ramp.as_mut().unwrap().id = "r-2".to_owned();
+            assert_eq!(halted.stands(Some(&other)), Stands::Other);
+            other = before.clone();
+            other.generation -= 1;
+            assert_eq!(halted.stands(Some(&other)), Stands::Behind);
+            // Who comes late with a step finds what is newer.
+            assert_eq!(ramp.stands(halted.target().as_ref()), Stands::Other);
+        }
+        assert_eq!(second.stands(third.target().as_ref()), Stands::Other);
     }
 
     #[test]

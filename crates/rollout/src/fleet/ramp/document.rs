@@ -54,6 +54,10 @@ pub struct Ramp {
     /// The generation of the target that this one was made over; none where there was none.
     #[serde(default)]
     pub over: Option<u64>,
+    /// The generation of the target that the whole ramp was begun over; none where there was none. What stands
+    /// may be that one, or any of the ramp's own since: a document may have come without its target.
+    #[serde(default)]
+    pub begun_over: Option<u64>,
     /// When that target was ordered.
     pub ordered_at: Timestamp,
     /// Who began it, as they call themselves.

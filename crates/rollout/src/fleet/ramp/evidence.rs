@@ -102,7 +102,11 @@ pub struct Counts {
     pub whole: Window,
     /// Devices of the scope that were heard of lately, and that no narrower order steers elsewhere.
     pub living: u64,
-    /// Of these, those within the share.
+    /// Devices of the scope that are known within the share, be they heard of lately or not, and that no narrower
+    /// order steers elsewhere.
+    #[serde(default)]
+    pub within: u64,
+    /// Of the living, those within the share.
     pub asked: u64,
     /// Of these, those that have answered for the version: it runs there, failed there, or is refused.
     pub answered: u64,

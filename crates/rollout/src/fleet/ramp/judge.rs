@@ -28,7 +28,7 @@ pub enum Wait {
         /// Until then, by the broker's clock.
         until: Timestamp,
     },
-    /// Any device that lives: the whole fleet is late, or all of what was reached.
+    /// Any device that lives: the whole fleet is late, or all that is known within the share.
     Alive,
     /// More devices to try the version, or all that live within the share to answer.
     Devices {
@@ -101,7 +101,7 @@ impl Ramp {
     ///
     /// At the end of the step's time it goes on if enough devices tried the version, or every living
     /// one within the share has answered: a small fleet comes to its end. Where nobody lives at all, or
-    /// nobody of those that were reached, it waits: a dead fleet does not.
+    /// nobody of those that are known within the share, it waits: a dead fleet does not.
     pub fn judge(&self, counts: &Counts, now: Timestamp) -> Judgement {
         if !self.is_open() {
             return Judgement::Wait(Wait::Paused);
@@ -128,7 +128,7 @@ impl Ramp {
             return Judgement::Wait(Wait::Time { until: due });
         }
         let tried = counts.whole.new.tried;
-        if counts.living == 0 || (tried > 0 && counts.asked == 0) {
+        if counts.living == 0 || (counts.asked == 0 && tried.max(counts.within) > 0) {
             return Judgement::Wait(Wait::Alive);
         }
         let all_answered = counts.answered >= counts.asked;

@@ -187,6 +187,7 @@ impl Ledger {
             if device.position >= share {
                 continue;
             }
+            counts.within += 1;
             device.new.add_to(&mut counts.step.new, ramp.step_since);
             device.new.add_to(&mut counts.whole.new, self.began);
             counts.asked += u64::from(alive);

@@ -21,6 +21,7 @@ fn counts(new: Side, old: Side) -> Counts {
         step: window,
         whole: window,
         living: 1_000,
+        within: 50,
         asked: 50,
         answered: 10,
     }
@@ -149,8 +150,15 @@ fn too_few_devices_wait_until_all_that_live_have_answered() {
     assert_eq!(ramp.judge(&few, at(100_000)), Judgement::Go);
     // A share in which nobody is, of a fleet that lives.
     let mut nobody = counts(Side::default(), side(9, 0, 0));
-    (nobody.asked, nobody.answered) = (0, 0);
+    (nobody.within, nobody.asked, nobody.answered) = (0, 0, 0);
     assert_eq!(ramp.judge(&nobody, at(1_800)), Judgement::Go);
+    // One in which some are, of whom none is heard of, and none tried it.
+    nobody.within = 2;
+    assert_eq!(
+        ramp.judge(&nobody, at(100_000)),
+        Judgement::Wait(Wait::Alive)
+    );
+    nobody.within = 0;
     // A fleet that does not.
     nobody.living = 0;
     assert_eq!(
@@ -235,10 +243,10 @@ prop_compose! {
 prop_compose! {
     fn any_counts()(
         step in any_window(), whole in any_window(), well in any::<bool>(),
-        living in 0_u64..40, asked in 0_u64..40, answered in 0_u64..40,
+        living in 0_u64..40, asked in 0_u64..40, answered in 0_u64..40, silent in 0_u64..3,
     ) -> Counts {
         let mut counts = Counts {
-            step, whole, living: living.max(asked), asked, answered: answered.min(asked)
+            step, whole, living: living.max(asked), within: asked + silent, asked, answered: answered.min(asked)
         };
         if well {
             for side in [&mut counts.step.new, &mut counts.whole.new] {
@@ -294,6 +302,7 @@ proptest! {
                 prop_assert!(!is_above(&before, &counts), "it went on while a rate was above");
                 prop_assert!(at(now) >= before.due_at());
                 prop_assert!(counts.living > 0);
+                prop_assert!(counts.asked > 0 || counts.within == 0);
                 prop_assert!(before.state.is == RampState::Running);
                 prop_assert!(
                     counts.whole.new.tried >= u64::from(min_devices)

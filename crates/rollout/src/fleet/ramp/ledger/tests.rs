@@ -204,6 +204,8 @@ fn who_is_late_or_steered_elsewhere_is_not_waited_for() {
     assert_eq!(counts.whole.new.tried, 0, "one that is not in the group");
     let counts = ledger.count(&ramp, at(92));
     assert_eq!((counts.living, counts.asked), (0, 0));
+    // They are known all the same.
+    assert_eq!(counts.within, 2);
 }
 
 #[test]
