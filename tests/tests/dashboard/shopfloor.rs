@@ -317,6 +317,7 @@ impl Shopfloor {
                     step: window,
                     whole: window,
                     living: 4_500,
+                    within: 220,
                     asked: 220,
                     answered: 216,
                 }),
