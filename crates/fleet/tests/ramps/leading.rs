@@ -119,7 +119,7 @@ async fn one_document_that_cannot_be_read_keeps_nobody_from_the_lead_nor_from_ot
     room.put_bytes(key, br#"{"schema":99}"#.to_vec()).await;
     // The longest pause is far longer than the lease, as it is outside of stories.
     let pace = Pace {
-        most_pause: Duration::from_secs(600),
+        most_pause: Duration::from_mins(10),
         ..pace()
     };
     let first = Running::start(client, names, "one", pace);

@@ -210,8 +210,8 @@ async fn a_halt_turns_everyone_back_over_a_ramp_whose_first_target_never_came() 
         jitter: began.jitter,
         by: began.by,
     };
-    let begun = Ramp::begin(wish, Some(over), began.reports, Timestamp::now());
-    room.put(&begun).await;
+    let unordered = Ramp::begin(wish, Some(over), began.reports, Timestamp::now());
+    room.put(&unordered).await;
     let halted = done(halt(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
     assert_eq!(room.targets().await.pop(), halted.target());
 
