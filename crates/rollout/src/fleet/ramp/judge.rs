@@ -95,7 +95,8 @@ impl Ramp {
     /// Both rates are judged over the window since the step began, so that what goes wrong late is not
     /// diluted, and over the whole ramp, so that what went wrong early is not forgotten. One that is above the
     /// baseline's by more than the threshold halts at once, in mid-step and when paused too, where
-    /// enough devices tried the version. Where fewer did, it halts at the end of the step's time if every
+    /// enough devices tried the version, and at least two more are counted than the baseline's rate would
+    /// give: one device alone is no rate. Where it is fewer, it halts at the end of the step's time if every
     /// device that lives within the share has answered: there is no more evidence to come. A ramp never
     /// goes on while a rate is above, by however few devices.
     ///
@@ -117,7 +118,10 @@ impl Ramp {
         });
         let above: Vec<_> = above.filter(Cause::is_above).collect();
         let enough = u64::from(self.min_devices);
-        if let Some(cause) = above.iter().find(|it| it.of() >= enough) {
+        if let Some(cause) = above
+            .iter()
+            .find(|it| it.of() >= enough && it.is_more_than_one())
+        {
             return Judgement::Halt(*cause);
         }
         if self.state.is == RampState::Paused {
@@ -172,16 +176,26 @@ impl Cause {
     /// Whether the new version's rate is above the baseline's by more than the threshold: in whole numbers,
     /// so that no rounding decides. A baseline without devices has rate 0.
     fn is_above(&self) -> bool {
+        let [part, all, old_part, old_all] = self.numbers();
+        let above = i128::from(self.above.hundredths());
+        (part * old_all - old_part * all) * 10_000 > above * all * old_all
+    }
+
+    /// Whether at least two devices more are counted than the baseline's rate would give of as many.
+    fn is_more_than_one(&self) -> bool {
+        let [part, all, old_part, old_all] = self.numbers();
+        part * old_all - old_part * all >= 2 * old_all
+    }
+
+    /// Part and all of the new version, then of the baseline.
+    fn numbers(&self) -> [i128; 4] {
         let (part, all) = self.kind.of(&self.window.new);
         let (old_part, old_all) = match self.kind.of(&self.window.old) {
             (_, 0) => (0, 1),
             old => old,
         };
-        let above = i128::from(self.above.hundredths());
-        // More devices than there can be, and the product stays in its type.
-        let [part, all, old_part, old_all] =
-            [part, all, old_part, old_all].map(|it| i128::from(it.min(1 << 48)));
-        (part * old_all - old_part * all) * 10_000 > above * all * old_all
+        // More devices than there can be, and the products stay in their type.
+        [part, all, old_part, old_all].map(|it| i128::from(it.min(1 << 48)))
     }
 }
 

@@ -137,9 +137,14 @@ impl Ledger {
         match *fact {
             Fact::Ran { version: ran, from } => {
                 let news = *ran == version;
+                let had_baseline = match from {
+                    Some(from) => *from == baseline,
+                    // Each later start says as little: only the first of one that nothing is known of counts.
+                    None => device.is_unknown(),
+                };
                 device.new.runs(news, at);
                 device.old.runs(*ran == baseline, at);
-                if news && from.is_none_or(|from| *from == baseline) {
+                if news && had_baseline {
                     // It had the baseline until now, whether or not anybody looked then.
                     later(&mut device.old.on, at);
                     later(&mut device.old.off, at);
@@ -226,6 +231,11 @@ impl Ledger {
 }
 
 impl Device {
+    /// Whether nothing was heard yet of what it runs or ran.
+    fn is_unknown(&self) -> bool {
+        [self.new.on, self.new.off, self.old.on, self.old.off] == [None; 4]
+    }
+
     /// Trouble about a version; about none, it is that of what the device has or is to have.
     fn trouble(
         &mut self,

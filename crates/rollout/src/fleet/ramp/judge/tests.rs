@@ -87,7 +87,18 @@ fn a_rate_that_is_above_by_more_than_the_threshold_halts_in_mid_step() {
     );
     // Too few to tell.
     assert_eq!(judge(side(19, 19, 0), side(900, 0, 0)), None);
-    assert!(judge(side(20, 1, 0), side(900, 0, 0)).is_some());
+    assert!(judge(side(20, 2, 0), side(900, 0, 0)).is_some());
+    // One device alone is no rate, nor one beyond what the baseline's would give.
+    assert_eq!(judge(side(20, 1, 0), side(900, 0, 0)), None);
+    assert_eq!(judge(side(20, 0, 1), side(900, 0, 0)), None);
+    assert_eq!(judge(side(20, 3, 0), side(900, 90, 0)), None);
+    assert!(judge(side(20, 4, 0), side(900, 90, 0)).is_some());
+    // At the step's end it neither goes on by it, nor waits once there is no more evidence to come.
+    let mut one = counts(side(20, 1, 0), side(900, 0, 0));
+    let judged = ramp.judge(&one, at(1_800));
+    assert!(matches!(judged, Judgement::Wait(Wait::Worse(_))));
+    one.answered = one.asked;
+    assert!(halts(ramp.judge(&one, at(1_800))).is_some());
 }
 
 #[test]
@@ -96,7 +107,7 @@ fn trouble_before_anything_was_tried_does_not_dilute_failures() {
     let new = Side {
         devices: 1_000,
         tried: 20,
-        failed: 1,
+        failed: 2,
         infrastructure: 980,
         refused: 0,
     };

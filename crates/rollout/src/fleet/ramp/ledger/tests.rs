@@ -114,6 +114,32 @@ fn who_ran_it_before_the_step_began_counts_in_the_step_and_who_had_failed_by_the
 }
 
 #[test]
+fn only_the_first_start_of_a_device_that_nothing_is_known_of_counts_for_the_baseline() {
+    let mut ramp = ramp("50%:30m,100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, older) = (v("1.1.0"), v("0.9.0"));
+    let devices = devices(2, 5_000, true);
+    let ran = Fact::Ran {
+        version: &new,
+        from: None,
+    };
+    ledger.beat(at(1), &devices[1], &beat(&older, &new));
+    for (n, device) in devices.iter().enumerate() {
+        ledger.report(at(5), device, 1, &ran);
+        let counts = ledger.count(&ramp, at(6));
+        assert_eq!(counts.whole.old.tried, 1, "device {n}");
+    }
+    // Both start again in the next step.
+    (ramp.step, ramp.step_since) = (1, at(100));
+    for device in &devices {
+        ledger.report(at(150), device, 2, &ran);
+    }
+    let counts = ledger.count(&ramp, at(151));
+    assert_eq!(counts.step.new.tried, 2);
+    assert_eq!(counts.whole.old.tried, 1);
+}
+
+#[test]
 fn a_device_that_refuses_has_answered_and_has_not_failed() {
     let ramp = ramp("100%");
     let mut ledger = Ledger::new(&ramp, LATE);
