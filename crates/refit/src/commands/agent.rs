@@ -43,13 +43,11 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn run(self, globals: &Globals) -> Result<Answer, Failure> {
-        match self.order {
-            Some(order) => order.run(globals),
-            None => {
-                watchdog::within(self.hung_after, self.healthy_after);
-                serve(globals, self.healthy_after)
-            }
+        if let Some(order) = self.order {
+            return order.run(globals);
         }
+        watchdog::within(self.hung_after, self.healthy_after);
+        serve(globals, self.healthy_after)
     }
 }
 
