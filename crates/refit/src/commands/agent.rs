@@ -256,11 +256,17 @@ mod tests {
         };
         let later = Started::default();
         // The list could not be written.
-        assert_eq!(taken_back(&place, &first, &own), [back.clone()]);
+        assert_eq!(
+            taken_back(&place, &first, &own),
+            std::slice::from_ref(&back)
+        );
         let list = r#"{"schema":1,"quarantined":[{"version":"2.0.0","sha256":"a","at":"1970-01-01T00:00:00Z","starts":3,"untold":true}]}"#;
         std::fs::write(place.quarantine(), list).unwrap();
         for started in [&first, &later, &later] {
-            assert_eq!(taken_back(&place, started, &own), [back.clone()]);
+            assert_eq!(
+                taken_back(&place, started, &own),
+                std::slice::from_ref(&back)
+            );
         }
         // Not by the one itself, where it could not be taken back after all.
         assert!(taken_back(&place, &later, &back).is_empty());
