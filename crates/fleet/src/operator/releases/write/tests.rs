@@ -44,7 +44,7 @@ async fn what_was_left_midway_is_swept_and_never_the_bytes_of_a_release() {
 
     // One publisher was stopped before its release had a name, and one after.
     let nameless = uploaded(&jetstream, &shelf, "nameless").await;
-    let named = uploaded(&jetstream, &shelf, "named").await;
+    let kept = uploaded(&jetstream, &shelf, "named").await;
     let artifact = Artifact::runtime("1.0.0".parse().unwrap());
     let upload = Upload {
         artifact: artifact.clone(),
@@ -53,7 +53,7 @@ async fn what_was_left_midway_is_swept_and_never_the_bytes_of_a_release() {
         at: Timestamp::UNIX_EPOCH,
     };
     let release = measure(upload, &mut &*CONTENT).await.unwrap();
-    let ended = name(&shelf, named.clone(), &release, Free::default()).await;
+    let ended = name(&shelf, kept.clone(), &release, Free::default()).await;
     assert!(matches!(ended, Ok(Published::New(_))), "{ended:?}");
 
     sweep(&shelf, A_DAY).await.unwrap();
@@ -67,6 +67,6 @@ async fn what_was_left_midway_is_swept_and_never_the_bytes_of_a_release() {
     assert_eq!(chunks.concat(), CONTENT);
 
     // An answer that was lost looks like a failure: the bytes that are named stay then too.
-    remove_unnamed(&shelf, &named.nuid).await.unwrap();
-    assert_eq!(messages(&shelf, &named.nuid).await, 1);
+    remove_unnamed(&shelf, &kept.nuid).await.unwrap();
+    assert_eq!(messages(&shelf, &kept.nuid).await, 1);
 }
