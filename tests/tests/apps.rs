@@ -81,6 +81,8 @@ async fn the_main_window_moves_to_the_workspace_that_is_chosen() -> Result<()> {
     let window = Window::open(&scene).await?;
     window.shows("#version", "1.0.0").await?;
     window.open_apps_page(&scene).await?;
+    let one = format!("{}[data-state=running]", board("one"));
+    window.shows(&one, "1.0.0").await?;
     window
         .click(&format!("{} [data-action=show]", board("one")))
         .await?;
@@ -88,12 +90,9 @@ async fn the_main_window_moves_to_the_workspace_that_is_chosen() -> Result<()> {
     window.shows("#cwd", "boards/one").await?;
 
     window.other().await?;
-    window
-        .client()
-        .find(fantoccini::Locator::Css("input[name=workspace]"))
-        .await?
-        .send_keys("three")
-        .await?;
+    let input = fantoccini::Locator::Css("input[name=workspace]");
+    let input = window.client().wait().for_element(input).await?;
+    input.send_keys("three").await?;
     window.click("[data-action=add]").await?;
     let three = format!("{}[data-state=running]", board("three"));
     window.shows(&three, "1.0.0").await?;
