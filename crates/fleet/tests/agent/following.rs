@@ -1,8 +1,12 @@
 //! From a target to what runs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use broker::Broker;
 use fleet::State;
 use fleet::agent::Staging;
+use jiff::{SignedDuration, Timestamp};
 use rollout::fleet::Refused;
 
 use crate::played::Played;
@@ -200,4 +204,31 @@ async fn a_share_of_the_jitter_outlives_a_restart() {
     .await;
     assert_eq!(download(), before);
     assert_eq!(device.staged(), []);
+}
+
+#[tokio::test]
+async fn a_downgrade_is_followed_and_a_flapping_one_once_it_stood_for_a_minute() {
+    let broker = Broker::start();
+    let operator = Operator::makes_a_fleet(&broker.url(), 1).await;
+    let dir = tempfile::tempdir().unwrap();
+    let device = Played::running("1.2.0");
+    let later = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let later = Arc::clone(&later);
+        Arc::new(move || Timestamp::now() + SignedDuration::from_secs(later.load(Ordering::SeqCst)))
+    };
+    let agent = crate::scene::agent_by(clock, settings(&broker.url()), dir.path(), device.clone());
+    operator.orders("global", "1.1.0", 0).await;
+    device.comes_to("1.1.0").await;
+    operator.orders("global", "1.2.0", 0).await;
+    device.comes_to("1.2.0").await;
+    operator.orders("global", "1.1.0", 0).await;
+    let seen = operator
+        .sees("it has to stand", |it| it.runtime.reason == "must-stand")
+        .await;
+    assert_eq!(seen.runtime.state, State::Waiting);
+    assert_eq!(device.runs(), "1.2.0");
+    later.store(61, Ordering::SeqCst);
+    device.comes_to("1.1.0").await;
+    drop(agent);
 }

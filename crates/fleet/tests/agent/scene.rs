@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, kv};
-use fleet::agent::{Agent, Pace, Prepared, Spec, Status, Steered};
+use fleet::agent::{Agent, Clock, Pace, Prepared, Spec, Status, Steered};
 use fleet::{Heartbeat, Login, Names, Report, Settings};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
@@ -34,12 +34,22 @@ pub(crate) fn names() -> Names {
 
 /// An agent of `device-a` in group `kiosks`, which keeps its memory in `folder`.
 pub(crate) fn agent(settings: Settings, folder: &Path, steered: Arc<dyn Steered>) -> Agent {
+    agent_by(Arc::new(Timestamp::now), settings, folder, steered)
+}
+
+/// The same by another clock.
+pub(crate) fn agent_by(
+    clock: Clock,
+    settings: Settings,
+    folder: &Path,
+    steered: Arc<dyn Steered>,
+) -> Agent {
     let spec = Spec {
         settings,
         device: name("device-a"),
         groups: vec![name("kiosks")],
         folder: folder.to_owned(),
-        clock: Arc::new(Timestamp::now),
+        clock,
         pace: Pace {
             every: Duration::from_secs(30),
             soon: Duration::from_millis(50),
