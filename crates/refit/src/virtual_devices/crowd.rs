@@ -186,7 +186,9 @@ impl Crowd {
         let from = target.at.as_millisecond();
         let count = self.members.len();
         let window = i64::from(target.jitter) * 1_000;
-        let since: Vec<_> = moments.fetched.iter().map(|at| at - from).collect();
+        let lead = rollout::fleet::lead(target.window());
+        let begins = from + i64::try_from(lead.as_millis()).unwrap_or(0);
+        let since: Vec<_> = moments.fetched.iter().map(|at| at - begins).collect();
         Some(Wave {
             version,
             heard: moments.heard.len(),

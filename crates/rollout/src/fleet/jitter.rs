@@ -29,14 +29,27 @@ pub fn part(device: &str, generation: u64, wait: Wait, window: Duration) -> Dura
     Duration::from_millis(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
+/// A fleet has heard of an order within so long.
+const HEARD: Duration = Duration::from_secs(5);
+
+/// How long after an order its window begins: once the fleet has heard of it, so that nobody's share is over before that and
+/// the spread is even from its first moment on. A tenth of the window at most.
+pub fn lead(window: Duration) -> Duration {
+    HEARD.min(window / 10)
+}
+
 /// From when the window counts on a device that heard of an order of `at` at `heard`.
 ///
-/// From the order, so that the fleet's spread is one; but a device that heard of it later than by a
+/// From a moment after the order, so that the fleet's spread is one; but a device that heard of it later than by a
 /// tenth of the window, or whose clock is as far off, counts from then: those that were cut off
 /// together do not come back together.
 pub(super) fn begin(at: Timestamp, heard: Timestamp, window: Duration) -> Timestamp {
     let late = heard.duration_since(at).unsigned_abs();
-    if late <= window / 10 { at } else { heard }
+    if late <= window / 10 {
+        after(at, lead(window))
+    } else {
+        heard
+    }
 }
 
 pub(super) fn after(from: Timestamp, wait: Duration) -> Timestamp {

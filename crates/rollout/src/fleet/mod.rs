@@ -23,7 +23,7 @@ mod scope;
 mod step;
 pub mod target;
 
-pub use jitter::{Wait, part};
+pub use jitter::{Wait, lead, part};
 pub use memory::{Heard, Memory, Order, Refused};
 pub use name::{Name, NameError};
 pub use scope::{Scope, Subject};
