@@ -63,7 +63,8 @@ async fn time_alone_makes_it_a_devices_turn_with_the_manifests_host_off() -> Res
     window.shows("#version", "1.0.0").await?;
     checked(&scene, "held").await?;
     window.open_runtime_page(&scene).await?;
-    window.shows("main", "your turn is at").await?;
+    // "at 3:40 PM", or "on" a day, where that is past midnight.
+    window.shows("main", "Rolling out: your turn is").await?;
     knows_nothing_of_it(&scene, &site, &window).await?;
 
     site.host.off().await?;

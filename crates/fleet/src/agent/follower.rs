@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 use crate::agent::inbox::Inbox;
 use crate::agent::memory::Kept;
+use crate::agent::moment;
 use crate::agent::not_before;
 use crate::agent::steered::{Look, Staging, Steered, Swap};
 use crate::agent::tell::{Clock, News, Reporter};
 use crate::connect::pause;
 use crate::report::{Event, Standing, State, detail};
 
-/// The wall clock is read again after so long while something is waited for: it may jump.
-const LOOK: Duration = Duration::from_secs(15);
+/// Whoever could not be swapped just now is asked again after so long.
+const ASKS: Duration = Duration::from_secs(15);
 
 /// Something that went wrong and is no version's fault is reported once an hour for as long as it lasts.
 const REPORTED: Duration = Duration::from_hours(1);
@@ -35,6 +36,8 @@ pub(crate) struct Follower {
     held: watch::Sender<Option<(Version, Timestamp)>>,
     kept: Kept,
     memory: Memory,
+    /// What the wall clock said when it was last decided what to do.
+    decided_at: Timestamp,
     /// What is on disk.
     saved: Memory,
     /// When staging is tried again, after something that is no version's fault.
@@ -93,6 +96,7 @@ impl Follower {
             standing,
             held,
             kept,
+            decided_at: Timestamp::MIN,
             saved: memory.clone(),
             memory,
             again: None,
@@ -144,13 +148,7 @@ impl Follower {
     async fn rest(&self, until: Option<Timestamp>) {
         let by_clock = async {
             match until {
-                Some(until) => {
-                    let left = until.duration_since((self.clock)());
-                    // A little more than whole: a timer that is early would only ask again.
-                    let left =
-                        Duration::try_from(left).unwrap_or_default() + Duration::from_millis(5);
-                    tokio::time::sleep(left.min(LOOK)).await;
-                }
+                Some(until) => moment::comes(&self.clock, self.decided_at, until).await,
                 None => std::future::pending().await,
             }
         };
@@ -168,6 +166,7 @@ impl Follower {
 
     async fn decide(&mut self) -> Todo {
         let now = (self.clock)();
+        self.decided_at = now;
         let Look { now: has, bad } = self.steered.look().await;
         let runs = has.running.clone().unwrap_or_else(|| has.next.clone());
         let order_before = self.memory.order().map(|order| order.version.clone());
@@ -258,7 +257,7 @@ impl Follower {
             }
             Swap::Waits(why) => {
                 self.waits = Some(why);
-                self.again = Some(Instant::now() + LOOK);
+                self.again = Some(Instant::now() + ASKS);
             }
         }
         self.remember();

@@ -12,6 +12,7 @@ mod heart;
 mod inbox;
 mod link;
 mod memory;
+mod moment;
 mod near;
 mod outbox;
 mod sender;

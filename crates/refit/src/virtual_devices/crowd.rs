@@ -11,7 +11,7 @@ use fleet::{Settings, State};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use rollout::Version;
-use rollout::fleet::{Name, Target};
+use rollout::fleet::{Name, Target, Wait, part};
 use runtime_store::{Limits, Shell, Store};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -79,6 +79,12 @@ pub(crate) struct Wave {
     /// How many began to fetch it; and, where the order had a window, how evenly over it.
     pub(crate) fetched: usize,
     pub(crate) fetching: Option<Spread>,
+    /// How even the shares of the window are that they drew, and how long after its own share half, 99 % and all of them
+    /// began: whether a spread is uneven by its draw, or because somebody was held up.
+    pub(crate) drawn: Option<Spread>,
+    pub(crate) late_half_ms: Option<i64>,
+    pub(crate) late_99_ms: Option<i64>,
+    pub(crate) late_all_ms: Option<i64>,
     pub(crate) swapped: usize,
     /// On how many it was ready, and on how many it failed.
     pub(crate) ready: usize,
@@ -188,7 +194,20 @@ impl Crowd {
         let window = i64::from(target.jitter) * 1_000;
         let lead = rollout::fleet::lead(target.window());
         let begins = from + i64::try_from(lead.as_millis()).unwrap_or(0);
-        let since: Vec<_> = moments.fetched.iter().map(|at| at - begins).collect();
+        let fetched = &moments.fetched;
+        let since: Vec<_> = fetched.iter().map(|(at, _)| at - begins).collect();
+        let drawn: Vec<_> = fetched
+            .iter()
+            .map(|(_, device)| share(device, target))
+            .collect();
+        let late: Vec<_> = since
+            .iter()
+            .zip(&drawn)
+            .map(|(since, share)| since - share)
+            .collect();
+        let spread = |moments: &[i64]| {
+            (window > 0 && !moments.is_empty()).then(|| Spread::of(moments, window))
+        };
         Some(Wave {
             version,
             heard: moments.heard.len(),
@@ -196,12 +215,22 @@ impl Crowd {
             heard_99_ms: by(&moments.heard, from, count, 99),
             heard_all_ms: by(&moments.heard, from, count, 100),
             fetched: moments.fetched.len(),
-            fetching: (window > 0 && !since.is_empty()).then(|| Spread::of(&since, window)),
+            fetching: spread(&since),
+            drawn: spread(&drawn),
+            late_half_ms: by(&late, 0, late.len(), 50),
+            late_99_ms: by(&late, 0, late.len(), 99),
+            late_all_ms: by(&late, 0, late.len(), 100),
             swapped: moments.swapped.len(),
             ready: moments.ready.len(),
             failed: moments.failed.len(),
         })
     }
+}
+
+/// A device's share of an order's window, in milliseconds.
+fn share(device: &str, target: &Target) -> i64 {
+    let share = part(device, target.generation, Wait::Download, target.window());
+    i64::try_from(share.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// As on the wire.
@@ -283,7 +312,7 @@ impl Mould {
         };
         let seen = Arc::clone(&self.seen);
         let turns = Arc::clone(&self.turns);
-        let device = VirtualDevice::new(name, staging, running, self.spec.soak, seen, turns);
+        let device = VirtualDevice::new(name.into(), staging, running, self.spec.soak, seen, turns);
         device.tells(prepared.reporter());
         device.launches().await;
         let agent = prepared.follow(Arc::new(Handle(Arc::clone(&device))), None);

@@ -18,7 +18,7 @@ use super::seen::{Seen, What};
 /// A device whose runtime is played.
 #[derive(Debug)]
 pub(crate) struct VirtualDevice {
-    name: String,
+    name: Arc<str>,
     staging: OrderedStaging,
     /// What the updater is told that runs.
     running: watch::Sender<Option<Version>>,
@@ -35,7 +35,7 @@ pub(crate) struct VirtualDevice {
 
 impl VirtualDevice {
     pub(crate) fn new(
-        name: String,
+        name: Arc<str>,
         staging: OrderedStaging,
         running: watch::Sender<Option<Version>>,
         soak: Duration,
@@ -69,7 +69,7 @@ impl VirtualDevice {
     /// Launches what the store names.
     pub(crate) async fn launches(self: &Arc<Self>) {
         let (store, shell) = (self.staging.store.clone(), Arc::clone(&self.staging.shell));
-        let name = self.name.clone();
+        let name = Arc::clone(&self.name);
         let launched = tokio::task::spawn_blocking(move || launch(&store, &shell, &name)).await;
         let Ok(Launched { launch, failed }) = launched else {
             return;
@@ -109,7 +109,7 @@ impl VirtualDevice {
     fn fetches(&self, version: &Version) {
         let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
         if fetched.insert(version.to_string()) {
-            self.seen.note(What::Fetched, version);
+            self.seen.fetches(version, &self.name);
         }
     }
 

@@ -1,7 +1,7 @@
 //! When what was seen on which virtual device.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rollout::Version;
@@ -14,7 +14,8 @@ pub(crate) struct Seen(Mutex<BTreeMap<String, Moments>>);
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Moments {
     pub(crate) heard: Vec<i64>,
-    pub(crate) fetched: Vec<i64>,
+    /// And which device it was.
+    pub(crate) fetched: Vec<(i64, Arc<str>)>,
     pub(crate) swapped: Vec<i64>,
     pub(crate) ready: Vec<i64>,
     pub(crate) failed: Vec<i64>,
@@ -24,20 +25,26 @@ pub(crate) struct Moments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Heard,
-    Fetched,
     Swapped,
     Ready,
     Failed,
 }
 
 impl Seen {
+    /// This device begins to fetch a version.
+    pub(crate) fn fetches(&self, version: &Version, device: &Arc<str>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let moments = all.entry(version.to_string()).or_default();
+        let now = Timestamp::now().as_millisecond();
+        moments.fetched.push((now, Arc::clone(device)));
+    }
+
     pub(crate) fn note(&self, what: What, version: &Version) {
         let now = Timestamp::now().as_millisecond();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let moments = all.entry(version.to_string()).or_default();
         let list = match what {
             What::Heard => &mut moments.heard,
-            What::Fetched => &mut moments.fetched,
             What::Swapped => &mut moments.swapped,
             What::Ready => &mut moments.ready,
             What::Failed => &mut moments.failed,

@@ -92,6 +92,9 @@ fn an_order_reaches_them_all_and_is_spread_over_its_window() {
         (&wave["failed"], &wave["fetching"]["n"]),
         (&json!(0), &json!(60))
     );
+    // Nobody before its share of the window was over.
+    assert_eq!(wave["drawn"]["n"], 60, "{told}");
+    assert!(wave["lateHalfMs"].as_i64().unwrap() >= 0, "{told}");
     assert!(told["heartbeats"].as_u64().unwrap() >= 60, "{told}");
     assert!(told["bytesPerDevice"].as_u64().unwrap() > 0);
     // The operator sees them too.
