@@ -73,7 +73,11 @@ struct Device {
 /// One version on one device: when something was last so.
 #[derive(Debug, Clone, Copy, Default)]
 struct Track {
+    /// When it was last known to run.
     on: Option<Timestamp>,
+    /// When it was first known not to run since.
+    left: Option<Timestamp>,
+    /// When it was last known not to run.
     off: Option<Timestamp>,
     failed: Option<Timestamp>,
     trouble: Option<Timestamp>,
@@ -146,8 +150,8 @@ impl Ledger {
                 device.old.runs(*ran == baseline, at);
                 if news && had_baseline {
                     // It had the baseline until now, whether or not anybody looked then.
-                    later(&mut device.old.on, at);
-                    later(&mut device.old.off, at);
+                    device.old.runs(true, at);
+                    device.old.runs(false, at);
                 }
                 device.aims_at_new = news;
             }
@@ -160,7 +164,7 @@ impl Ledger {
                     return;
                 };
                 later(&mut track.failed, at);
-                later(&mut track.off, at);
+                track.runs(false, at);
             }
             Fact::Infrastructure(about) => device.trouble(about, &version, &baseline, at),
             Fact::Refused(refused) if *refused == version => later(&mut device.new.refused, at),
@@ -257,7 +261,18 @@ impl Device {
 
 impl Track {
     fn runs(&mut self, this: bool, at: Timestamp) {
-        later(if this { &mut self.on } else { &mut self.off }, at);
+        if this {
+            later(&mut self.on, at);
+            if self.left < self.on {
+                self.left = self.off.filter(|off| Some(*off) >= self.on);
+            }
+        } else {
+            later(&mut self.off, at);
+            if Some(at) >= self.on {
+                // Each later heartbeat says again that it does not run: it left at the first of them.
+                self.left = Some(self.left.map_or(at, |left| left.min(at)));
+            }
+        }
     }
 
     /// Whether the version was tried at some time since `since`: it ran then, be it since before, or it
@@ -265,7 +280,7 @@ impl Track {
     fn tried(&self, since: Timestamp) -> bool {
         let ran = self
             .on
-            .is_some_and(|on| on >= since || self.off.is_none_or(|off| off < on || off >= since));
+            .is_some_and(|on| on >= since || self.left.is_none_or(|left| left >= since));
         ran || is_since(self.failed, since)
     }
 

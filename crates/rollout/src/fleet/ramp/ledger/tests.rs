@@ -108,6 +108,13 @@ fn who_ran_it_before_the_step_began_counts_in_the_step_and_who_had_failed_by_the
     assert_eq!((counts.whole.new.tried, counts.whole.new.failed), (10, 1));
     // All had the baseline when the ramp began, though nobody looked; one has it still.
     assert_eq!((counts.step.old.tried, counts.whole.old.tried), (1, 10));
+    // However often they say since what they run.
+    for device in &devices {
+        let runs = if *device == devices[0] { &old } else { &new };
+        ledger.beat(at(101), device, &beat(runs, &new));
+    }
+    let counts = ledger.count(&ramp, at(102));
+    assert_eq!((counts.step.new.tried, counts.step.old.tried), (9, 1));
     ledger.report(at(102), &devices[1], 2, &Fact::Failed(&new));
     let counts = ledger.count(&ramp, at(103));
     assert_eq!((counts.step.new.tried, counts.step.new.failed), (9, 1));
@@ -252,6 +259,43 @@ fn what_was_heard_long_before_the_ramp_began_counts_for_nothing() {
 }
 
 proptest! {
+    #[test]
+    fn a_version_was_tried_in_a_window_where_it_ran_at_some_moment_of_it(
+        history in proptest::collection::vec(any::<bool>(), 0..12), since in 0_i64..14,
+    ) {
+        let mut track = Track::default();
+        for (when, runs) in (1..).zip(&history) {
+            track.runs(*runs, at(when));
+        }
+        let moments = || (1..).zip(&history);
+        let before = moments().filter(|(when, _)| *when < since).last();
+        let ran = before.is_some_and(|(_, runs)| *runs)
+            || moments().any(|(when, runs)| when >= since && *runs);
+        prop_assert_eq!(track.tried(at(since)), ran);
+    }
+
+    #[test]
+    fn whatever_is_heard_first_a_version_did_not_leave_before_it_did(
+        (ran, left, facts) in (1_i64..20, 0_i64..20, proptest::collection::vec(0_i64..20, 0..4)).prop_flat_map(
+            |(ran, stays, looks)| {
+                let left = ran + stays;
+                let mut facts = vec![(true, ran), (false, left)];
+                facts.extend(looks.into_iter().map(|look| (false, left + look)));
+                (Just(ran), Just(left), Just(facts).prop_shuffle())
+            },
+        ),
+    ) {
+        let mut track = Track::default();
+        for (runs, when) in &facts {
+            track.runs(*runs, at(*when));
+        }
+        prop_assert_eq!(track.on, Some(at(ran)));
+        prop_assert!(track.left >= Some(at(left)) && track.left <= track.off);
+        if facts[0].0 {
+            prop_assert_eq!(track.left, Some(at(left)));
+        }
+    }
+
     #[test]
     fn numbers_are_seen_once_in_whatever_order(seqs in proptest::collection::vec(0_u64..40, 0..120)) {
         let mut seen = Seen::default();
