@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{AuthError, Client, ConnectOptions, Event, ServerAddr};
 use rollout::fleet::Name;
 
 use crate::FleetError;
+use crate::login;
 use crate::names::Names;
 use crate::settings::{Login, Settings};
 
@@ -31,7 +32,9 @@ pub(crate) enum Who<'a> {
 /// An address or a file that cannot be used, or no answer.
 pub async fn connect(settings: &Settings) -> Result<Client, FleetError> {
     let servers = addresses(settings)?;
-    let options = options(settings, &Who::Operator)?.connection_timeout(PATIENCE);
+    // A file that is not there would be found at each attempt, and told as no answer.
+    login::answer(&settings.login, b"")?;
+    let options = options(settings, &Who::Operator, |_| {}).connection_timeout(PATIENCE);
     let unreachable = |why: String| FleetError::Unreachable {
         servers: shown(&servers),
         why,
@@ -44,6 +47,7 @@ pub async fn connect(settings: &Settings) -> Result<Client, FleetError> {
 }
 
 /// Begins to connect a device, and goes on for ever: the client comes at once, and `heard` is told how it goes.
+/// Where we cannot even say who we are, `unsigned` is told why, at each attempt.
 ///
 /// # Errors
 /// An address or a file that cannot be used.
@@ -51,9 +55,10 @@ pub(crate) async fn connect_device(
     settings: &Settings,
     device: &Name,
     heard: impl Fn(&Event) + Send + Sync + 'static,
+    unsigned: impl Fn(&FleetError) + Send + Sync + 'static,
 ) -> Result<Client, FleetError> {
     let servers = addresses(settings)?;
-    let options = options(settings, &Who::Device(device))?
+    let options = options(settings, &Who::Device(device), unsigned)
         .retry_on_initial_connect()
         .event_callback(move |event| {
             heard(&event);
@@ -67,28 +72,26 @@ pub(crate) async fn connect_device(
 }
 
 /// The options that settings come to.
-fn options(settings: &Settings, who: &Who<'_>) -> Result<ConnectOptions, FleetError> {
-    let read = |path: &std::path::Path| {
-        std::fs::read_to_string(path).map_err(|source| FleetError::File {
-            path: path.to_owned(),
-            source,
-        })
+fn options(
+    settings: &Settings,
+    who: &Who<'_>,
+    unsigned: impl Fn(&FleetError) + Send + Sync + 'static,
+) -> ConnectOptions {
+    let mut options = match settings.login.clone() {
+        Login::Nobody => ConnectOptions::new(),
+        login => ConnectOptions::with_auth_callback(move |nonce| {
+            let answer = login::answer(&login, &nonce).map_err(|error| {
+                unsigned(&error);
+                AuthError::new(error)
+            });
+            async { answer }
+        }),
     };
-    let mut options = ConnectOptions::new();
-    options = match &settings.login {
-        Login::Nobody => options,
-        Login::Credentials(path) => {
-            options
-                .credentials(&read(path)?)
-                .map_err(|error| FleetError::BadFile {
-                    path: path.clone(),
-                    why: format!("it is no credentials file of NATS ({error})"),
-                })?
-        }
-        Login::Nkey(path) => options.nkey(read(path)?.trim().to_owned()),
-        Login::Password { user, file } => {
-            options.user_and_password(user.clone(), read(file)?.trim_end().to_owned())
-        }
+    // A cluster tells of its other servers, and by addresses that say nothing of TLS.
+    options = if settings.servers.iter().all(|it| it.starts_with("tls://")) {
+        options.require_tls(true)
+    } else {
+        options.ignore_discovered_servers()
     };
     if let Some(ca) = &settings.ca {
         options = options.add_root_certificates(ca.clone());
@@ -105,10 +108,10 @@ fn options(settings: &Settings, who: &Who<'_>) -> Result<ConnectOptions, FleetEr
         }
         Who::Operator => format!("refit operator of {}", settings.fleet),
     };
-    Ok(options
+    options
         .name(name)
         .max_reconnects(None)
-        .reconnect_delay_callback(pause))
+        .reconnect_delay_callback(pause)
 }
 
 /// How long to wait before the next attempt.

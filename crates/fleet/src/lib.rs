@@ -24,6 +24,7 @@ mod connect;
 pub mod controller;
 mod disk;
 mod error;
+mod login;
 pub mod names;
 pub mod operator;
 mod origin;

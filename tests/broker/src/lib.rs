@@ -53,22 +53,29 @@ impl Broker {
     }
 
     fn laid(port: u16, monitor: u16, name: &str, options: &Options, cluster: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a folder for the broker");
-        let disk = dir.path().join("disk");
-        let text = format!(
-            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n\
-             write_deadline: \"10s\"\n\
-             jetstream {{ store_dir: \"{}\", max_mem: 1GB, max_file: 8GB }}\n{cluster}\n{}\n",
-            disk.display(),
-            options.extra
-        );
-        std::fs::write(dir.path().join("nats.conf"), text).expect("the broker's configuration");
-        Self {
-            dir,
+        let broker = Self {
+            dir: tempfile::tempdir().expect("a folder for the broker"),
             child: None,
             port,
             monitor,
-        }
+        };
+        broker.configure(name, options, cluster);
+        broker
+    }
+
+    fn configure(&self, name: &str, options: &Options, cluster: &str) {
+        let disk = self.dir.path().join("disk");
+        let text = format!(
+            "server_name: {name}\nlisten: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\n\
+             write_deadline: \"10s\"\n\
+             jetstream {{ store_dir: \"{}\", max_mem: 1GB, max_file: 8GB }}\n{cluster}\n{}\n",
+            self.port,
+            self.monitor,
+            disk.display(),
+            options.extra
+        );
+        let path = self.dir.path().join("nats.conf");
+        std::fs::write(path, text).expect("the broker's configuration");
     }
 
     fn run(&mut self) {
@@ -136,6 +143,16 @@ impl Broker {
         self.kill();
         self.run();
         self.wait_until_well();
+    }
+
+    /// Starts it, a single one, again with other configuration besides ports and disk.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn restart_with(&mut self, options: &Options) {
+        self.kill();
+        self.configure("solo", options, "");
+        self.restart();
     }
 
     /// Starts it again on the same ports with nothing on its disk.

@@ -1,22 +1,16 @@
 //! The connection of a device, kept for ever.
 //!
-//! The client itself goes on trying while addresses and login stay as they are. What is signed in with
-//! is read anew, with a client made anew, where the broker has refused it for ten seconds, and where a file
-//! is not there yet.
+//! One client for all time: it goes on trying, and reads anew at each attempt what it signs in with. Another one beside it
+//! would go on trying too, whoever let go of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::{Client, ClientError, Event, ServerError};
 use rollout::fleet::Name;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::connect::{connect_device, pause};
 use crate::settings::Settings;
-
-/// For how long a refused login is tried before its file is read again.
-const REFUSED: Duration = Duration::from_secs(10);
 
 /// How the connection is.
 #[derive(Debug, Clone, Default)]
@@ -36,24 +30,21 @@ pub(crate) async fn keep(settings: Settings, device: Name, link: watch::Sender<L
     let link = Arc::new(link);
     let mut attempts = 0;
     loop {
-        let refused = Arc::new(watch::Sender::new(None::<Instant>));
-        let (heard, refusals) = (Arc::clone(&link), Arc::clone(&refused));
-        let connected = connect_device(&settings, &device, move |event| {
-            hear(&heard, &refusals, event);
-        });
+        let (heard, unsigned) = (Arc::clone(&link), Arc::clone(&link));
+        let connected = connect_device(
+            &settings,
+            &device,
+            move |event| hear(&heard, event),
+            move |error| {
+                let words = format!("{error}. {}", error.hint());
+                unsigned.send_if_modified(|link| trouble(link, &words));
+            },
+        );
         match connected.await {
             Ok(client) => {
-                attempts = 0;
-                link.send_modify(|link| link.client = Some(client.clone()));
-                until_refused(&link, &refused).await;
-                if link.is_closed() {
-                    return;
-                }
-                tracing::info!("the broker refuses this login; it is read again");
-                link.send_modify(|link| {
-                    link.client = None;
-                    link.is_up = false;
-                });
+                link.send_modify(|link| link.client = Some(client));
+                link.closed().await;
+                return;
             }
             Err(error) => {
                 let trouble = format!("{error}. {}", error.hint());
@@ -80,27 +71,7 @@ pub(crate) async fn gone(link: &mut watch::Receiver<Link>, connections: u64) -> 
     link.wait_for(other).await.is_ok()
 }
 
-/// Until the login has been refused for a while without a pause, or nobody listens any more.
-async fn until_refused(link: &watch::Sender<Link>, refused: &watch::Sender<Option<Instant>>) {
-    let mut since = refused.subscribe();
-    loop {
-        let first = *since.borrow_and_update();
-        let waits = async {
-            match first {
-                Some(first) => tokio::time::sleep_until(first + REFUSED).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = waits => return,
-            _ = since.changed() => {}
-            () = link.closed() => return,
-        }
-    }
-}
-
-fn hear(link: &watch::Sender<Link>, refused: &watch::Sender<Option<Instant>>, event: &Event) {
-    let mut is_refusal = false;
+fn hear(link: &watch::Sender<Link>, event: &Event) {
     link.send_if_modified(|link| match event {
         Event::Connected => {
             link.connections += 1;
@@ -114,17 +85,18 @@ fn hear(link: &watch::Sender<Link>, refused: &watch::Sender<Option<Instant>>, ev
                 Some("the connection to the broker was lost; it is tried again".to_owned());
             true
         }
-        Event::ServerError(ServerError::AuthorizationViolation) => {
-            is_refusal = true;
-            trouble(link, "the broker refuses this login")
-        }
+        Event::ServerError(ServerError::AuthorizationViolation) => trouble(link, REFUSED),
         Event::ServerError(error) => {
             // Most often something that this login may not do: the rest goes on.
             tracing::warn!(%error, "the broker objects");
             false
         }
+        Event::ClientError(ClientError::Other(error)) if error.contains("authorization") => {
+            trouble(link, REFUSED)
+        }
+        // Why we cannot say who we are is told in better words.
+        Event::ClientError(ClientError::Other(error)) if error.contains("signing nonce") => false,
         Event::ClientError(ClientError::Other(error)) => {
-            is_refusal = error.contains("authorization");
             trouble(link, &format!("no broker answers: {error}"))
         }
         Event::SlowConsumer(_) => {
@@ -134,16 +106,10 @@ fn hear(link: &watch::Sender<Link>, refused: &watch::Sender<Option<Instant>>, ev
         }
         _ => false,
     });
-    refused.send_if_modified(|since| {
-        let before = *since;
-        match event {
-            Event::Connected => *since = None,
-            _ if is_refusal => *since = since.or(Some(Instant::now())),
-            _ => {}
-        }
-        *since != before
-    });
 }
+
+/// The file that it signs in with is read at each attempt.
+const REFUSED: &str = "the broker refuses this login; it is read and tried again";
 
 fn trouble(link: &mut Link, words: &str) -> bool {
     let changed = link.trouble.as_deref() != Some(words) && !link.is_up;

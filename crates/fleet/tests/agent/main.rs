@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod beating;
 mod following;
 mod outbox;
 mod played;
 mod scene;
+mod signing;
 mod watching;

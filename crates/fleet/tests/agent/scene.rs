@@ -44,18 +44,28 @@ pub(crate) fn agent_by(
     folder: &Path,
     steered: Arc<dyn Steered>,
 ) -> Agent {
+    let pace = Pace {
+        every: Duration::from_secs(30),
+        soon: Duration::from_millis(50),
+    };
+    prepared_by(clock, settings, folder, pace).follow(steered, None)
+}
+
+/// The same before it follows, in this rhythm.
+pub(crate) fn prepared(settings: Settings, folder: &Path, pace: Pace) -> Prepared {
+    prepared_by(Arc::new(Timestamp::now), settings, folder, pace)
+}
+
+fn prepared_by(clock: Clock, settings: Settings, folder: &Path, pace: Pace) -> Prepared {
     let spec = Spec {
         settings,
         device: name("device-a"),
         groups: vec![name("kiosks")],
         folder: folder.to_owned(),
         clock,
-        pace: Pace {
-            every: Duration::from_secs(30),
-            soon: Duration::from_millis(50),
-        },
+        pace,
     };
-    Prepared::open(spec).unwrap().follow(steered, None)
+    Prepared::open(spec).unwrap()
 }
 
 /// Waits for the status to be so.
@@ -81,14 +91,23 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) async fn connect(url: &str) -> Self {
-        let client = fleet::connect(&settings(url)).await.unwrap();
+        Self::connect_by(&settings(url)).await
+    }
+
+    async fn connect_by(settings: &Settings) -> Self {
+        let client = fleet::connect(settings).await.unwrap();
         Self {
             jetstream: fleet::jetstream(&client),
         }
     }
 
     pub(crate) async fn makes_a_fleet(url: &str, replicas: usize) -> Self {
-        let operator = Self::connect(url).await;
+        Self::makes_this_fleet(&settings(url), replicas).await
+    }
+
+    /// The same with another login.
+    pub(crate) async fn makes_this_fleet(settings: &Settings, replicas: usize) -> Self {
+        let operator = Self::connect_by(settings).await;
         fleet::ensure(&operator.jetstream, &names(), replicas)
             .await
             .unwrap();

@@ -94,6 +94,35 @@ async fn a_login_that_is_refused_is_read_again_until_it_is_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_device_that_the_broker_learns_of_later_is_let_in_and_follows() {
+    let users = |device: &str| Options {
+        extra: format!("authorization {{ users: [ {{ user: o, password: o }}{device} ] }}"),
+    };
+    let mut broker = Broker::with(&users(""));
+    let dir = tempfile::tempdir().unwrap();
+    let password = |user: &str| {
+        let file = dir.path().join(user);
+        std::fs::write(&file, user).unwrap();
+        let user = user.to_owned();
+        Login::Password { user, file }
+    };
+    let mut settings = settings(&broker.url());
+    settings.login = password("d");
+    let device = Played::running("1.0.0");
+    let agent = agent(settings.clone(), dir.path(), device.clone());
+    until(&agent, "refused", |it| {
+        it.trouble.as_ref().is_some_and(|it| it.contains("refuses"))
+    })
+    .await;
+    broker.restart_with(&users(", { user: d, password: d }"));
+    until(&agent, "let in", |it| it.is_connected).await;
+    settings.login = password("o");
+    let operator = Operator::makes_this_fleet(&settings, 1).await;
+    operator.orders("global", "1.1.0", 0).await;
+    device.comes_to("1.1.0").await;
+}
+
+#[tokio::test]
 async fn a_cluster_that_loses_its_leader_goes_on_telling() {
     let mut cluster = Cluster::start();
     let operator = Operator::makes_a_fleet(&cluster.urls(), 3).await;
