@@ -6,6 +6,7 @@
 //! Supervisor, Updater ─► tell ─► Reporter ─► outbox
 //! ```
 
+mod leave;
 mod mirror;
 mod note;
 mod runtime;

@@ -117,16 +117,8 @@ impl Steered for Runtime {
     }
 
     fn may_follow(&self) -> Result<(), Refused> {
+        self.device.may_be_steered()?;
         let local = &self.device.0.local;
-        if !local.switches.updates.is_passive() {
-            let detail = "updates are off on this device".to_owned();
-            let reason = "updates-off".to_owned();
-            return Err(Refused { reason, detail });
-        }
-        local.admin.may_apply().map_err(|problem| Refused {
-            reason: problem.kind,
-            detail: problem.message,
-        })?;
         if local.admin.names_versions() && local.config().pin().is_none() {
             let detail =
                 "the administrator of this machine says which channel it follows".to_owned();

@@ -140,7 +140,8 @@ fn open(
         pace: Pace::default(),
     };
     let opened = Prepared::open(spec).map(|prepared| {
-        let held = prepared.not_before();
+        let next = local.resolve().version;
+        let held = prepared.not_before(&next);
         (prepared, held)
     });
     opened.map_err(|error| {

@@ -5,14 +5,10 @@ use std::sync::{Arc, PoisonError};
 use fleet::agent::Swap;
 use jiff::Timestamp;
 use rollout::Version;
-use rollout::applying::{self, Mode, Step};
-use rollout::fleet::Refused;
 use runtime_store::Asked;
 use tokio::sync::watch;
 
 use crate::AppliedOutcome;
-use crate::applying::serving;
-use crate::config::Apply;
 use crate::device::Device;
 use crate::status::{Phase, Status};
 
@@ -28,30 +24,11 @@ impl Device {
         {
             return Swap::Tried;
         }
-        let status = Arc::clone(&self.status().borrow());
-        if let Some(serving) = serving(&status) {
-            let lease = self.ask_whether_busy(&serving).await;
-            let since = self.wanted_since(version);
-            let now = runtime_store::now();
-            match applying::decide(
-                self.fleets_mode(),
-                since,
-                lease,
-                now,
-                local.config().ceiling,
-            ) {
-                Step::Apply => {}
-                Step::Ask => return waits("person", "a person is asked to restart"),
-                Step::NextLaunch => {
-                    return waits("next-launch", "the next start of the app runs it");
-                }
-                Step::Wait { until } => {
-                    return waits(
-                        "busy",
-                        &format!("the runtime is busy; it is waited for until {until}"),
-                    );
-                }
-            }
+        if let Some(why) = self
+            .keeps_the_fleet_waiting(self.wanted_since(version))
+            .await
+        {
+            return Swap::Waits(why);
         }
         tracing::info!(%version, "restarting into what the fleet ordered");
         let outcome = AppliedOutcome::Applied;
@@ -62,18 +39,6 @@ impl Device {
             tracing::warn!(%version, %problem, "what the fleet ordered did not come up");
         }
         Swap::Tried
-    }
-
-    /// How the fleet's versions are applied: nobody sits in front of a headless agent, so nobody is asked there.
-    fn fleets_mode(&self) -> Mode {
-        let local = &self.0.local;
-        match local.config().apply {
-            Apply::Idle => Mode::Idle,
-            Apply::Now => Mode::Now,
-            Apply::Prompt | Apply::NextLaunch if local.options.headless => Mode::Now,
-            Apply::Prompt => Mode::Prompt,
-            Apply::NextLaunch => Mode::NextLaunch,
-        }
     }
 
     /// Since when it has been wanted to restart into this version.
@@ -92,13 +57,6 @@ impl Device {
             }
         }
     }
-}
-
-fn waits(reason: &str, detail: &str) -> Swap {
-    Swap::Waits(Refused {
-        reason: reason.to_owned(),
-        detail: detail.to_owned(),
-    })
 }
 
 /// What, of all that a status says, an agent has to look at again.

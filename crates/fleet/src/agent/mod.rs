@@ -147,13 +147,16 @@ impl Prepared {
     }
 
     /// The version of the runtime that is ordered and not to be started before this moment: its share of the window, as it
-    /// was drawn before this start. One that was staged and not noted as such is noted now. Blocks on the disk.
-    pub fn not_before(&self) -> Option<(Version, Timestamp)> {
+    /// was drawn before this start. Where it is what a start would run, `next`, and was not noted as staged, it is noted
+    /// now. Blocks on the disk.
+    pub fn not_before(&self, next: &Version) -> Option<(Version, Timestamp)> {
         let now = (self.spec.clock)();
         let kept = Kept::of(&self.spec.folder, Subject::Runtime);
         let mut memory = kept.load(now);
         let before = memory.clone();
-        memory.staged(&self.spec.device, now);
+        if memory.order().is_some_and(|order| order.version == *next) {
+            memory.staged(&self.spec.device, now);
+        }
         if memory != before
             && let Err(error) = kept.save(&memory)
         {

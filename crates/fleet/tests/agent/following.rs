@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use broker::Broker;
 use fleet::State;
-use fleet::agent::Staging;
+use fleet::agent::{Pace, Staging};
 use jiff::{SignedDuration, Timestamp};
 use rollout::fleet::Refused;
 
 use crate::played::Played;
-use crate::scene::{Operator, agent, name, names, settings, target, until};
+use crate::scene::{Operator, agent, name, names, prepared, settings, target, until};
 
 fn refused(reason: &str) -> Refused {
     Refused {
@@ -197,6 +197,12 @@ async fn a_share_of_the_jitter_outlives_a_restart() {
     };
     let before = download();
     drop(first);
+    // What is not staged yet has its second wait still to come; what is, though nobody noted it, has it from now on.
+    let pace = Pace::default();
+    let prepared = prepared(settings(&broker.url()), dir.path(), pace);
+    assert_eq!(prepared.not_before(&"1.0.0".parse().unwrap()), None);
+    assert!(!memory().contains("\"swapAt\":\""), "{}", memory());
+    drop(prepared);
     let again = agent(settings(&broker.url()), dir.path(), device.clone());
     until(&again, "waiting", |it| {
         it.is_connected && it.runtime.state == State::Waiting

@@ -6,6 +6,7 @@ use device::{Device, Problem, SelfUpdate};
 use fleet::agent::{BoxFuture, Look, Near, Staging, Steered, Swap};
 use fleet::operator::releases::Artifact;
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use rollout::Version;
 use rollout::fleet::{Now, Refused, Subject};
 use tokio::sync::watch;
@@ -17,20 +18,31 @@ use super::{Replacer, Staged, Stopped, Swapped, Wanted, label, quarantined};
 #[derive(Debug)]
 pub(crate) struct Binary {
     device: Device,
+    /// Whose runtimes a swap ends, the device's own among them.
+    ends: Vec<Device>,
     replacer: Replacer,
     believes: SelfUpdate,
     staged: Mutex<Option<(Version, Staged)>>,
+    /// When a swap was first wanted, to which version.
+    wanted: Mutex<Option<(Version, Timestamp)>>,
     swapped: watch::Sender<Option<Version>>,
     changes: watch::Sender<u64>,
 }
 
 impl Binary {
-    pub(crate) fn new(device: &Device, replacer: Replacer, believes: SelfUpdate) -> Arc<Self> {
+    pub(crate) fn new(
+        device: &Device,
+        ends: Vec<Device>,
+        replacer: Replacer,
+        believes: SelfUpdate,
+    ) -> Arc<Self> {
         Arc::new(Self {
             device: device.clone(),
+            ends,
             replacer: replacer.ordered(),
             believes,
             staged: Mutex::default(),
+            wanted: Mutex::default(),
             swapped: watch::Sender::new(None),
             changes: watch::Sender::new(0),
         })
@@ -43,6 +55,27 @@ impl Binary {
             Ok(Some(version)) => version.clone(),
             _ => std::future::pending().await,
         }
+    }
+
+    /// Why the runtimes of this process are not to be ended now.
+    async fn is_kept_waiting(&self, version: &Version) -> Option<Refused> {
+        let since = {
+            let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*wanted {
+                Some((known, since)) if known == version => *since,
+                _ => {
+                    let now = runtime_store::now();
+                    *wanted = Some((version.clone(), now));
+                    now
+                }
+            }
+        };
+        for device in &self.ends {
+            if let Some(why) = device.keeps_the_fleet_waiting(since).await {
+                return Some(why);
+            }
+        }
+        None
     }
 
     /// What the binary of this version must be, on the word of whoever is believed.
@@ -141,7 +174,7 @@ impl Steered for Binary {
                 reason: "self-update-off".to_owned(),
                 detail: OFF.to_owned(),
             }),
-            SelfUpdate::Signed | SelfUpdate::Bucket => Ok(()),
+            SelfUpdate::Signed | SelfUpdate::Bucket => self.device.may_be_steered(),
         }
     }
 
@@ -182,6 +215,9 @@ impl Steered for Binary {
             let Some((_, staged)) = staged else {
                 return Swap::Tried;
             };
+            if let Some(why) = self.is_kept_waiting(version).await {
+                return Swap::Waits(why);
+            }
             match self.replacer.swap(staged, runtime_store::now()).await {
                 Ok(Swapped { to }) => {
                     self.swapped.send_replace(Some(to));

@@ -70,7 +70,12 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
         let stop = stop_signal()?;
         let running = what.open();
         let binary = replacer.ok().map(|replacer| {
-            let binary = Binary::new(running.main(), replacer, fleet.self_update);
+            let binary = Binary::new(
+                running.main(),
+                running.devices(),
+                replacer,
+                fleet.self_update,
+            );
             running.main().steer_own_binary(Arc::clone(&binary) as _);
             binary
         });

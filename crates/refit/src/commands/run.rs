@@ -92,6 +92,14 @@ impl Running {
         }
     }
 
+    /// All that runs here.
+    pub(super) fn devices(&self) -> Vec<Device> {
+        match self {
+            Self::One(device) => vec![device.clone()],
+            Self::All(apps) => apps.iter().map(|(_, device)| device.clone()).collect(),
+        }
+    }
+
     pub(super) async fn start(&self) {
         match self {
             Self::One(device) => device.start().await,

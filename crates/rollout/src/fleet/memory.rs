@@ -186,7 +186,7 @@ impl Memory {
                 if order.asks_again_at().is_some_and(|at| at <= now) {
                     (order.refused, order.refused_at) = (None, None);
                 }
-                order.clock_went_back(device, now);
+                order.clock_was_ahead(device, now);
             }
             (order, Some(mut next)) => {
                 if runs.is_newer_than(&next.version) {
@@ -262,15 +262,20 @@ impl Order {
             .map(|at| at.checked_add(ASKS_AGAIN).unwrap_or(Timestamp::MAX))
     }
 
-    /// A clock that went back makes nobody wait for longer than the window.
-    fn clock_went_back(&mut self, device: &Name, now: Timestamp) {
-        if self.heard_at <= now {
-            return;
-        }
+    /// A clock that was ahead when something was written down makes nobody wait for longer than the window, whichever
+    /// moment it was: none is later than it would be if its wait began now.
+    fn clock_was_ahead(&mut self, device: &Name, now: Timestamp) {
         let window = Duration::from_secs(self.jitter.into());
-        self.heard_at = now;
+        // The window begins with the order, which came up to a tenth of it before or after it was heard.
+        let slack = if self.heard_at > now {
+            Duration::ZERO
+        } else {
+            window / 10 + jitter::lead(window)
+        };
+        self.heard_at = self.heard_at.min(now);
         let wait = |wait| jitter::after(now, part(device.as_str(), self.generation, wait, window));
-        self.download_at = self.download_at.min(wait(Wait::Download));
+        let download_at = jitter::after(wait(Wait::Download), slack);
+        self.download_at = self.download_at.min(download_at);
         self.swap_at = self.swap_at.map(|at| at.min(wait(Wait::Swap)));
         let stands = now.checked_add(STANDS).unwrap_or(Timestamp::MAX);
         self.stands_until = self.stands_until.map(|at| at.min(stands));

@@ -36,6 +36,8 @@ start();
 pub(super) struct Service {
     pub(super) installed: Installed,
     pub(super) device: Device,
+    /// What the service finds in its environment, besides what there is.
+    pub(super) environment: Vec<(&'static str, &'static str)>,
     manager: Option<Child>,
 }
 
@@ -54,6 +56,7 @@ impl Service {
         Self {
             installed: Installed::new(binary),
             device,
+            environment: Vec::new(),
             manager: None,
         }
     }
@@ -72,6 +75,7 @@ impl Service {
             .arg("agent")
             .args(options)
             .args(self.device.globals())
+            .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(self.path("told")).unwrap())
             .stderr(log)

@@ -201,6 +201,41 @@ fn an_ordered_agent_is_kept_once_it_had_a_connection_to_its_broker_and_not_ended
 }
 
 #[test]
+fn neither_work_nor_an_administrator_who_has_updates_off_is_overruled_by_a_new_agent() {
+    let mut scene = Scene::new("bucket");
+    let busy = scene.service.device.room.at("busy.json");
+    edit(
+        &scene.service.device.room.path().join("refit.json"),
+        |config| {
+            config["busy"] = json!({ "file": busy });
+        },
+    );
+    scene.publish("2.0.0", &Binary::release("2.0.0"));
+    scene.service.start("1ms");
+    scene.service.serves();
+    // What was there before it started says nothing of it.
+    std::fs::write(&busy, r#"{"busy":true,"tasks":1}"#).unwrap();
+    scene.order("2.0.0");
+    scene.stands("it waits for the work", |agent| {
+        agent.state == State::Staged && agent.reason == "busy"
+    });
+    assert!(scene.service.ends().is_empty());
+    std::fs::write(&busy, r#"{"busy":false}"#).unwrap();
+    scene.arrives_at("2.0.0");
+    scene.service.stop();
+
+    scene.service.environment = vec![("REFIT_NO_AUTO_UPDATE", "1")];
+    scene.publish("3.0.0", &Binary::release("3.0.0"));
+    scene.order("3.0.0");
+    scene.service.start("1ms");
+    scene.stands("it follows nobody", |agent| {
+        agent.state == State::Off && agent.reason == "updates-off"
+    });
+    scene.service.stop();
+    assert_eq!(scene.service.installed.version(), "2.0.0");
+}
+
+#[test]
 fn what_the_repository_does_not_sign_is_not_taken_whatever_the_bucket_has() {
     let mut scene = Scene::new("signed");
     let site = &scene.service.device.room;

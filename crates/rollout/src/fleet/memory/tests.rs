@@ -261,6 +261,31 @@ fn a_clock_that_goes_back_costs_no_more_than_the_window() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_while_costs_no_more_than_the_window() {
+    let mut it = device();
+    it.hear("global", target("1.1.0", 1, 600, 0));
+    it.settle("1.0.0", 0);
+    // A start with a clock a year ahead, until it was set.
+    let ahead = 31_536_000;
+    it.0.staged(&name("d"), at(ahead));
+    it.0.refuse(1, refused("unknown"), at(ahead));
+    it.0.tried(at(ahead));
+    it.settle("1.0.0", 100);
+    let order = it.0.order().unwrap();
+    assert!(order.swap_at.unwrap() <= at(700), "{order:?}");
+    assert_eq!(
+        (order.tried_at, order.refused_at),
+        (Some(at(100)), Some(at(100)))
+    );
+    // Heard with such a clock, of an order by one that was as far ahead.
+    let mut it = device();
+    it.hear("global", target("1.1.0", 1, 600, ahead));
+    it.settle("1.0.0", ahead);
+    it.settle("1.0.0", 100);
+    assert!(it.0.order().unwrap().download_at <= at(700));
+}
+
+#[test]
 fn what_is_staged_waits_its_other_share_once() {
     let mut it = device();
     it.hear("global", target("1.1.0", 7, 600, 0));
@@ -292,6 +317,22 @@ fn it_is_written_and_read_as_it_was() {
 }
 
 proptest! {
+    /// With a clock that goes on as it should, no moment that was written down moves.
+    #[test]
+    fn a_right_clock_moves_nothing(
+        heard in 0_i64..900, jitter in 0_u32..1_200, skew in -200_i64..200, looks in prop::collection::vec(0_i64..3_000, 1..6),
+    ) {
+        let mut it = device();
+        it.hear("global", target("1.1.0", 3, jitter, heard + skew));
+        it.settle("1.0.0", heard);
+        it.0.staged(&name("d"), at(heard + 10));
+        let before = it.0.order().unwrap().clone();
+        for look in looks {
+            it.settle("1.0.0", heard + 10 + look);
+            prop_assert_eq!(it.0.order().unwrap(), &before);
+        }
+    }
+
     /// Whatever order they come in and however often, what counts at the end is the newest of each.
     #[test]
     fn the_order_of_arrival_does_not_matter(
