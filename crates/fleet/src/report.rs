@@ -49,7 +49,7 @@ pub enum Event {
     Confirmed,
     /// It failed, and another version runs: `version` failed, `from` is none.
     FellBack,
-    /// It kept crashing within its trial.
+    /// It kept crashing: within its trial, or three times within an hour after it.
     CrashLoop,
     /// It failed out of sight, before anything pointed at it.
     RehearsalFailed,
@@ -171,7 +171,7 @@ pub enum State {
 pub struct Failures {
     /// Falls back.
     pub fell_back: u32,
-    /// Trials that kept crashing.
+    /// What kept crashing.
     pub crash_loops: u32,
     /// Rehearsals.
     pub rehearsals: u32,

@@ -6,6 +6,7 @@
 //! Supervisor, Updater ─► tell ─► Reporter ─► outbox
 //! ```
 
+mod crashes;
 mod leave;
 mod mirror;
 mod note;

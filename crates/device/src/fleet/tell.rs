@@ -9,8 +9,10 @@ use runtime_store::How;
 use supervisor::Event as Launch;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use updater::{RehearsalOutcome, UpdateEvent};
 
+use super::crashes::Crashes;
 use super::runtime::GoingBack;
 use crate::device::Device;
 use crate::wiring::code;
@@ -26,10 +28,12 @@ pub(super) fn start(
         let mut heard = supervisor.events();
         let reporter = Arc::clone(reporter);
         tasks.push(tokio::spawn(async move {
+            let mut crashes = Crashes::default();
             loop {
                 match heard.recv().await {
                     Ok(event) => {
-                        if let Some(news) = of_launch(event, &going_back) {
+                        let now = Instant::now();
+                        if let Some(news) = of_launch(event, &going_back, &mut crashes, now) {
                             reporter.tell(news).await;
                         }
                     }
@@ -69,7 +73,12 @@ fn news(event: Event, version: rollout::Version) -> News {
 }
 
 /// What a launch's event is to the fleet.
-fn of_launch(event: Launch, going_back: &GoingBack) -> Option<News> {
+fn of_launch(
+    event: Launch,
+    going_back: &GoingBack,
+    crashes: &mut Crashes,
+    now: Instant,
+) -> Option<News> {
     match event {
         Launch::Ready(running) => {
             let mut back = going_back.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,6 +113,15 @@ fn of_launch(event: Launch, going_back: &GoingBack) -> Option<News> {
         Launch::Trouble(what) => Some(
             News::new(Subject::Runtime, Event::Trouble, None).because("beside-the-launch", &what),
         ),
+        // What crashes past its trial is only started again, whatever it does.
+        Launch::Crashed {
+            version,
+            detail,
+            crashes: 0,
+        } => crashes.one_more(&version, now).then(|| {
+            let words = format!("it keeps crashing past its trial, and is started again: {detail}");
+            news(Event::CrashLoop, version).because("crash-loop", &words)
+        }),
         // Told by what follows from them.
         Launch::Launching { .. } | Launch::Crashed { .. } => None,
     }
@@ -127,5 +145,106 @@ fn of_update(event: UpdateEvent) -> Option<News> {
             | RehearsalOutcome::Failed(_)
             | RehearsalOutcome::Skipped(_) => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime_store::Source;
+    use supervisor::FailureReport;
+
+    use super::*;
+
+    fn version(text: &str) -> rollout::Version {
+        text.parse().unwrap()
+    }
+
+    /// The event, its version and its reason.
+    fn told(news: Option<News>) -> Option<(Event, String, String)> {
+        let news = news?;
+        let version = news.version.map(|it| it.to_string());
+        Some((news.event, version.unwrap_or_default(), news.reason))
+    }
+
+    fn said(event: Event, version: &str, reason: &str) -> Option<(Event, String, String)> {
+        Some((event, version.to_owned(), reason.to_owned()))
+    }
+
+    fn of(event: Launch) -> Option<(Event, String, String)> {
+        let back = GoingBack::default();
+        let crashes = &mut Crashes::default();
+        told(of_launch(event, &back, crashes, Instant::now()))
+    }
+
+    #[test]
+    fn how_a_launch_failed_says_whose_fault_it_was() {
+        for (how, event, reason) in [
+            (How::Exited, Event::FellBack, "exited-before-ready"),
+            (How::CrashLoop, Event::CrashLoop, "crash-loop"),
+            (How::Environment, Event::Trouble, "environment"),
+        ] {
+            let fell = Launch::FellBack {
+                from: version("1.1.0"),
+                to: version("1.0.0"),
+                source: Source::Previous,
+                reason: how,
+                detail: "it ended".to_owned(),
+                condemned: false,
+            };
+            assert_eq!(of(fell), said(event, "1.1.0", reason));
+        }
+        let nothing = FailureReport {
+            message: "nothing runs".to_owned(),
+            hint: String::new(),
+            detail: String::new(),
+            tried: Vec::new(),
+        };
+        assert_eq!(
+            of(Launch::Failed(nothing)),
+            said(Event::Halted, "", "nothing-runs")
+        );
+        let confirmed = Launch::Confirmed {
+            version: version("1.1.0"),
+        };
+        assert_eq!(of(confirmed), said(Event::Confirmed, "1.1.0", ""));
+    }
+
+    #[test]
+    fn only_crashes_past_a_trial_are_counted_here() {
+        let back = GoingBack::default();
+        let mut tell = |crashes: &mut Crashes, count| {
+            let crashed = Launch::Crashed {
+                version: version("1.1.0"),
+                detail: "it ended".to_owned(),
+                crashes: count,
+            };
+            told(of_launch(crashed, &back, crashes, Instant::now()))
+        };
+        let crashes = &mut Crashes::default();
+        for count in [1, 2, 3, 0, 0] {
+            assert_eq!(tell(crashes, count), None);
+        }
+        assert_eq!(
+            tell(crashes, 0),
+            said(Event::CrashLoop, "1.1.0", "crash-loop")
+        );
+    }
+
+    #[test]
+    fn a_rehearsal_that_failed_for_good_is_the_versions_fault_and_one_that_says_nothing_is_not() {
+        let rehearsed = |outcome| {
+            let version = version("1.1.0");
+            told(of_update(UpdateEvent::Rehearsed { version, outcome }))
+        };
+        let seen = || "it died".to_owned();
+        assert_eq!(
+            rehearsed(RehearsalOutcome::Bad(seen())),
+            said(Event::RehearsalFailed, "1.1.0", "rehearsal")
+        );
+        assert_eq!(
+            rehearsed(RehearsalOutcome::Inconclusive(seen())),
+            said(Event::Trouble, "1.1.0", "rehearsal-inconclusive")
+        );
+        assert_eq!(rehearsed(RehearsalOutcome::Failed(seen())), None);
     }
 }

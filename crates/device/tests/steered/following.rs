@@ -184,3 +184,41 @@ async fn ordering_it_again_without_a_window_swaps_it_in_at_once() {
     until(&device, |status| runs(status, "1.1.0")).await;
     device.stop().await;
 }
+
+#[tokio::test]
+async fn what_keeps_crashing_past_its_trial_is_started_again_and_told() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({ "soak": "100ms" })).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "")])
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    operator.hears(|it| it.event == Event::Confirmed).await;
+    let mut launch = String::new();
+    for _ in 0..3 {
+        let status = until(&device, |status| {
+            let running = status.running.as_ref();
+            runs(status, "1.1.0") && running.is_some_and(|it| it.launch_id != launch)
+        })
+        .await;
+        let running = status.running.as_ref().unwrap();
+        launch.clone_from(&running.launch_id);
+        dies(&running.url);
+    }
+    let reports = operator.hears(|it| it.event == Event::CrashLoop).await;
+    let last = reports.last().unwrap();
+    assert_eq!(last.version.as_ref().unwrap().as_str(), "1.1.0");
+    until(&device, |status| runs(status, "1.1.0")).await;
+    assert_eq!(device.status().borrow().bad, []);
+    device.stop().await;
+}
+
+/// Has the runtime die.
+fn dies(url: &str) {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /die HTTP/1.1\r\n\r\n").unwrap();
+    let _ = stream.read(&mut [0]);
+}

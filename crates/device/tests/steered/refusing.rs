@@ -45,6 +45,25 @@ async fn a_version_that_fails_here_falls_back_and_is_bad_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_version_that_fails_its_rehearsal_is_told_and_never_swapped_in() {
+    let operator = Operator::start().await;
+    let bench = operator.bench(json!({ "rehearse": true })).await;
+    operator
+        .releases(&bench, &[Release::new("1.1.0", "exit-in-rehearsal")])
+        .await;
+    let device = bench.running("1.0.0").await;
+    operator.orders("1.1.0").await;
+    let status = stands(&device, State::Refused, "bad-version").await;
+    assert!(runs(&std::sync::Arc::new(status), "1.0.0"));
+    let reports = operator.hears(|it| it.event == Event::Refused).await;
+    assert_eq!(
+        told(&reports, "1.1.0"),
+        [Event::RehearsalFailed, Event::Refused]
+    );
+    device.stop().await;
+}
+
+#[tokio::test]
 async fn a_version_that_was_recalled() {
     let operator = Operator::start().await;
     let manifest = format!("{}latest.json", "HOST");

@@ -3,7 +3,7 @@
 //!
 //! `device-fixture run FILE` carries out the lines of FILE, one after another, and then answers on
 //! its port: `/busy` with what `busy.json` in its working folder holds, everything else with its
-//! version.
+//! version; asked for `/die` it dies.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -85,6 +85,7 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
     let path = request.split(' ').nth(1).unwrap_or("/");
     let (status, body) = match (path, fs::read_to_string("busy.json")) {
         ("/busy", Ok(busy)) => ("200 OK", busy),
+        ("/die", _) => exit(11),
         ("/busy", Err(_)) => ("404 Not Found", String::new()),
         _ => ("200 OK", env::var("REFIT_VERSION").unwrap_or_default()),
     };

@@ -292,11 +292,14 @@ impl Follower {
             return;
         };
         let news = News::new(self.steered.subject(), Event::Refused, Some(version));
-        self.reporter
-            .tell(news.because(&refused.reason, &refused.detail))
-            .await;
-        self.memory.told_refusal();
-        self.remember();
+        let told = self
+            .reporter
+            .tell(news.because(&refused.reason, &refused.detail));
+        // What could not be written down is told with the next look.
+        if told.await {
+            self.memory.told_refusal();
+            self.remember();
+        }
     }
 
     fn remember(&mut self) {

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -203,9 +203,15 @@ impl Outbox {
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .create(true)
-            .append(true)
+            .truncate(false)
+            .write(true)
             .open(self.path())?;
         let is_new = self.bytes == 0;
+        // Half a line of an attempt that failed would make this one unreadable.
+        if file.metadata()?.len() > self.bytes {
+            file.set_len(self.bytes)?;
+        }
+        file.seek(SeekFrom::End(0))?;
         file.write_all(line)?;
         file.sync_data()?;
         if is_new && !cfg!(windows) {

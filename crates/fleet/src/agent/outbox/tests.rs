@@ -193,3 +193,18 @@ proptest! {
         prop_assert_eq!(seen, kept);
     }
 }
+
+#[test]
+fn what_comes_after_half_a_line_that_the_disk_had_no_room_for_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut outbox = open(dir.path());
+    outbox.push(report("a")).unwrap();
+    let mut file = OpenOptions::new().append(true).open(outbox.path()).unwrap();
+    file.write_all(b"{\"device\":\"d\",\"se").unwrap();
+    outbox.push(report("b")).unwrap();
+    let details: Vec<_> = waiting(&open(dir.path()))
+        .into_iter()
+        .map(|it| it.1)
+        .collect();
+    assert_eq!(details, ["a", "b"]);
+}
