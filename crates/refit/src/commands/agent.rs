@@ -61,6 +61,12 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
     };
     let what = What::of(globals, true)?;
     let fleet = what.config().fleet.clone().ok_or_else(no_fleet)?;
+    if let Some(why) = Place::own()
+        .ok()
+        .and_then(|it| it.development(&label::own()))
+    {
+        return Err(development(&why));
+    }
     let replacer = Replacer::own();
     if let Err(error) = &replacer {
         say(&format!("Agent: it cannot replace itself: {error}"));
@@ -94,11 +100,19 @@ fn serve(globals: &Globals, healthy_after: Duration) -> Result<Answer, Failure> 
     })
 }
 
+fn development(why: &str) -> Failure {
+    Failure::new(
+        "development-build",
+        format_args!("This is no release to run as a device's agent: {why}"),
+        "Run a release of refit; `refit run` tries out a runtime, and follows the fleet's orders for it.",
+    )
+}
+
 fn no_fleet() -> Failure {
     Failure::new(
         "no-fleet",
         "The settings name no fleet whose orders to follow",
-        "Add `fleet` to them, or use `refit run`, which follows nobody's orders.",
+        "Add `fleet` to them, or use `refit run`, which needs none.",
     )
 }
 

@@ -300,3 +300,15 @@ fn an_agent_without_a_fleet_is_told_what_to_use() {
     );
     assert!(told["error"]["hint"].as_str().unwrap().contains("`fleet`"));
 }
+
+#[test]
+fn a_development_build_is_nobodys_agent() {
+    let service = Service::new(&Binary::release("1.0.0"));
+    let (code, told) = service.device.ask(&["agent"]);
+    assert_eq!(
+        (code, &told["error"]["kind"]),
+        (1, &json!("development-build")),
+        "{told}"
+    );
+    assert_eq!(service.device.ask(&["status"]).1["running"], json!(null));
+}
