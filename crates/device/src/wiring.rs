@@ -73,9 +73,7 @@ pub(crate) async fn start(device: &Device) {
         }
         Err(_) => {}
     }
-    if let Some(prepared) = prepared {
-        tasks.append(&mut fleet::start(device, prepared));
-    }
+    tasks.append(&mut fleet::start(device, prepared));
     if let Some(store) = local.store() {
         match Owner::claim(store.root()) {
             Ok(Some(owner)) => tasks.push(tokio::spawn(serve(device.clone(), owner))),

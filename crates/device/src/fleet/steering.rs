@@ -1,6 +1,7 @@
 //! Puts a fleet's agent beside the device.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use fleet::State;
 use fleet::agent::{Agent, Near, Pace, Prepared, Reporter, Spec, Steered};
@@ -9,6 +10,7 @@ use rollout::Version;
 use rollout::fleet::Name;
 use runtime_store::NotBefore;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::mirror::Nearby;
 use super::note::FleetNote;
@@ -95,38 +97,88 @@ impl Device {
     }
 }
 
-/// Opens what orders and reports are kept in. None where this device is in no fleet, or follows none.
+/// After so long what could not be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// The fleet that this device is in; a development build opens no connection.
+fn followed(local: &Local) -> Option<Fleet> {
+    let config = local.config().fleet.clone()?;
+    (!local.options.development).then_some(config)
+}
+
+/// Opens what orders and reports are kept in. None where this device is in no fleet, follows none, or cannot open it now.
 pub(crate) async fn prepare(device: &Device) -> Option<Prepared> {
     let local = Arc::clone(&device.0.local);
-    let config = local.config().fleet.clone()?;
-    // A development build opens no connection.
-    if local.options.development {
-        return None;
-    }
-    let opened = tokio::task::spawn_blocking(move || open(&local, &config)).await;
-    match opened {
-        Ok(Ok((prepared, held))) => {
+    let config = followed(&local)?;
+    match prepared(local, config).await {
+        Ok((prepared, held)) => {
             device.0.steering.not_before.set(held);
             Some(prepared)
         }
-        Ok(Err(problem)) => {
+        Err(problem) => {
             let text = format!("{}. {}", problem.message, problem.hint);
             tracing::error!("{text}");
             device.0.board.update(|facts| facts.problems.push(text));
-            None
-        }
-        Err(error) => {
-            tracing::error!(%error, "the fleet is not followed");
+            // What was ordered is not known: nothing goes by the channel alone until it is.
+            device.0.steering.is_steered.send_replace(true);
             None
         }
     }
 }
 
+/// Follows, until the device stops: at once what was prepared, else as soon as it can be opened.
+pub(crate) fn start(device: &Device, prepared: Option<Prepared>) -> Vec<JoinHandle<()>> {
+    match prepared {
+        Some(prepared) => begin(device, prepared),
+        None if followed(&device.0.local).is_some() => {
+            vec![tokio::spawn(try_again(device.clone()))]
+        }
+        None => Vec::new(),
+    }
+}
+
+/// A disk that was full or read only may be so no longer.
+async fn try_again(device: Device) {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let local = Arc::clone(&device.0.local);
+        let Some(config) = followed(&local) else {
+            return;
+        };
+        if let Ok((prepared, held)) = prepared(local, config).await {
+            tracing::info!("the fleet is followed now");
+            device.0.steering.not_before.set(held);
+            device
+                .0
+                .board
+                .update(|facts| facts.problems.retain(|it| !it.starts_with(NOT_FOLLOWED)));
+            let mut tasks = begin(&device, prepared);
+            let all = device.0.tasks.lock();
+            all.unwrap_or_else(PoisonError::into_inner)
+                .append(&mut tasks);
+            return;
+        }
+    }
+}
+
+/// What a problem with it begins with.
+const NOT_FOLLOWED: &str = "the fleet is not followed";
+
+type Held = Option<(Version, Timestamp)>;
+
+async fn prepared(local: Arc<Local>, config: Fleet) -> Result<(Prepared, Held), Problem> {
+    let opened = tokio::task::spawn_blocking(move || open(&local, &config)).await;
+    opened.unwrap_or_else(|error| {
+        Err(Problem::from_error(
+            "internal",
+            &error,
+            "Please report this.",
+        ))
+    })
+}
+
 /// What is kept, and what is not to be started yet.
-fn open(
-    local: &Local,
-    config: &Fleet,
-) -> Result<(Prepared, Option<(Version, Timestamp)>), Problem> {
+fn open(local: &Local, config: &Fleet) -> Result<(Prepared, Held), Problem> {
     let settings = config
         .settings()
         .map_err(|why| Problem::new("config", why, "Mend `fleet` in the configuration."))?;
@@ -148,10 +200,10 @@ fn open(
         Problem::new(
             "fleet",
             format!(
-                "the fleet is not followed: {} cannot be used: {error}",
+                "{NOT_FOLLOWED}: {} cannot be used: {error}",
                 folder.display()
             ),
-            "Free some disk space and see that the folder is writable, then start the app again.",
+            "Free some disk space and see that the folder is writable; it is tried again by itself.",
         )
     })
 }
@@ -164,7 +216,7 @@ pub(super) fn name(local: &Local, config: &Fleet) -> Result<Name, Problem> {
     let none = |why: String| {
         Problem::new(
             "no-device-id",
-            format!("the fleet is not followed: this device has no id: {why}"),
+            format!("{NOT_FOLLOWED}: this device has no id: {why}"),
             "See that the data folder is writable, or give it a name with `fleet.device`.",
         )
     };
@@ -175,8 +227,7 @@ pub(super) fn name(local: &Local, config: &Fleet) -> Result<Name, Problem> {
     id.id.parse().map_err(|error| none(format!("{error}")))
 }
 
-/// Follows, until the device stops.
-pub(crate) fn start(device: &Device, prepared: Prepared) -> Vec<tokio::task::JoinHandle<()>> {
+fn begin(device: &Device, prepared: Prepared) -> Vec<JoinHandle<()>> {
     let reporter = prepared.reporter();
     let runtime = Arc::new(Runtime::of(device, Arc::clone(&reporter)));
     let changes = runtime.changed();

@@ -186,6 +186,37 @@ async fn ordering_it_again_without_a_window_swaps_it_in_at_once() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_opened_is_tried_again_and_nothing_goes_by_the_channel_meanwhile() {
+    let operator = Operator::start().await;
+    let bench = operator
+        .bench(json!({ "check": { "after": "1s", "every": "2s" } }))
+        .await;
+    operator
+        .releases(
+            &bench,
+            &[Release::new("1.1.0", ""), Release::new("1.2.0", "")],
+        )
+        .await;
+    operator.orders("1.1.0").await;
+    let folder = bench.dir.path().join("data/fleet");
+    std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let device = bench.running("1.0.0").await;
+    until(&device, |status| {
+        let problems = &status.problems;
+        problems.iter().any(|it| it.contains("not followed")) && status.last_check.is_some()
+    })
+    .await;
+    assert!(!bench.stored("1.2.0").exists());
+    std::fs::remove_file(&folder).unwrap();
+    until(&device, |status| runs(status, "1.1.0")).await;
+    let problems = device.status().borrow().problems.clone();
+    assert!(problems.is_empty(), "{problems:?}");
+    assert!(!bench.stored("1.2.0").exists());
+    device.stop().await;
+}
+
+#[tokio::test]
 async fn what_keeps_crashing_past_its_trial_is_started_again_and_told() {
     let operator = Operator::start().await;
     let bench = operator.bench(json!({ "soak": "100ms" })).await;
