@@ -14,6 +14,8 @@ use crate::target::MOST_BYTES;
 pub const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
 /// Reports are kept for so long.
 const REPORTS: Duration = Duration::from_hours(30 * 24);
+/// So many reports of one device are kept: some hundred a day for as long as any are.
+const REPORTS_OF_ONE: i64 = 5_000;
 /// Orders of a scope that are kept for `refit fleet history`.
 const ORDERS: i64 = 64;
 
@@ -87,6 +89,8 @@ pub async fn ensure(
         name: names.reports(),
         subjects: vec![names.all_reports()],
         max_age: REPORTS,
+        // No device alone can fill the broker's disk.
+        max_messages_per_subject: REPORTS_OF_ONE,
         max_message_size: 16 * 1024,
         duplicate_window: Duration::from_mins(2),
         allow_direct: true,

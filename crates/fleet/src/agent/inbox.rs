@@ -14,11 +14,11 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Keeps a target, unless a newer one of its scope is there.
+    /// Keeps a target, unless one of its scope and generation, or a newer one, is there.
     pub(crate) fn put(&self, scope: Scope, target: Target) {
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_older = |known: &Target| known.generation > target.generation;
-        if !targets.get(&scope).is_some_and(is_older) {
+        let is_known = |known: &Target| known.generation >= target.generation;
+        if !targets.get(&scope).is_some_and(is_known) {
             targets.insert(scope, target);
         }
         drop(targets);
@@ -55,6 +55,10 @@ mod tests {
             inbox.put(Scope::Global, target(generation));
         }
         inbox.put(Scope::Global, target(5));
+        // Another one under the number of the last changes nothing.
+        let mut forged = target(999);
+        forged.version = None;
+        inbox.put(Scope::Global, forged);
         inbox.put(group.clone(), target(7));
         inbox.news().await;
         let all = inbox.take();
@@ -66,6 +70,7 @@ mod tests {
             ),
             (2, 999, 7)
         );
+        assert!(all[&Scope::Global].version.is_some());
         assert!(inbox.take().is_empty());
     }
 }
