@@ -38,7 +38,7 @@ pub(super) fn start(
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "news of launches were missed");
+                        reporter.tell(missing(missed, "launches")).await;
                     }
                     Err(RecvError::Closed) => return,
                 }
@@ -58,7 +58,7 @@ pub(super) fn start(
                         }
                     }
                     Err(RecvError::Lagged(missed)) => {
-                        tracing::warn!(missed, "news of updates were missed");
+                        reporter.tell(missing(missed, "updates")).await;
                     }
                     Err(RecvError::Closed) => return,
                 }
@@ -70,6 +70,13 @@ pub(super) fn start(
 
 fn news(event: Event, version: rollout::Version) -> News {
     News::new(Subject::Runtime, event, Some(version))
+}
+
+/// More happened than could be written down.
+fn missing(missed: u64, of: &str) -> News {
+    let words = format!("{missed} news of {of} came faster than they could be written down");
+    tracing::warn!("{words}");
+    News::new(Subject::Runtime, Event::Dropped, None).because("missed", &words)
 }
 
 /// What a launch's event is to the fleet.
@@ -166,8 +173,8 @@ mod tests {
         Some((news.event, version.unwrap_or_default(), news.reason))
     }
 
-    fn said(event: Event, version: &str, reason: &str) -> Option<(Event, String, String)> {
-        Some((event, version.to_owned(), reason.to_owned()))
+    fn said(event: Event, version: &str, reason: &str) -> (Event, String, String) {
+        (event, version.to_owned(), reason.to_owned())
     }
 
     fn of(event: Launch) -> Option<(Event, String, String)> {
@@ -191,7 +198,7 @@ mod tests {
                 detail: "it ended".to_owned(),
                 condemned: false,
             };
-            assert_eq!(of(fell), said(event, "1.1.0", reason));
+            assert_eq!(of(fell), Some(said(event, "1.1.0", reason)));
         }
         let nothing = FailureReport {
             message: "nothing runs".to_owned(),
@@ -201,18 +208,18 @@ mod tests {
         };
         assert_eq!(
             of(Launch::Failed(nothing)),
-            said(Event::Halted, "", "nothing-runs")
+            Some(said(Event::Halted, "", "nothing-runs"))
         );
         let confirmed = Launch::Confirmed {
             version: version("1.1.0"),
         };
-        assert_eq!(of(confirmed), said(Event::Confirmed, "1.1.0", ""));
+        assert_eq!(of(confirmed), Some(said(Event::Confirmed, "1.1.0", "")));
     }
 
     #[test]
     fn only_crashes_past_a_trial_are_counted_here() {
         let back = GoingBack::default();
-        let mut tell = |crashes: &mut Crashes, count| {
+        let tell = |crashes: &mut Crashes, count| {
             let crashed = Launch::Crashed {
                 version: version("1.1.0"),
                 detail: "it ended".to_owned(),
@@ -226,7 +233,7 @@ mod tests {
         }
         assert_eq!(
             tell(crashes, 0),
-            said(Event::CrashLoop, "1.1.0", "crash-loop")
+            Some(said(Event::CrashLoop, "1.1.0", "crash-loop"))
         );
     }
 
@@ -239,11 +246,11 @@ mod tests {
         let seen = || "it died".to_owned();
         assert_eq!(
             rehearsed(RehearsalOutcome::Bad(seen())),
-            said(Event::RehearsalFailed, "1.1.0", "rehearsal")
+            Some(said(Event::RehearsalFailed, "1.1.0", "rehearsal"))
         );
         assert_eq!(
             rehearsed(RehearsalOutcome::Inconclusive(seen())),
-            said(Event::Trouble, "1.1.0", "rehearsal-inconclusive")
+            Some(said(Event::Trouble, "1.1.0", "rehearsal-inconclusive"))
         );
         assert_eq!(rehearsed(RehearsalOutcome::Failed(seen())), None);
     }

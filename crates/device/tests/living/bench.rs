@@ -25,6 +25,8 @@ pub(crate) struct Bench {
     pub(crate) env: Vec<(&'static str, &'static str)>,
     /// Whether nobody sits in front of it.
     pub(crate) headless: bool,
+    /// The root of the signed repository that it is built with, where `trust` is configured.
+    pub(crate) trust_root: Option<Vec<u8>>,
 }
 
 impl Bench {
@@ -36,6 +38,7 @@ impl Bench {
             bundled: r#"{"version":"1.0.0"}"#,
             env: Vec::new(),
             headless: false,
+            trust_root: None,
         }
     }
 
@@ -52,6 +55,7 @@ impl Bench {
         let bundled = options.bundled_dir.join("package.json");
         std::fs::write(bundled, self.bundled).unwrap();
         options.headless = self.headless;
+        options.trust_root.clone_from(&self.trust_root);
         options.guard = vec![fixture.into(), guard::ARGUMENT.into()];
         options
     }

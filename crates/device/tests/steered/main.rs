@@ -16,4 +16,8 @@ mod laid;
 #[cfg(unix)]
 mod managed;
 mod operator;
+#[path = "../../../trust/tests/support/mod.rs"]
+#[expect(dead_code, reason = "its own stories need all of it")]
+mod publisher;
 mod refusing;
+mod signed;

@@ -35,7 +35,7 @@ use super::label::{self, Label, LabelError};
 use super::place::Place;
 use super::quarantine;
 use super::sentinel::{self, Replacement};
-use super::starts;
+use super::starts::{self, Silent};
 
 pub(crate) use stopped::{Refusal, Stopped, Trouble};
 
@@ -62,7 +62,7 @@ pub(crate) struct Replacer {
     place: Place,
     own: Label,
     /// Whether what lies there starts and says that it is this version.
-    starts: fn(&Path, &Version) -> Result<(), String>,
+    starts: fn(&Path, &Version) -> Result<(), Silent>,
     /// Whether a fleet orders it.
     is_ordered: bool,
 }
@@ -94,7 +94,7 @@ impl Replacer {
     pub(super) fn new(
         place: Place,
         own: Label,
-        starts: fn(&Path, &Version) -> Result<(), String>,
+        starts: fn(&Path, &Version) -> Result<(), Silent>,
     ) -> Self {
         Self {
             place,
@@ -320,8 +320,10 @@ impl Replacer {
 
     /// Step 6.
     fn starts_here(&self, wanted: &Wanted) -> Result<(), Stopped> {
-        (self.starts)(&self.place.next(), &wanted.version)
-            .map_err(|why| Refusal::DoesNotStart(why).into())
+        (self.starts)(&self.place.next(), &wanted.version).map_err(|silent| match silent {
+            Silent::Binary(why) => Refusal::DoesNotStart(why).into(),
+            Silent::Machine(error) => Trouble::Start(error).into(),
+        })
     }
 
     /// Steps 3 to 6 with what lies there.

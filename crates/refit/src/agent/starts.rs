@@ -15,18 +15,28 @@ const STEP: Duration = Duration::from_millis(10);
 /// How much of an answer is read, in bytes.
 const ANSWER: u64 = 4096;
 
+/// Why a binary did not say what it should.
+#[derive(Debug)]
+pub(super) enum Silent {
+    /// It cannot be started here, or says something else.
+    Binary(String),
+    /// This machine has no room for another process just now, or so.
+    Machine(io::Error),
+}
+
 /// Starts `binary --version`, which has to answer with `refit` and `version`.
-pub(super) fn says(binary: &Path, version: &Version) -> Result<(), String> {
+pub(super) fn says(binary: &Path, version: &Version) -> Result<(), Silent> {
     let wanted = format!("refit {version}");
-    let mut child = spawn(binary).map_err(|error| error.to_string())?;
+    let mut child = spawn(binary).map_err(Silent::of)?;
     let until = Instant::now() + PATIENCE;
     let status = loop {
-        match child.try_wait().map_err(|error| error.to_string())? {
+        match child.try_wait().map_err(Silent::Machine)? {
             Some(status) => break status,
             None if Instant::now() >= until => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("it said nothing within {} s", PATIENCE.as_secs()));
+                let words = format!("it said nothing within {} s", PATIENCE.as_secs());
+                return Err(Silent::Binary(words));
             }
             None => thread::sleep(STEP),
         }
@@ -36,15 +46,34 @@ pub(super) fn says(binary: &Path, version: &Version) -> Result<(), String> {
         let _ = stdout.take(ANSWER).read_to_string(&mut said);
     }
     if !status.success() {
-        return Err(format!("asked for its version, it ended with {status}"));
+        let words = format!("asked for its version, it ended with {status}");
+        return Err(Silent::Binary(words));
     }
     if said.trim() != wanted {
-        return Err(format!(
+        return Err(Silent::Binary(format!(
             "asked for its version, it said `{}`",
             said.trim().escape_debug()
-        ));
+        )));
     }
     Ok(())
+}
+
+impl Silent {
+    /// Of an error at its start.
+    fn of(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            // Processes, memory, or a file that somebody holds: for all that is known the binary is good.
+            Kind::WouldBlock | Kind::OutOfMemory | Kind::ExecutableFileBusy | Kind::Interrupted => {
+                Self::Machine(error)
+            }
+            // Open files, of this process or of the system, have no kind of their own.
+            _ if cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24)) => {
+                Self::Machine(error)
+            }
+            _ => Self::Binary(error.to_string()),
+        }
+    }
 }
 
 /// A file that was just written may be open for writing still, in a child that another thread is about to start.
@@ -66,6 +95,32 @@ fn spawn(binary: &Path) -> io::Result<Child> {
                 thread::sleep(STEP);
             }
             spawned => return spawned,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_room_says_nothing_against_a_binary() {
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::OutOfMemory] {
+            assert!(
+                matches!(Silent::of(kind.into()), Silent::Machine(_)),
+                "{kind}"
+            );
+        }
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied] {
+            assert!(
+                matches!(Silent::of(kind.into()), Silent::Binary(_)),
+                "{kind}"
+            );
+        }
+        #[cfg(unix)]
+        for (code, is_machine) in [(11, true), (12, true), (23, true), (24, true), (8, false)] {
+            let found = Silent::of(io::Error::from_raw_os_error(code));
+            assert_eq!(matches!(found, Silent::Machine(_)), is_machine, "{code}");
         }
     }
 }

@@ -106,6 +106,9 @@ pub(crate) enum Trouble {
     /// Somebody else is at it.
     #[error("the binary is being replaced by another process")]
     Busy,
+    /// No process could be started.
+    #[error("it cannot be tried whether it starts here: {0}")]
+    Start(io::Error),
     /// A task of ours did not end.
     #[error("a step of the replacement was broken off: {0}")]
     Task(String),
@@ -135,6 +138,7 @@ impl Stopped {
                 Trouble::Quarantine(_) => "quarantine-unreadable",
                 Trouble::OnTrial(_) => "on-trial",
                 Trouble::Busy => "busy",
+                Trouble::Start(_) => "start",
                 Trouble::Task(_) => "internal",
             },
         }
@@ -157,7 +161,9 @@ impl Stopped {
                 _ => "Publish it anew, from a release build for this platform.",
             },
             Self::Trouble(trouble) => match trouble {
-                Trouble::Transfer(_) | Trouble::Busy | Trouble::OnTrial(_) => "It is tried again.",
+                Trouble::Transfer(_) | Trouble::Busy | Trouble::OnTrial(_) | Trouble::Start(_) => {
+                    "It is tried again."
+                }
                 Trouble::File(error) if is_full(error) => {
                     "Free some disk space; it is tried again."
                 }

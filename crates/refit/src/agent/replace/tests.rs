@@ -17,7 +17,7 @@ impl Scene {
         Self::with(|_, _| Ok(()))
     }
 
-    fn with(starts: fn(&Path, &Version) -> Result<(), String>) -> Self {
+    fn with(starts: fn(&Path, &Version) -> Result<(), Silent>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::of(dir.path().join("refit"));
         std::fs::write(place.exe(), binary("1.0.0")).unwrap();
@@ -147,7 +147,7 @@ async fn a_binary_has_to_say_what_it_is() {
 
 #[tokio::test]
 async fn a_binary_that_does_not_start_here_is_refused_before_the_swap() {
-    let scene = Scene::with(|_, _| Err("no such library".to_owned()));
+    let scene = Scene::with(|_, _| Err(Silent::Binary("no such library".to_owned())));
     let bytes = binary("2.0.0");
     let stopped = scene.stopped(&recorded("2.0.0", &bytes), &bytes).await;
     assert_eq!(stopped.code(), "does-not-start");
