@@ -138,8 +138,13 @@ impl Shelf {
         })
     }
 
-    /// Makes `info` the last word on its name, if that still was the message `over`; 0 for none. Says whether it did.
-    pub(super) async fn name(&self, info: &ObjectInfo, over: u64) -> Result<bool, FleetError> {
+    /// Makes `info` the last word on its name, if that still was the message `over`; 0 for none. Gives the
+    /// sequence of the message that it is now; none where another was there.
+    pub(super) async fn name(
+        &self,
+        info: &ObjectInfo,
+        over: u64,
+    ) -> Result<Option<u64>, FleetError> {
         let bytes =
             serde_json::to_vec(info).map_err(|error| self.failed("name an object in", error))?;
         let message = PublishMessage::build()
@@ -153,8 +158,8 @@ impl Shelf {
             Err(error) => Err(error),
         };
         match kept {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
+            Ok(kept) => Ok(Some(kept.sequence)),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => Ok(None),
             Err(error) => Err(self.failed("name an object in", error)),
         }
     }

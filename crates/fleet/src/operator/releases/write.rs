@@ -136,7 +136,7 @@ async fn name(
         ..put
     };
     loop {
-        if shelf.name(&info, free.since).await? {
+        if shelf.name(&info, free.since).await?.is_some() {
             if let Some(nuid) = free.leftover {
                 shelf.remove_bytes(&nuid).await?;
             }
@@ -170,33 +170,61 @@ pub async fn unpublish(
     if releases.is_empty() {
         return Err(orders::not_published(jetstream, names, subject, version).await?);
     }
-    for release in &releases {
+    let gone = take_down(&shelf, &releases).await?;
+    // Whoever orders it from now on finds it gone. Whoever did before is seen here.
+    if let Err(refused) = free().await {
+        put_back(&shelf, &gone).await?;
+        return Err(refused);
+    }
+    for Gone { info, .. } in &gone {
+        shelf.remove_bytes(&info.nuid).await?;
+    }
+    Ok(releases)
+}
+
+/// A name that was taken back; its bytes are there still.
+struct Gone {
+    /// What it was.
+    info: ObjectInfo,
+    /// The message that took it back.
+    since: u64,
+}
+
+/// Takes the names of all of these back, or of none.
+async fn take_down(shelf: &Shelf, releases: &[Release]) -> Result<Vec<Gone>, FleetError> {
+    let mut gone = Vec::new();
+    for release in releases {
         let object = release.artifact().object();
         let Some(Entry { sequence, info, .. }) = shelf.ask(&object).await? else {
             continue;
         };
-        let gone = ObjectInfo {
+        let without = ObjectInfo {
             deleted: true,
             size: 0,
             chunks: 0,
             ..info.clone()
         };
-        if !shelf.name(&gone, sequence).await? {
+        let Some(since) = shelf.name(&without, sequence).await? else {
+            put_back(shelf, &gone).await?;
             return Err(FleetError::Refused {
                 kind: "changed-meanwhile",
                 message: format!("{} is being changed by somebody else", release.artifact()),
                 hint: "See `refit fleet releases`, then try again.".to_owned(),
             });
-        }
-        // Whoever orders it from now on finds it gone. Whoever did before is seen here.
-        if let Err(refused) = free().await {
-            let over = shelf.ask(&object).await?.map_or(0, |entry| entry.sequence);
-            shelf.name(&info, over).await?;
-            return Err(refused);
-        }
-        shelf.remove_bytes(&info.nuid).await?;
+        };
+        gone.push(Gone { info, since });
     }
-    Ok(releases)
+    Ok(gone)
+}
+
+/// Gives what was taken back its name again. Where somebody published anew meanwhile that stays: the old bytes went for it.
+async fn put_back(shelf: &Shelf, gone: &[Gone]) -> Result<(), FleetError> {
+    for Gone { info, since } in gone {
+        if shelf.name(info, *since).await?.is_none() {
+            tracing::warn!(name = %info.name, "somebody published it anew meanwhile");
+        }
+    }
+    Ok(())
 }
 
 fn refuse_if_in_use(version: &Version, scopes: &[Scope]) -> Result<(), FleetError> {
