@@ -24,7 +24,8 @@ use crate::output::{Answer, say, tell};
 /// compared with those of the baseline on the same fleet in the same time; trouble that is no version's fault is
 /// compared by itself. If either rate is above the baseline's by more than --halt-above, with at least --min-devices
 /// devices to tell it from, the ramp halts and every device that was reached goes back. Else it goes on when the step's
-/// time is over. Where fewer devices were reached, it goes on once all that live within the share have answered.
+/// time is over and enough of the devices that this step reached first have tried the version, or all of them that live
+/// have answered. A last step without a time is watched until all that live have answered, or for an hour.
 ///
 /// The command runs the ramp's controller and tells each step, until the ramp is over: 0 completed, 1 halted. Everything is
 /// on record at the broker: if this process ends, `refit fleet ramp` without a version goes on at the
