@@ -166,9 +166,7 @@ async fn too_few_devices_wait_until_all_that_live_have_answered() {
     let devices = Devices::start(&room.client, &room.names, 8, "1.0.0", script).await;
     room.begin(wish("60%:0s,100%")).await.unwrap();
     let controller = Running::start(&room.client, &room.names, "desk", pace());
-    controller
-        .waits("that live within the share have answered")
-        .await;
+    controller.waits("of them that live have answered").await;
     until("all others", || devices.tried("1.1.0").len() >= 2).await;
     assert_eq!(room.ramp().await.step, 0);
     may.store(true, Ordering::SeqCst);
