@@ -303,6 +303,11 @@ fn what_cannot_be_meant_is_wrong_usage() {
         &["1.1"],
         &["--plan", "100%"],
         &["--detach"],
+        &["1.1.0", "--min-devices", "0"],
+        // Without a version all ramps are led, and not those of one group.
+        &["--groups", "kiosks"],
+        &["--global"],
+        &["--agent"],
         &["1.1.0", "--groups", "a.b"],
         &["1.1.0", "--groups", "a", "--global"],
     ] {
