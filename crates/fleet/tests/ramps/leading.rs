@@ -155,7 +155,7 @@ async fn who_waits_for_a_ramps_end_hears_of_it_though_the_next_one_has_begun() {
     let mut controller = Controller::new(client, names, "desk", pace());
     let mut tell = |_| ();
     let over = controller.until_over(&first.id, &mut tell);
-    let over = tokio::time::timeout(Duration::from_secs(60), over).await;
+    let over = tokio::time::timeout(Duration::from_mins(1), over).await;
     let over = over.expect("it hears of the end");
     assert_eq!((over.id, over.state.is), (first.id, RampState::Halted));
     assert_eq!(room.ramp().await.id, second.id);
