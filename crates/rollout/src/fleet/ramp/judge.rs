@@ -28,7 +28,8 @@ pub enum Wait {
         /// Until then, by the broker's clock.
         until: Timestamp,
     },
-    /// Any device that lives: the whole fleet is late, or all that is known within the share.
+    /// Any device that lives: the whole fleet is late, or all that is known within the share, or all that the step
+    /// found alive of those that it reached first.
     Alive,
     /// More of the devices that the step reached to try the version, or all of them that live to answer.
     Devices {
@@ -258,7 +259,9 @@ impl fmt::Display for Wait {
         match self {
             Self::Paused => f.write_str("paused; `refit fleet resume` lets it go on"),
             Self::Time { until } => write!(f, "held until {until:.0}"),
-            Self::Alive => f.write_str("no device is heard of: waiting until some are"),
+            Self::Alive => f.write_str(
+                "no device is heard of, of all or of those that this step is to reach: waiting until some are",
+            ),
             Self::Devices {
                 tried,
                 enough,
