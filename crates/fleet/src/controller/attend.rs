@@ -89,8 +89,14 @@ impl Controller {
             *count = Count::begin(book, ramp, pace);
         }
         let Some(counts) = count.counts(book, ramp, now, pace).await? else {
+            if self.behind.insert(ramp.id.clone()) {
+                tell(Told::Counts {
+                    ramp: ramp.id.clone(),
+                });
+            }
             return Ok(());
         };
+        self.behind.remove(&ramp.id);
         match ramp.next(&counts, now) {
             Next::Wait(wait) => {
                 let known = self.waits.insert(ramp.id.clone(), wait);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_nats::jetstream::Message;
 use jiff::{SignedDuration, Timestamp};
 use rollout::fleet::Subject;
-use rollout::fleet::ramp::{Beat, Counts, Fact, Ledger, Ramp};
+use rollout::fleet::ramp::{Beat, Counts, Fact, Ledger, Origin, Ramp};
 
 use super::Pace;
 use super::book::{Book, bucket_stream};
@@ -30,13 +30,14 @@ impl Count {
         let names = book.names.clone();
         let reports = Feed::open(book, names.reports(), From::Origin(ramp.reports), {
             let (ledger, names) = (Arc::clone(&ledger), names.clone());
+            let (began, origin) = (ramp.at, ramp.reports);
             move |message, at| {
                 // What is no report, or stands under another device's subject, counts for nothing.
                 let Ok(report) = serde_json::from_slice::<Report>(&message.payload) else {
                     return;
                 };
                 if names.report(&report.device) == *message.subject && report.subject == subject {
-                    note(&mut locked(&ledger), at, &report);
+                    note(&mut locked(&ledger), taken(at, began, origin), &report);
                 }
             }
         });
@@ -90,6 +91,17 @@ pub(super) fn heartbeat(message: &Message) -> Option<Heartbeat> {
     serde_json::from_slice(&message.payload).ok()
 }
 
+/// As of when a report counts that was handed on from `origin`. The moment at which a ramp began and that at which a
+/// report was taken were told by two nodes, each by its own clock; where the record says with which
+/// report of which stream the ramp began, none that is handed on is older.
+fn taken(at: Timestamp, began: Timestamp, origin: Origin) -> Timestamp {
+    if origin.stream.is_some() {
+        at.max(began)
+    } else {
+        at
+    }
+}
+
 fn note(ledger: &mut Ledger, at: Timestamp, report: &Report) {
     let version = report.version.as_ref();
     let fact = match (report.event, version) {
@@ -127,4 +139,22 @@ fn hear(ledger: &mut Ledger, at: Timestamp, heartbeat: &Heartbeat, subject: Subj
         trouble: matches!(standing.state, State::Trouble | State::Halted),
     };
     ledger.beat(at, &heartbeat.device, &beat);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_since_the_ramp_began_counts_though_its_node_is_behind() {
+        let [began, before, after] = [100, 99, 101].map(|it| Timestamp::constant(it, 0));
+        let origin = Origin {
+            stream: Some(Timestamp::UNIX_EPOCH),
+            first: 48,
+        };
+        assert_eq!(taken(before, began, origin), began);
+        assert_eq!(taken(after, began, origin), after);
+        // Where the record does not say with which it began, all that there are are handed on.
+        assert_eq!(taken(before, began, Origin::default()), before);
+    }
 }

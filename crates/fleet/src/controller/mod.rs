@@ -56,6 +56,8 @@ pub struct Controller {
     told: HashMap<String, usize>,
     /// Why each ramp waits, as it was told last.
     waits: HashMap<String, Wait>,
+    /// The ramps of which it was told that they are not counted to the end yet, by id.
+    behind: BTreeSet<String>,
     /// How many of the broker's nodes keep the fleet's buckets, once it was heard.
     replicas: Option<usize>,
     /// What was told to be wrong with the broker as a whole.
@@ -100,6 +102,7 @@ impl Controller {
             memory: BTreeMap::new(),
             told: HashMap::new(),
             waits: HashMap::new(),
+            behind: BTreeSet::new(),
             replicas: None,
             trouble: None,
             troubled: BTreeMap::new(),
@@ -113,15 +116,22 @@ impl Controller {
         let mut attempt = 0;
         loop {
             let well = self.look(tell).await;
-            if well
-                && let Some(over) = self.memory.values().find(|it| it.ramp.id == id)
-                && !over.ramp.is_open()
-                && (over.stands || !over.ours || over.ramp.target().is_none())
-            {
-                return over.ramp.clone();
+            if well && let Some(over) = self.over(id).await {
+                return over;
             }
             self.rest(well, &mut attempt).await;
         }
+    }
+
+    /// The ramp of this id, if it is over and its last target stands.
+    async fn over(&self, id: &str) -> Option<Ramp> {
+        let Some(known) = self.memory.values().find(|it| it.ramp.id == id) else {
+            // Another leader may have ended it, and somebody begun the next one of its scope, between two looks.
+            let past = self.book.ramp(&Book::past_key(id)).await;
+            return past.ok()?.value.filter(|it| !it.is_open());
+        };
+        let is_done = known.stands || !known.ours || known.ramp.target().is_none();
+        (!known.ramp.is_open() && is_done).then(|| known.ramp.clone())
     }
 
     /// Runs for ever, for whatever ramps there are.
@@ -216,18 +226,7 @@ impl Controller {
                 .await?;
             self.replicas = Some(info.config.num_replicas);
         }
-        let leader = self.lease.keep(&self.book).await?;
-        if self.leader.as_ref() != Some(&leader) {
-            tell(match &leader {
-                Leader::Me => Told::Leads,
-                Leader::Other(leader) => Told::Follows {
-                    leader: leader.clone(),
-                },
-            });
-            // Who leads anew counts anew: it may have missed what others counted.
-            self.counts.clear();
-            self.leader = Some(leader);
-        }
+        self.lead(tell).await?;
         let mut keys: BTreeSet<_> = self.book.ramp_keys().await?.into_iter().collect();
         // What is remembered and not there was lost.
         keys.extend(self.memory.keys().cloned());
@@ -239,6 +238,8 @@ impl Controller {
             {
                 continue;
             }
+            // Each may be waited for, for as long as its reports are not counted: many together for longer than a lease lasts.
+            self.lead(tell).await?;
             // What is wrong with one scope's ramp keeps nobody from another's.
             match self.attend(&key, tell).await {
                 Ok(()) => {
@@ -251,6 +252,23 @@ impl Controller {
             }
         }
         Ok(failed)
+    }
+
+    /// Takes the lease, or renews it in time, and tells who leads where that is somebody else than before.
+    async fn lead(&mut self, tell: Tell<'_>) -> Result<(), FleetError> {
+        let leader = self.lease.keep(&self.book).await?;
+        if self.leader.as_ref() != Some(&leader) {
+            tell(match &leader {
+                Leader::Me => Told::Leads,
+                Leader::Other(leader) => Told::Follows {
+                    leader: leader.clone(),
+                },
+            });
+            // Who leads anew counts anew: it may have missed what others counted.
+            self.counts.clear();
+            self.leader = Some(leader);
+        }
+        Ok(())
     }
 
     /// Tells what is wrong with a ramp, once, and lets it be for longer each time.

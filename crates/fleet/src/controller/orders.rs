@@ -1,6 +1,6 @@
 //! What a person orders about a ramp: pause, resume, halt.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rollout::fleet::ramp::{ChangeError, Counts, Ramp, Stands};
@@ -9,10 +9,11 @@ use rollout::fleet::{Scope, Subject};
 use super::Pace;
 use super::book::{Book, Found};
 use super::counting::Count;
+use super::pace::pause as pause_before;
 use crate::{Client, FleetError, Names};
 
 /// How often a change is tried again where somebody else was faster.
-const ATTEMPTS: u32 = 20;
+pub(super) const ATTEMPTS: u32 = 20;
 
 /// For how long a person's order waits for its numbers.
 const COUNTING: Duration = Duration::from_secs(10);
@@ -51,10 +52,10 @@ pub async fn pause(
     scope: &Scope,
     by: &str,
 ) -> Result<Ordered, FleetError> {
-    let why = format!("by {}", super::who(&crate::detail(by)));
     let book = Book::new(client, names);
-    let change = |ramp: &Ramp, counts, now| ramp.pause(&why, counts, now);
-    Ok(changed(&book, subject, scope, true, change).await?.told)
+    let change = |ramp: &Ramp, why: &str, now| ramp.pause(why, None, now);
+    let changed = changed(&book, subject, scope, &called(by), change).await?;
+    noted(&book, changed).await
 }
 
 /// Lets a paused ramp go on, with what was left of its step's time.
@@ -68,10 +69,10 @@ pub async fn resume(
     scope: &Scope,
     by: &str,
 ) -> Result<Ordered, FleetError> {
-    let why = format!("by {}", super::who(&crate::detail(by)));
     let book = Book::new(client, names);
-    let change = |ramp: &Ramp, counts, now| ramp.resume(&why, counts, now);
-    Ok(changed(&book, subject, scope, true, change).await?.told)
+    let change = |ramp: &Ramp, why: &str, now| ramp.resume(why, None, now);
+    let changed = changed(&book, subject, scope, &called(by), change).await?;
+    noted(&book, changed).await
 }
 
 /// Stops a ramp and turns back whoever was reached, at once; the numbers are added to its record after that.
@@ -85,26 +86,52 @@ pub async fn halt(
     scope: &Scope,
     by: &str,
 ) -> Result<Ordered, FleetError> {
-    let why = format!("by {}", super::who(&crate::detail(by)));
     let book = Book::new(client, names);
-    let change = |ramp: &Ramp, counts, now| ramp.halt(&why, counts, now);
-    let changed = changed(&book, subject, scope, false, change).await?;
+    let change = |ramp: &Ramp, why: &str, now| ramp.halt(why, None, now);
+    let changed = changed(&book, subject, scope, &called(by), change).await?;
+    if let Ordered::Done(halted) = &changed.told {
+        turn_back(&book, halted).await?;
+    }
+    noted(&book, changed).await
+}
+
+/// Stops a ramp for this reason, and turns back whoever it reached by now. One that is over stays as it is.
+pub(super) async fn stop(book: &Book, ramp: &Ramp, why: &str) -> Result<(), FleetError> {
+    let change = |found: &Ramp, why: &str, now| {
+        if found.id == ramp.id {
+            found.halt(why, None, now)
+        } else {
+            Err(ChangeError::Over(found.state.is))
+        }
+    };
+    let changed = changed(book, ramp.subject, &ramp.scope, why, change).await?;
+    match &changed.told {
+        Ordered::Done(halted) => turn_back(book, halted).await,
+        Ordered::NothingToDo(_) => Ok(()),
+    }
+}
+
+fn called(by: &str) -> String {
+    format!("by {}", super::who(&crate::detail(by)))
+}
+
+/// Adds the numbers to what was changed: they may take a while, and what a person orders counts at once.
+async fn noted(book: &Book, changed: Changed) -> Result<Ordered, FleetError> {
     let Changed {
-        told: Ordered::Done(halted),
+        told: Ordered::Done(ramp),
         revision,
         now,
     } = changed
     else {
         return Ok(changed.told);
     };
-    turn_back(&book, &halted).await?;
-    let counts = counted(&book, &halted, now).await;
-    let mut noted = *halted;
+    let counts = counted(book, &ramp, now).await;
+    let mut noted = *ramp;
     if let Some(last) = noted.evidence.last_mut() {
         last.counts = counts;
     }
-    let key = Book::ramp_key(subject, scope);
-    // Somebody who was faster has begun another one: what was counted is told, and not kept.
+    let key = Book::ramp_key(noted.subject, &noted.scope);
+    // Somebody who was faster has changed it, or begun another one: what was counted is told, and not kept.
     book.write_ramp(&key, &noted, revision).await?;
     Ok(Ordered::Done(Box::new(noted)))
 }
@@ -156,17 +183,18 @@ struct Changed {
     now: Timestamp,
 }
 
-/// Changes the scope's ramp by compare and swap.
+/// Changes the scope's ramp by compare and swap. Where it went on to another step between reading and writing, the
+/// reason says so: the person may have seen the one before.
 async fn changed(
     book: &Book,
     subject: Subject,
     scope: &Scope,
-    count: bool,
-    change: impl Fn(&Ramp, Option<Counts>, Timestamp) -> Result<Ramp, ChangeError>,
+    why: &str,
+    change: impl Fn(&Ramp, &str, Timestamp) -> Result<Ramp, ChangeError>,
 ) -> Result<Changed, FleetError> {
     let key = Book::ramp_key(subject, scope);
-    let mut counts = None;
-    for attempt in 0..ATTEMPTS {
+    let mut seen = None;
+    for _ in 0..ATTEMPTS {
         let Found {
             value, revision, ..
         } = book.ramp(&key).await?;
@@ -179,10 +207,9 @@ async fn changed(
             return Ok(nothing(format!("There is no ramp on {scope}.")));
         };
         let now = book.now().await?;
-        if count && attempt == 0 && change(&ramp, None, now).is_ok() {
-            counts = counted(book, &ramp, now).await;
-        }
-        let next = match change(&ramp, counts, now) {
+        let seen = *seen.get_or_insert(ramp.step);
+        let why = reason(why, seen, ramp.step);
+        let next = match change(&ramp, &why, now) {
             Ok(next) => next,
             Err(error) => {
                 let version = &ramp.version;
@@ -201,23 +228,49 @@ async fn changed(
     Err(busy(scope))
 }
 
+fn reason(why: &str, seen: usize, step: usize) -> String {
+    if step == seen {
+        return why.to_owned();
+    }
+    let (seen, step) = (seen + 1, step + 1);
+    format!("{why}; it went on from step {seen} to step {step} at that moment")
+}
+
 /// The numbers of a ramp as they are; none where they do not come in time.
 async fn counted(book: &Book, ramp: &Ramp, now: Timestamp) -> Option<Counts> {
     let pace = Pace::default();
     let mut count = Count::begin(book, ramp, &pace);
-    let until = Instant::now() + COUNTING;
-    while Instant::now() < until {
-        if let Ok(Some(counts)) = count.counts(book, ramp, now, &pace).await {
-            return Some(counts);
+    let counting = async {
+        for attempt in 0.. {
+            if let Ok(Some(counts)) = count.counts(book, ramp, now, &pace).await {
+                return Some(counts);
+            }
+            // A broker that is away answers at once.
+            tokio::time::sleep(pause_before(attempt, pace.most_pause)).await;
         }
-    }
-    None
+        None
+    };
+    tokio::time::timeout(COUNTING, counting).await.ok()?
 }
 
-fn busy(scope: &Scope) -> FleetError {
+pub(super) fn busy(scope: &Scope) -> FleetError {
     FleetError::Refused {
         kind: "busy",
         message: format!("Others kept changing the ramp on {scope} at the same moment"),
         hint: "Try again.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn who_meant_another_step_is_told_so() {
+        assert_eq!(reason("by ops-1", 1, 1), "by ops-1");
+        assert_eq!(
+            reason("by ops-1", 0, 1),
+            "by ops-1; it went on from step 1 to step 2 at that moment"
+        );
     }
 }

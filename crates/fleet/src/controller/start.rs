@@ -7,13 +7,14 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use rollout::fleet::ramp::{self, Origin, Ramp, RampPlan};
+use rollout::fleet::ramp::{self, Origin, Ramp, RampPlan, Stands};
 use rollout::fleet::target::MOST_JITTER;
 use rollout::fleet::{Scope, Subject, Target};
 use rollout::{Position, Share, Version};
 
 use super::book::{Book, Found, bucket_stream, stamp};
 use super::counting::heartbeat;
+use super::orders::{ATTEMPTS, busy, stop};
 use crate::{Client, FleetError, Heartbeat, Names, Standing, origin};
 
 /// What is to be ramped up, and how.
@@ -31,7 +32,7 @@ pub struct Wish {
     pub plan: RampPlan,
     /// By how much a rate may be above the baseline's.
     pub halt_above: Share,
-    /// How many devices must have tried the version before a rate counts.
+    /// How many devices must have tried the version before a rate counts; 0 is read as 1.
     pub min_devices: u32,
     /// The window over which the devices of a step spread themselves, in whole seconds.
     pub jitter: Duration,
@@ -63,7 +64,8 @@ pub struct Started {
 ///
 /// # Errors
 /// A version that is not published, a baseline that devices cannot go back to, a ramp that runs there
-/// already, or a broker that does not do as it should.
+/// already, or a broker that does not do as it should. `unpublished-meanwhile` where one of the two was taken back at the
+/// moment the ramp began: then it is halted already.
 pub async fn start(client: &Client, names: &Names, wish: Wish) -> Result<Started, FleetError> {
     let book = Book::new(client, names);
     let jitter = jitter(wish.jitter, &wish.plan)?;
@@ -73,7 +75,7 @@ pub async fn start(client: &Client, names: &Names, wish: Wish) -> Result<Started
         return Err(running_already(running));
     }
     published(&book, wish.subject, &wish.version).await?;
-    let target = book.target(wish.subject, &wish.scope).await?;
+    let target = standing_target(&book, before.value.as_ref(), &wish).await?;
     let beats = heartbeats(&book).await?;
     let beats: Vec<_> = beats
         .iter()
@@ -107,6 +109,7 @@ pub async fn start(client: &Client, names: &Names, wish: Wish) -> Result<Started
     let now = book.now().await?;
     let begun = Ramp::begin(wish, over, origin, now);
     write(&book, &key, &begun, &before, &target, now).await?;
+    still_published(&book, &begun).await?;
     let share = begun.share().hundredths();
     let within = |heartbeat: &Heartbeat| {
         Position::of(heartbeat.device.as_str(), &begun.version).hundredths() < share
@@ -117,6 +120,49 @@ pub async fn start(client: &Client, names: &Names, wish: Wish) -> Result<Started
         first: u64::try_from(first).unwrap_or(u64::MAX),
         ramp: begun,
     })
+}
+
+/// The scope's target, once the one stands that the ramp `before` ended with. Whoever was to write that may not have
+/// come to it yet, and what an earlier step of that ramp left to all others is not what it left them in the end. Where no
+/// target stands at all, nobody knows here whether one was taken back since.
+async fn standing_target(
+    book: &Book,
+    before: Option<&Ramp>,
+    wish: &Wish,
+) -> Result<Found<Target>, FleetError> {
+    for _ in 0..ATTEMPTS {
+        let found = book.target(wish.subject, &wish.scope).await?;
+        let missing = before
+            .filter(|it| found.value.is_some() && it.stands(found.value.as_ref()) == Stands::Write);
+        let Some(missing) = missing.and_then(Ramp::target) else {
+            return Ok(found);
+        };
+        // Looked at once more: a controller may be faster.
+        book.write_target(wish.subject, &wish.scope, &missing, found.revision)
+            .await?;
+    }
+    Err(busy(&wish.scope))
+}
+
+/// A version may be taken back until something is ordered that names it: looked at once more since. Where it was, every
+/// device would refuse it, and so answer.
+async fn still_published(book: &Book, begun: &Ramp) -> Result<(), FleetError> {
+    for version in [&begun.version, &begun.baseline] {
+        if book.is_published(begun.subject, version).await? {
+            continue;
+        }
+        let why = format!("{version} was unpublished at the moment the ramp began");
+        stop(book, begun, &why).await?;
+        return Err(FleetError::Refused {
+            kind: "unpublished-meanwhile",
+            message: format!(
+                "{why}: it is halted, and {} is ordered the baseline {}",
+                begun.scope, begun.baseline
+            ),
+            hint: "Publish it again, then begin another.".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Writes the document over the last ramp, which is kept, and then the target.

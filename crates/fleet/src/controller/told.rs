@@ -29,6 +29,11 @@ pub enum Told {
         /// Why.
         why: String,
     },
+    /// What devices reported is not counted to the end yet, and until it is the ramp is not judged.
+    Counts {
+        /// The ramp's id.
+        ramp: String,
+    },
     /// A document or a target that was lost with the broker's disk was written again.
     Restored {
         /// Which.
@@ -57,6 +62,9 @@ impl fmt::Display for Told {
             }
             Self::Record { ramp, evidence } => record(f, ramp, evidence),
             Self::Waits { why, .. } => write!(f, "It stays where it is: {why}."),
+            Self::Counts { .. } => f.write_str(
+                "Still counting what devices reported; the ramp is judged once that is done.",
+            ),
             Self::Restored { what } => {
                 write!(f, "The broker had lost {what}; it was written again.")
             }

@@ -3,11 +3,12 @@
 use broker::Broker;
 use fleet::FleetError;
 use fleet::controller::Baseline;
-use rollout::fleet::ramp::What;
+use futures_util::StreamExt as _;
+use rollout::fleet::ramp::{Counts, Next, Ramp, RampState, What};
 use rollout::fleet::{Scope, Subject};
 
 use crate::devices::Devices;
-use crate::room::{Room, Running, pace, wish, works};
+use crate::room::{Room, Running, pace, until, wish, works};
 
 fn kind(error: &FleetError) -> &str {
     error.kind()
@@ -72,13 +73,8 @@ async fn a_ramp_over_a_group_reaches_nobody_else_and_the_last_one_is_kept() {
     );
 
     first.version = "1.2.0".parse().unwrap();
-    let second = loop {
-        // The last target of the one before may be on its way.
-        match room.begin(first.clone()).await {
-            Ok(started) => break started,
-            Err(error) => assert_eq!(error.kind(), "ordered-meanwhile", "{error}"),
-        }
-    };
+    // The last target of the one before may be on its way.
+    let second = room.begin(first.clone()).await.unwrap();
     assert_eq!(second.ramp.baseline.as_str(), "1.1.0");
     let jetstream = fleet::jetstream(&room.client);
     let store = jetstream.get_key_value(room.names.ramps()).await.unwrap();
@@ -96,4 +92,122 @@ async fn a_ramp_over_a_group_reaches_nobody_else_and_the_last_one_is_kept() {
     let ramp = fleet::controller::ramp;
     let found = ramp(&room.client, &room.names, Subject::Runtime, &scope).await;
     assert_eq!(found.unwrap().unwrap().version.as_str(), "1.2.0");
+}
+
+/// What becomes of a ramp with whose step everything is well.
+fn passed(ramp: &Ramp) -> Ramp {
+    let all = Counts {
+        living: 1,
+        asked: 1,
+        answered: 1,
+        ..Counts::default()
+    };
+    match ramp.next(&all, ramp.due_at()) {
+        Next::Write(next) => *next,
+        Next::Wait(wait) => panic!("it goes on: {wait}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_one_that_is_complete_without_its_last_target_nobody_goes_back() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0", "1.2.0"]).await;
+    room.order("1.0.0").await;
+    let begun = room.begin(wish("50%:0s,100%")).await.unwrap().ramp;
+    // A controller wrote two documents, and none of their targets, and was gone.
+    let complete = passed(&passed(&begun));
+    assert_eq!(complete.state.is, RampState::Completed);
+    room.put(&complete).await;
+    let mut next = wish("50%:10h,100%");
+    next.version = "1.2.0".parse().unwrap();
+    let second = room.begin(next.clone()).await.unwrap().ramp;
+    assert_eq!(second.baseline.as_str(), "1.1.0");
+    let shares = room.shares().await;
+    assert_eq!(shares, ["1.0.0", "50 %", "1.1.0", "50 %"]);
+
+    // So it is with one that was halted.
+    room.put(&second.halt("worse", None, second.at).unwrap())
+        .await;
+    let third = room.begin(next).await.unwrap().ramp;
+    assert_eq!(third.baseline.as_str(), "1.1.0");
+    assert_eq!(room.shares().await[4..], ["1.1.0", "50 %"]);
+    assert_eq!(room.targets().await.pop(), third.target());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_taken_back_at_the_moment_it_begins_halts_it() {
+    let broker = Broker::start();
+    let versions = ["1.0.0", "1.1.0", "1.1.1", "1.1.2", "1.1.3", "1.1.4"];
+    let room = Room::new(&broker.url(), 1, &versions).await;
+    room.order("1.0.0").await;
+    let jetstream = fleet::jetstream(&room.client);
+    let bucket = room.names.releases(Subject::Runtime);
+    let store = jetstream.get_object_store(bucket).await.unwrap();
+    // Who takes it back may be too late: then there is one more.
+    for version in &versions[1..] {
+        // The broker's time is asked for when all else was looked at.
+        let clock = format!("$KV.{}.clock", room.names.ramps());
+        let mut asked = room.connect().await.subscribe(clock).await.unwrap();
+        let begins = tokio::spawn({
+            let (room, mut wish) = (room.clone(), wish("50%:10h,100%"));
+            wish.version = version.parse().unwrap();
+            async move { room.begin(wish).await }
+        });
+        asked.next().await.unwrap();
+        store.delete(*version).await.unwrap();
+        let begun = begins.await.unwrap();
+        let Err(error) = begun else {
+            let halt = fleet::controller::halt;
+            halt(
+                &room.client,
+                &room.names,
+                Subject::Runtime,
+                &Scope::Global,
+                "ops-1",
+            )
+            .await
+            .unwrap();
+            continue;
+        };
+        if kind(&error) == "not-published" {
+            continue;
+        }
+        assert_eq!(kind(&error), "unpublished-meanwhile");
+        let ramp = room.ramp().await;
+        assert_eq!(
+            (ramp.version.as_str(), ramp.state.is),
+            (*version, RampState::Halted)
+        );
+        let why = format!("{version} was unpublished at the moment the ramp began");
+        assert_eq!(ramp.state.why, why);
+        assert_eq!(room.targets().await.pop(), ramp.target());
+        return;
+    }
+    panic!("it began with a version that is not published, each time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_are_ramped_up_by_themselves() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &[]).await;
+    for version in ["0.9.0", "0.9.1"] {
+        room.publish_agent(version).await;
+    }
+    let (client, names) = (&room.client, &room.names);
+    let devices = Devices::agents(client, names, 60, "0.9.0", works()).await;
+    let mut wish = wish("40%:0s,100%");
+    wish.subject = Subject::Agent;
+    wish.version = "0.9.1".parse().unwrap();
+    let started = room.begin(wish).await.unwrap();
+    assert_eq!(
+        (started.devices, started.ramp.baseline.as_str()),
+        (60, "0.9.0")
+    );
+    let controller = Running::start(client, names, "desk", pace());
+    let done = controller.records(What::Completed, 1).await;
+    assert_eq!(done.subject, Subject::Agent);
+    let counts = done.evidence.last().unwrap().counts.unwrap();
+    assert_eq!((counts.whole.new.tried, counts.answered), (60, 60));
+    until("everyone", || devices.runs().get("0.9.1") == Some(&60)).await;
+    assert!(room.targets().await.is_empty(), "no runtime was ordered");
 }

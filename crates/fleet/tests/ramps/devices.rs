@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Act {
     Works,
     FallsBack,
+    FailsRehearsal,
+    CrashLoops,
     Trouble,
     Refused,
     /// Nothing is heard of it.
@@ -66,6 +68,21 @@ pub(crate) fn is_within(n: usize, version: &str, percent: u16) -> bool {
     position.hundredths() < percent * 100
 }
 
+fn all(count: usize, version: &str, groups: &[Name]) -> Vec<Device> {
+    let device = |n| Device {
+        name: name(n),
+        runs: version.parse().unwrap(),
+        groups: groups.to_vec(),
+        tried: Vec::new(),
+        seq: 0,
+        state: State::Idle,
+        aims: None,
+        generation: None,
+        scope: None,
+    };
+    (0..count).map(device).collect()
+}
+
 impl Devices {
     /// `count` devices that run `version`.
     pub(crate) async fn start(
@@ -86,24 +103,38 @@ impl Devices {
         script: Script,
         groups: &[Name],
     ) -> Self {
-        let device = |n| Device {
-            name: name(n),
-            runs: version.parse().unwrap(),
-            groups: groups.to_vec(),
-            tried: Vec::new(),
-            seq: 0,
-            state: State::Idle,
-            aims: None,
-            generation: None,
-            scope: None,
-        };
-        let all = Arc::new(Mutex::new((0..count).map(device).collect::<Vec<_>>()));
+        let all = all(count, version, groups);
+        Self::live(client, names, all, script, groups, Subject::Runtime).await
+    }
+
+    /// `count` headless agents that are `version` themselves.
+    pub(crate) async fn agents(
+        client: &Client,
+        names: &Names,
+        count: usize,
+        version: &str,
+        script: Script,
+    ) -> Self {
+        let all = all(count, version, &[]);
+        Self::live(client, names, all, script, &[], Subject::Agent).await
+    }
+
+    async fn live(
+        client: &Client,
+        names: &Names,
+        all: Vec<Device>,
+        script: Script,
+        groups: &[Name],
+        subject: Subject,
+    ) -> Self {
+        let all = Arc::new(Mutex::new(all));
         let told = client.subscribe(names.targets_told()).await.unwrap();
         let acting = Acting {
             client: client.clone(),
             names: names.clone(),
             all: Arc::clone(&all),
             script,
+            subject,
             targets: BTreeMap::new(),
         };
         acting.beat().await;
@@ -140,6 +171,8 @@ struct Acting {
     names: Names,
     all: Arc<Mutex<Vec<Device>>>,
     script: Script,
+    /// What is ordered: nothing else is followed.
+    subject: Subject,
     targets: BTreeMap<Scope, Target>,
 }
 
@@ -154,7 +187,7 @@ impl Acting {
                     let target = Target::parse(&message.payload).unwrap();
                     let key = message.subject.strip_prefix(&format!("{}.target.", self.names.fleet()));
                     let (subject, scope) = Scope::of_key(key.unwrap()).unwrap();
-                    assert_eq!(subject, Subject::Runtime);
+                    assert_eq!(subject, self.subject);
                     if self.hear(scope, target) {
                         self.act();
                         self.beat().await;
@@ -183,7 +216,7 @@ impl Acting {
     }
 
     async fn look(&mut self, scope: Scope) {
-        let key = scope.key(Subject::Runtime);
+        let key = scope.key(self.subject);
         let subject = format!(
             "$JS.API.DIRECT.GET.{}.$KV.{}.{key}",
             self.names.targets_stream(),
@@ -248,6 +281,14 @@ impl Acting {
                     device.state = State::Refused;
                     self.report(device, Event::FellBack, &version, None);
                 }
+                Act::FailsRehearsal => {
+                    device.state = State::Refused;
+                    self.report(device, Event::RehearsalFailed, &version, None);
+                }
+                Act::CrashLoops => {
+                    device.state = State::Refused;
+                    self.report(device, Event::CrashLoop, &version, None);
+                }
                 Act::Trouble => {
                     device.state = State::Trouble;
                     self.report(device, Event::Trouble, &version, None);
@@ -268,7 +309,7 @@ impl Acting {
             device: device.name.clone(),
             seq: device.seq,
             at: Timestamp::now(),
-            subject: Subject::Runtime,
+            subject: self.subject,
             event,
             version: Some(version.clone()),
             from,
@@ -302,7 +343,9 @@ impl Acting {
     async fn beat(&self) {
         let beats: Vec<_> = {
             let all = self.all.lock().unwrap();
-            all.iter().map(|it| (it.name.clone(), beat(it))).collect()
+            all.iter()
+                .map(|it| (it.name.clone(), beat(it, self.subject)))
+                .collect()
         };
         for (name, beat) in beats {
             let payload = serde_json::to_vec(&beat).unwrap();
@@ -312,22 +355,36 @@ impl Acting {
     }
 }
 
-fn beat(device: &Device) -> Heartbeat {
+fn beat(device: &Device, subject: Subject) -> Heartbeat {
+    let steered = Standing {
+        version: Some(device.runs.clone()),
+        state: device.state,
+        target: device.aims.clone(),
+        generation: device.generation,
+        scope: device.scope.clone(),
+        reason: String::new(),
+        detail: String::new(),
+        bad: Vec::new(),
+    };
+    // A runtime that nobody orders anything for.
+    let other = Standing {
+        version: Some("0.1.0".parse().unwrap()),
+        state: State::Idle,
+        target: None,
+        generation: None,
+        scope: None,
+        ..steered.clone()
+    };
+    let (runtime, agent) = match subject {
+        Subject::Runtime => (steered, None),
+        Subject::Agent => (other, Some(steered)),
+    };
     Heartbeat {
         device: device.name.clone(),
         at: Timestamp::now(),
         groups: device.groups.clone(),
-        runtime: Standing {
-            version: Some(device.runs.clone()),
-            state: device.state,
-            target: device.aims.clone(),
-            generation: device.generation,
-            scope: device.scope.clone(),
-            reason: String::new(),
-            detail: String::new(),
-            bad: Vec::new(),
-        },
-        agent: None,
+        runtime,
+        agent,
         bucket: 0,
         uptime_seconds: 1,
         failures: Failures::default(),

@@ -1,7 +1,7 @@
 //! Ramps that complete, halt, and wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use broker::Broker;
 use rollout::fleet::ramp::{RampState, What};
@@ -166,9 +166,7 @@ async fn too_few_devices_wait_until_all_that_live_have_answered() {
     let devices = Devices::start(&room.client, &room.names, 8, "1.0.0", script).await;
     room.begin(wish("60%:0s,100%")).await.unwrap();
     let controller = Running::start(&room.client, &room.names, "desk", pace());
-    controller
-        .waits("that live within the share have answered")
-        .await;
+    controller.waits("of them that live have answered").await;
     until("all others", || devices.tried("1.1.0").len() >= 2).await;
     assert_eq!(room.ramp().await.step, 0);
     may.store(true, Ordering::SeqCst);
@@ -214,4 +212,65 @@ async fn a_few_that_all_fail_halt_once_everybody_has_answered() {
             .iter()
             .all(|n| is_within(*n, "1.1.0", 60))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rehearsals_and_crash_loops_of_the_new_version_halt() {
+    for act in [Act::FailsRehearsal, Act::CrashLoops] {
+        let broker = Broker::start();
+        let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+        let script = every_third(act, "1.1.0");
+        let devices = Devices::start(&room.client, &room.names, 200, "1.0.0", script).await;
+        room.begin(wish("30%:10h,100%")).await.unwrap();
+        let controller = Running::start(&room.client, &room.names, "desk", pace());
+        let halted = controller.records(What::Halted, 0).await;
+        let why = &halted.state.why;
+        assert!(why.contains("the new version failed on"), "{act:?}: {why}");
+        let counts = halted.evidence[1].counts.unwrap();
+        assert_eq!(counts.whole.new.infrastructure, 0, "{act:?}");
+        until("everyone back", || {
+            devices.runs().get("1.0.0") == Some(&200)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_step_passes_by_the_first_ones_devices_and_the_last_is_watched_to_its_end() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    // Up to which share devices do what they are ordered, in percent.
+    let most = Arc::new(AtomicU16::new(30));
+    let script: Script = Arc::new({
+        let most = Arc::clone(&most);
+        move |n, version| match version {
+            "1.1.0" if !is_within(n, "1.1.0", most.load(Ordering::SeqCst)) => Act::Nothing,
+            _ => Act::Works,
+        }
+    });
+    let devices = Devices::start(&room.client, &room.names, 200, "1.0.0", script).await;
+    room.begin(wish("30%:0s,60%:0s,100%")).await.unwrap();
+    let controller = Running::start(&room.client, &room.names, "desk", pace());
+    controller.records(What::Entered, 1).await;
+    controller
+        .waits("0 of the devices that this step reached tried it")
+        .await;
+    assert_eq!(room.ramp().await.step, 1);
+    most.store(90, Ordering::SeqCst);
+    controller.records(What::Entered, 2).await;
+    controller.waits("they are waited for until").await;
+    let within = (0..200).filter(|n| is_within(*n, "1.1.0", 90)).count();
+    until("nine in ten", || {
+        devices.runs().get("1.1.0") == Some(&within)
+    })
+    .await;
+    assert!(room.ramp().await.is_open(), "with some on their way");
+    most.store(100, Ordering::SeqCst);
+    let done = controller.records(What::Completed, 2).await;
+    let newly = done.evidence.last().unwrap().counts.unwrap().newly;
+    let first = (0..200).filter(|n| is_within(*n, "1.1.0", 60)).count();
+    assert_eq!(newly.answered, u64::try_from(200 - first).unwrap());
+    for entered in done.evidence.iter().filter(|it| it.what == What::Entered) {
+        assert_eq!(entered.counts, None, "nobody has counted by then");
+    }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use broker::Broker;
-use fleet::controller::{Pace, Told};
+use fleet::controller::{Baseline, Controller, Pace, Told, halt};
+use rollout::fleet::Scope;
 use rollout::fleet::ramp::{RampState, What};
 
 use crate::devices::Devices;
@@ -134,6 +135,59 @@ async fn one_document_that_cannot_be_read_keeps_nobody_from_the_lead_nor_from_ot
     let over = first.records(What::Completed, 1).await;
     assert_eq!(record(&over), whole(2));
     assert_eq!(devices.runs().get("1.1.0"), Some(&60));
+    for (running, times) in [(&first, 1), (&second, 0)] {
+        let told = running.told.lock().unwrap();
+        let led = told.iter().filter(|it| leads(it)).count();
+        assert_eq!(led, times, "the lead changed hands");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_ramps_end_hears_of_it_though_the_next_one_has_begun() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    room.order("1.0.0").await;
+    let first = room.begin(wish("50%:10h,100%")).await.unwrap().ramp;
+    let (what, on) = (first.subject, first.scope.clone());
+    halt(client, names, what, &on, "ops-1").await.unwrap();
+    let second = room.begin(wish("50%:10h,100%")).await.unwrap().ramp;
+    let mut controller = Controller::new(client, names, "desk", pace());
+    let mut tell = |_| ();
+    let over = controller.until_over(&first.id, &mut tell);
+    let over = tokio::time::timeout(Duration::from_mins(1), over).await;
+    let over = over.expect("it hears of the end");
+    assert_eq!((over.id, over.state.is), (first.id, RampState::Halted));
+    assert_eq!(room.ramp().await.id, second.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_ramps_that_are_not_counted_yet_do_not_cost_the_lead() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let _devices = Devices::start(client, names, 20, "1.0.0", works()).await;
+    room.order("1.0.0").await;
+    for group in ["a", "b", "c", "d", "e"] {
+        let mut wish = wish("50%:10h,100%");
+        wish.scope = Scope::Group(group.parse().unwrap());
+        wish.baseline = Baseline::Version("1.0.0".parse().unwrap());
+        room.begin(wish).await.unwrap();
+    }
+    room.begin(wish("50%:1s,100%")).await.unwrap();
+    room.lose_the_last_report().await;
+    // One look at all of them takes three times as long as the lease lasts.
+    let pace = Pace {
+        patience: Duration::from_millis(800),
+        stall: Duration::from_secs(8),
+        ..pace()
+    };
+    let first = Running::start(client, names, "one", pace);
+    first.tells("the lead", leads).await;
+    let second = Running::start(client, names, "two", pace);
+    let counts = |it: &Told| matches!(it, Told::Counts { .. });
+    first.tells("that it counts", counts).await;
+    first.records(What::Completed, 1).await;
     for (running, times) in [(&first, 1), (&second, 0)] {
         let told = running.told.lock().unwrap();
         let led = told.iter().filter(|it| leads(it)).count();

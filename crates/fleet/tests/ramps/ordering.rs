@@ -227,3 +227,39 @@ async fn a_halt_turns_everyone_back_over_a_ramp_whose_first_target_never_came() 
     );
     assert_eq!(room.ramp().await.id, again.id);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_counts_before_anything_is_counted_while_a_controller_runs() {
+    let broker = Broker::start();
+    let room = Room::new(&broker.url(), 1, &["1.0.0", "1.1.0"]).await;
+    let (client, names) = (&room.client, &room.names);
+    let _devices = Devices::start(client, names, 100, "1.0.0", works()).await;
+    room.begin(wish("30%:4s,60%:10h,100%")).await.unwrap();
+    let controller = Running::start(client, names, "desk", pace());
+    controller.waits("held until").await;
+    // Whoever counts from now on takes long, and the controller does not.
+    room.lose_the_last_report().await;
+    let paused = done(
+        pause_ramp(client, names, WHAT, &WHERE, "ops-1")
+            .await
+            .unwrap(),
+    );
+    assert_eq!((paused.state.is, paused.step), (RampState::Paused, 0));
+    assert_eq!(paused.state.why, "by ops-1");
+    controller.records(What::Paused, 0).await;
+    controller.waits("paused; `refit fleet resume`").await;
+    let ramp = room.ramp().await;
+    assert_eq!(record(&ramp), [(What::Entered, 0), (What::Paused, 0)]);
+
+    done(resume(client, names, WHAT, &WHERE, "ops-1").await.unwrap());
+    let next = controller.records(What::Entered, 1).await;
+    assert_eq!(
+        record(&next)[1..],
+        [
+            (What::Paused, 0),
+            (What::Resumed, 0),
+            (What::Passed, 0),
+            (What::Entered, 1)
+        ]
+    );
+}

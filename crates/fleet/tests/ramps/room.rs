@@ -87,6 +87,35 @@ impl Room {
             .unwrap()
     }
 
+    /// Publishes an agent's binary.
+    pub(crate) async fn publish_agent(&self, version: &str) {
+        let upload = Upload {
+            artifact: Artifact::agent(version.parse().unwrap(), "linux-x86_64".parse().unwrap()),
+            package: "refit".to_owned(),
+            by: "ops-1".to_owned(),
+            at: jiff::Timestamp::now(),
+        };
+        let jetstream = fleet::jetstream(&self.client);
+        let mut content = Cursor::new(version.as_bytes().to_vec());
+        releases::publish(&jetstream, &self.names, upload, &mut content)
+            .await
+            .unwrap();
+    }
+
+    /// Lets the stream of reports say that it has one more than it has: who begins to read it now never comes to its
+    /// end, until it begins anew.
+    pub(crate) async fn lose_the_last_report(&self) {
+        let jetstream = fleet::jetstream(&self.client);
+        let mut last = 0;
+        for _ in 0..2 {
+            let subject = self.names.report(&"odd".parse().unwrap());
+            let sent = jetstream.publish(subject, "{}".into()).await.unwrap();
+            last = sent.await.unwrap().sequence;
+        }
+        let stream = jetstream.get_stream(self.names.reports()).await.unwrap();
+        assert!(stream.delete_message(last).await.unwrap());
+    }
+
     /// Puts a ramp on record without its target, as who dies between the two does.
     pub(crate) async fn put(&self, ramp: &Ramp) {
         let value = serde_json::to_vec(ramp).unwrap();

@@ -254,11 +254,13 @@ fn a_ramp_is_begun_paused_resumed_and_halted_by_hand() {
         "{told}"
     );
 
-    let (code, told) = fleet.ask(&["pause"]);
-    assert_eq!(
-        (code, &told["ramp"]["state"]["is"]),
-        (0, &"paused".into()),
-        "{told}"
+    let url = fleet.broker.url();
+    let output = refit().args(args(&["pause"], &url)).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    assert!(
+        words.contains("Paused the ramp of 1.1.0 at 60 % of global, by ops-1."),
+        "{words}"
     );
     assert_eq!(fleet.ask(&["pause"]).0, 3);
     let (code, told) = fleet.ask(&["resume"]);
@@ -272,7 +274,6 @@ fn a_ramp_is_begun_paused_resumed_and_halted_by_hand() {
     assert_eq!(fleet.ask(&["halt", "--groups", "kiosks"]).0, 3);
     assert_eq!(fleet.ask(&["halt", "--agent"]).0, 3);
 
-    let url = fleet.broker.url();
     let output = refit().args(args(&["halt"], &url)).output().unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{words}");
@@ -303,6 +304,11 @@ fn what_cannot_be_meant_is_wrong_usage() {
         &["1.1"],
         &["--plan", "100%"],
         &["--detach"],
+        &["1.1.0", "--min-devices", "0"],
+        // Without a version all ramps are led, and not those of one group.
+        &["--groups", "kiosks"],
+        &["--global"],
+        &["--agent"],
         &["1.1.0", "--groups", "a.b"],
         &["1.1.0", "--groups", "a", "--global"],
     ] {

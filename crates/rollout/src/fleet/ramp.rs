@@ -15,6 +15,7 @@
 //!   without halting.
 //! * Time alone never halts, and alone never lets a step pass.
 //! * Only devices within the share count as reached.
+//! * A step passes by what the devices say that it reached first: no step passes by an earlier one's.
 //! * Which target must stand follows from the document alone, so that whoever reads it can finish what
 //!   another began.
 
@@ -28,8 +29,8 @@ mod plan;
 mod testing;
 
 pub use change::{ChangeError, Stands, Wish};
-pub use document::{MOST_BYTES, Origin, Ramp, RampError, RampState, SCHEMA, Standing};
-pub use evidence::{Counts, Evidence, Side, What, Window};
+pub use document::{LAST_WATCH, MOST_BYTES, Origin, Ramp, RampError, RampState, SCHEMA, Standing};
+pub use evidence::{Counts, Evidence, Newly, Side, What, Window};
 pub use judge::{Cause, Judgement, Kind, Next, Wait};
 pub use ledger::{Beat, Fact, Ledger};
 pub use plan::{DEFAULT_PLAN, RampPlan, RampPlanError, RampStep};

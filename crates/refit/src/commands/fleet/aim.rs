@@ -14,6 +14,11 @@ pub(super) struct Of {
 }
 
 impl Of {
+    /// Whether anything was said about it.
+    pub(super) fn is_named(&self) -> bool {
+        self.agent
+    }
+
     pub(super) fn subject(&self) -> Subject {
         if self.agent {
             Subject::Agent

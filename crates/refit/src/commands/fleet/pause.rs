@@ -31,9 +31,10 @@ impl Pause {
         let ordered = pause_ramp(&client, &names, self.of.subject(), &scope, &by).await?;
         Ok(answer(ordered, |ramp| {
             format!(
-                "Paused the ramp of {} at {} of {scope}. `refit fleet resume` lets it go on.",
+                "Paused the ramp of {} at {} of {scope}, {}. `refit fleet resume` lets it go on.",
                 ramp.version,
-                ramp.share()
+                ramp.share(),
+                ramp.state.why
             )
         }))
     }

@@ -24,7 +24,8 @@ use crate::output::{Answer, say, tell};
 /// compared with those of the baseline on the same fleet in the same time; trouble that is no version's fault is
 /// compared by itself. If either rate is above the baseline's by more than --halt-above, with at least --min-devices
 /// devices to tell it from, the ramp halts and every device that was reached goes back. Else it goes on when the step's
-/// time is over. Where fewer devices were reached, it goes on once all that live within the share have answered.
+/// time is over and enough of the devices that this step reached first have tried the version, or all of them that live
+/// have answered. A last step without a time is watched until all that live have answered, or for an hour.
 ///
 /// The command runs the ramp's controller and tells each step, until the ramp is over: 0 completed, 1 halted. Everything is
 /// on record at the broker: if this process ends, `refit fleet ramp` without a version goes on at the
@@ -44,8 +45,8 @@ pub(crate) struct Ramp {
     /// By how much a rate may be above the baseline's
     #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = above, requires = "version")]
     halt_above: Share,
-    /// How many devices must have tried the version before a rate halts the ramp
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MIN_DEVICES, requires = "version")]
+    /// How many devices must have tried the version before a rate halts the ramp, or a step passes by it; at least 1
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MIN_DEVICES, value_parser = clap::value_parser!(u32).range(1..), requires = "version")]
     min_devices: u32,
     /// Spread the devices of a step over so much time, like 90s or 10m; less than half of a step's time
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_jitter, requires = "version")]
@@ -90,6 +91,12 @@ fn above(text: &str) -> Result<Share, String> {
 impl Ramp {
     pub(crate) async fn run(self, globals: &Globals) -> Result<Answer, Failure> {
         let scope = self.reach.scope()?;
+        if self.version.is_none() && (self.reach.is_named() || self.of.is_named()) {
+            return Err(Failure::usage(
+                "Without a version this leads every ramp there is, whatever it is of and for whom",
+                "Name the version that is to be ramped up, or leave out --groups, --global and --agent.",
+            ));
+        }
         let connected = self.broker.connect(globals).await?;
         let by = self.by.name();
         let pace = Pace {

@@ -16,6 +16,11 @@ pub(super) struct Reach {
 }
 
 impl Reach {
+    /// Whether anything was said about it.
+    pub(super) fn is_named(&self) -> bool {
+        self.global || self.groups.is_some()
+    }
+
     pub(super) fn scope(&self) -> Result<Scope, Failure> {
         let Some(group) = &self.groups else {
             return Ok(Scope::Global);

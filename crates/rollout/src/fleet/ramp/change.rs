@@ -90,7 +90,7 @@ impl Ramp {
             reports,
             evidence: Vec::new(),
         };
-        ramp.note(What::Entered, String::new(), Some(Counts::default()), now);
+        ramp.note(What::Entered, String::new(), None, now);
         ramp
     }
 
@@ -173,7 +173,8 @@ impl Ramp {
             next.step_since = now;
             next.paused_millis = 0;
             next.order_anew(now);
-            next.note(What::Entered, String::new(), Some(counts), now);
+            // What was counted is the step's before; in this one nobody has counted.
+            next.note(What::Entered, String::new(), None, now);
         }
         next
     }
@@ -426,6 +427,7 @@ mod tests {
         }
         assert_eq!(ramp.evidence.len(), MOST_EVIDENCE);
         assert_eq!(ramp.evidence[0].what, What::Entered);
+        assert_eq!(ramp.evidence[0].counts, None, "nobody has counted by then");
         assert_eq!(ramp.evidence.last().unwrap().at, at(1_999));
     }
 }

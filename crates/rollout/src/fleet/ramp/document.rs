@@ -14,6 +14,9 @@ pub const SCHEMA: u32 = 1;
 /// The most bytes that a document is read from.
 pub const MOST_BYTES: usize = 512 * 1024;
 
+/// For how long a last step without a time of its own is watched at most, once its devices have had their windows.
+pub const LAST_WATCH: SignedDuration = SignedDuration::from_hours(1);
+
 /// One ramp of one version over one scope. Unknown fields are ignored. Every time in it is the broker's,
 /// so that it makes no difference whose machine leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct Ramp {
     pub plan: RampPlan,
     /// By how much a rate may be above the baseline's.
     pub halt_above: Share,
-    /// How many devices must have tried the version before a rate counts.
+    /// How many devices must have tried the version before a rate counts. 0 is read as 1.
     pub min_devices: u32,
     /// The window over which devices of a step spread themselves, in seconds.
     #[serde(default)]
@@ -200,10 +203,31 @@ impl Ramp {
         self.at_step().share
     }
 
+    /// The part of the scope that was reached before this step.
+    pub fn share_before(&self) -> Share {
+        let before = self.step.checked_sub(1);
+        let before = before.and_then(|it| self.plan.steps().get(it));
+        before.map_or(Share::NONE, |step| step.share)
+    }
+
     /// When the step's time is over, pauses left out. A step without a time has none to wait for.
     pub fn due_at(&self) -> Timestamp {
-        let hold = self.at_step().hold_seconds.unwrap_or(0);
-        let wait = hold
+        self.after(self.at_step().hold_seconds.unwrap_or(0))
+    }
+
+    /// Until when a step without a time is watched, pauses left out, if not every device answers before; none
+    /// for a step that has its time. A device waits up to one window before it fetches a version, and up to another
+    /// before it runs it.
+    pub fn watched_until(&self) -> Option<Timestamp> {
+        let windows = u64::from(self.jitter).saturating_mul(2);
+        let watch = windows.saturating_add(LAST_WATCH.as_secs().unsigned_abs());
+        let is_timed = self.at_step().hold_seconds.is_some();
+        (!is_timed).then(|| self.after(watch))
+    }
+
+    /// So many seconds after the step began, pauses left out.
+    fn after(&self, seconds: u64) -> Timestamp {
+        let wait = seconds
             .saturating_mul(1_000)
             .saturating_add(self.paused_millis);
         let wait = i64::try_from(wait).map_or(SignedDuration::MAX, SignedDuration::from_millis);
@@ -213,6 +237,7 @@ impl Ramp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Newly;
     use super::super::testing::{at, ramp};
     use super::*;
 
@@ -252,6 +277,14 @@ mod tests {
         assert_eq!(ramp.evidence.len(), 4);
         let counts = ramp.evidence[3].counts.unwrap();
         assert_eq!(counts.step.new.failure_rate().to_string(), "6.6 %");
+        // It was written before these were counted.
+        assert_eq!(counts.newly, Newly::default());
+
+        let sample = include_bytes!("../../../fixtures/fleet-ramp-2.json");
+        let ramp = Ramp::parse(sample).unwrap();
+        let counts: Vec<_> = ramp.evidence.iter().map(|it| it.counts).collect();
+        assert!(counts[0].is_none() && counts[2].is_none());
+        assert_eq!(counts[3].unwrap().newly.asked, 1_988);
     }
 
     #[test]
@@ -260,8 +293,14 @@ mod tests {
         assert_eq!(ramp.due_at(), at(1_800));
         ramp.paused_millis = 60_000;
         assert_eq!(ramp.due_at(), at(1_860));
+        assert_eq!(ramp.watched_until(), None);
+        assert_eq!(ramp.share_before(), Share::NONE);
         ramp.step = 1;
         ramp.paused_millis = 0;
         assert_eq!(ramp.due_at(), at(0));
+        assert_eq!(ramp.share_before().hundredths(), 500);
+        assert_eq!(ramp.watched_until(), Some(at(3_600)));
+        (ramp.paused_millis, ramp.jitter) = (60_000, 300);
+        assert_eq!(ramp.watched_until(), Some(at(3_600 + 60 + 600)));
     }
 }

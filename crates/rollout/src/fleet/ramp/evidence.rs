@@ -110,6 +110,24 @@ pub struct Counts {
     pub asked: u64,
     /// Of these, those that have answered for the version: it runs there, failed there, or is refused.
     pub answered: u64,
+    /// The devices that this step reached, and no step before it.
+    #[serde(default)]
+    pub newly: Newly,
+}
+
+/// The devices whose position lies at or above the share of the step before, and below that of this one. Whether a
+/// step has shown enough is judged of them alone: what earlier steps' devices did was judged then. Those that a
+/// narrower order steers elsewhere are left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newly {
+    /// Those that lived when the step began, or were heard of or tried the version since.
+    pub known: u64,
+    /// Of these, those that were heard of lately.
+    pub asked: u64,
+    /// Of the asked, those that have answered for the version.
+    pub answered: u64,
+    /// Those that tried the version since the step began, be they heard of lately or not.
+    pub tried: u64,
 }
 
 /// What happened to a ramp.

@@ -28,15 +28,25 @@ pub enum Wait {
         /// Until then, by the broker's clock.
         until: Timestamp,
     },
-    /// Any device that lives: the whole fleet is late, or all that is known within the share.
+    /// Any device that lives: the whole fleet is late, or all that is known within the share, or all that the step
+    /// found alive of those that it reached first.
     Alive,
-    /// More devices to try the version, or all that live within the share to answer.
+    /// More of the devices that the step reached to try the version, or all of them that live to answer.
     Devices {
         /// How many tried it.
         tried: u64,
         /// How many are enough.
         enough: u32,
-        /// How many within the share live.
+        /// How many live.
+        asked: u64,
+        /// How many of these have answered.
+        answered: u64,
+    },
+    /// All devices that live within the share to answer: the step has no time of its own, and none comes after it.
+    All {
+        /// For how long at most, by the broker's clock.
+        until: Timestamp,
+        /// How many live.
         asked: u64,
         /// How many of these have answered.
         answered: u64,
@@ -100,9 +110,11 @@ impl Ramp {
     /// device that lives within the share has answered: there is no more evidence to come. A ramp never
     /// goes on while a rate is above, by however few devices.
     ///
-    /// At the end of the step's time it goes on if enough devices tried the version, or every living
-    /// one within the share has answered: a small fleet comes to its end. Where nobody lives at all, or
-    /// nobody of those that are known within the share, it waits: a dead fleet does not.
+    /// At the end of the step's time it goes on if, of the devices that the step reached and none before it, enough
+    /// tried the version, or every living one has answered: a small fleet comes to its end. Where nobody lives
+    /// at all, or nobody of those that are known within the share, or of those that the step found alive, it waits:
+    /// a dead fleet does not. A last step without a time is watched until every living device within the share has
+    /// answered, or until [`Self::watched_until`]: nobody looks any more once it has passed.
     pub fn judge(&self, counts: &Counts, now: Timestamp) -> Judgement {
         if !self.is_open() {
             return Judgement::Wait(Wait::Paused);
@@ -117,7 +129,9 @@ impl Ramp {
             })
         });
         let above: Vec<_> = above.filter(Cause::is_above).collect();
-        let enough = u64::from(self.min_devices);
+        // Of nobody there is no rate, and nothing to go on by.
+        let least = self.min_devices.max(1);
+        let enough = u64::from(least);
         if let Some(cause) = above
             .iter()
             .find(|it| it.of() >= enough && it.is_more_than_one())
@@ -132,21 +146,41 @@ impl Ramp {
             return Judgement::Wait(Wait::Time { until: due });
         }
         let tried = counts.whole.new.tried;
-        if counts.living == 0 || (counts.asked == 0 && tried.max(counts.within) > 0) {
+        let newly = counts.newly;
+        if counts.living == 0
+            || (counts.asked == 0 && tried.max(counts.within) > 0)
+            || (newly.asked == 0 && newly.known > 0)
+        {
             return Judgement::Wait(Wait::Alive);
         }
         let all_answered = counts.answered >= counts.asked;
-        match above.first() {
-            Some(cause) if all_answered => Judgement::Halt(*cause),
-            Some(cause) => Judgement::Wait(Wait::Worse(*cause)),
-            None if tried >= enough || all_answered => Judgement::Go,
-            None => Judgement::Wait(Wait::Devices {
-                tried,
-                enough: self.min_devices,
-                asked: counts.asked,
-                answered: counts.answered,
-            }),
+        if let Some(cause) = above.first() {
+            return if all_answered {
+                Judgement::Halt(*cause)
+            } else {
+                Judgement::Wait(Wait::Worse(*cause))
+            };
         }
+        if let Some(until) = self.watched_until().filter(|until| now < *until) {
+            return if all_answered {
+                Judgement::Go
+            } else {
+                Judgement::Wait(Wait::All {
+                    until,
+                    asked: counts.asked,
+                    answered: counts.answered,
+                })
+            };
+        }
+        if newly.tried >= enough || newly.answered >= newly.asked {
+            return Judgement::Go;
+        }
+        Judgement::Wait(Wait::Devices {
+            tried: newly.tried,
+            enough: least,
+            asked: newly.asked,
+            answered: newly.answered,
+        })
     }
 }
 
@@ -225,7 +259,9 @@ impl fmt::Display for Wait {
         match self {
             Self::Paused => f.write_str("paused; `refit fleet resume` lets it go on"),
             Self::Time { until } => write!(f, "held until {until:.0}"),
-            Self::Alive => f.write_str("no device is heard of: waiting until some are"),
+            Self::Alive => f.write_str(
+                "no device is heard of, of all or of those that this step is to reach: waiting until some are",
+            ),
             Self::Devices {
                 tried,
                 enough,
@@ -233,8 +269,17 @@ impl fmt::Display for Wait {
                 answered,
             } => write!(
                 f,
-                "{tried} devices tried it, of {enough} that would be enough; {answered} of {asked} that \
-                 live within the share have answered"
+                "{tried} of the devices that this step reached tried it, of {enough} that would be enough; {answered} \
+                 of {asked} of them that live have answered"
+            ),
+            Self::All {
+                until,
+                asked,
+                answered,
+            } => write!(
+                f,
+                "{answered} of {asked} devices that live within the share have answered; they are waited for until \
+                 {until:.0} at most"
             ),
             Self::Worse(cause) => write!(f, "too few devices to tell, but {cause}"),
         }

@@ -128,7 +128,8 @@ impl Ledger {
         }
     }
 
-    /// Takes note of a device's report number `seq`, which the broker had at `at`.
+    /// Takes note of a device's report number `seq`, which the broker had at `at`. One from before the ramp began counts
+    /// for nothing.
     pub fn report(&mut self, at: Timestamp, name: &Name, seq: u64, fact: &Fact<'_>) {
         if at < self.began {
             return;
@@ -174,7 +175,7 @@ impl Ledger {
 
     /// The numbers for `ramp` as it stands now, at the broker's time `now`.
     pub fn count(&self, ramp: &Ramp, now: Timestamp) -> Counts {
-        let share = ramp.share().hundredths();
+        let (share, before) = (ramp.share().hundredths(), ramp.share_before().hundredths());
         let mut counts = Counts::default();
         for (name, device) in &self.devices {
             if !self.is_in_scope(name, device) {
@@ -199,8 +200,19 @@ impl Ledger {
             counts.within += 1;
             device.new.add_to(&mut counts.step.new, ramp.step_since);
             device.new.add_to(&mut counts.whole.new, self.began);
+            let answered = alive && device.new.answered();
             counts.asked += u64::from(alive);
-            counts.answered += u64::from(alive && device.new.answered());
+            counts.answered += u64::from(answered);
+            if device.position < before {
+                continue;
+            }
+            let newly = &mut counts.newly;
+            let heard = device.beat_at.and_then(|at| at.checked_add(self.late).ok());
+            let tried = device.new.tried(ramp.step_since);
+            newly.known += u64::from(tried || heard >= Some(ramp.step_since));
+            newly.asked += u64::from(alive);
+            newly.answered += u64::from(answered);
+            newly.tried += u64::from(tried);
         }
         counts
     }

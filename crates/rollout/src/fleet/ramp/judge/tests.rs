@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::testing::{at, ramp};
-use super::super::{Evidence, What};
+use super::super::{Evidence, LAST_WATCH, Newly, What};
 use super::*;
 
 fn side(tried: u64, failed: u64, infrastructure: u64) -> Side {
@@ -24,7 +24,19 @@ fn counts(new: Side, old: Side) -> Counts {
         within: 50,
         asked: 50,
         answered: 10,
+        newly: Newly {
+            known: 50,
+            asked: 50,
+            answered: 10,
+            tried: new.tried,
+        },
     }
+}
+
+/// Of those that live within the share, all of whom this step reached first, so many have answered.
+fn answer(counts: &mut Counts, answered: u64, asked: u64) {
+    (counts.asked, counts.answered) = (asked, answered);
+    (counts.newly.asked, counts.newly.answered) = (asked, answered);
 }
 
 const PLAN: &str = "5%:30m,25%:1h,100%";
@@ -56,6 +68,7 @@ fn what_does_no_worse_goes_on_when_its_time_is_over() {
         [(What::Entered, 0), (What::Passed, 0), (What::Entered, 1)]
     );
     assert_eq!(next.evidence[1].counts, Some(well));
+    assert_eq!(next.evidence[2].counts, None);
 }
 
 #[test]
@@ -97,7 +110,7 @@ fn a_rate_that_is_above_by_more_than_the_threshold_halts_in_mid_step() {
     let mut one = counts(side(20, 1, 0), side(900, 0, 0));
     let judged = ramp.judge(&one, at(1_800));
     assert!(matches!(judged, Judgement::Wait(Wait::Worse(_))));
-    one.answered = one.asked;
+    answer(&mut one, 50, 50);
     assert!(halts(ramp.judge(&one, at(1_800))).is_some());
 }
 
@@ -149,7 +162,7 @@ fn late_is_not_diluted_and_early_not_forgotten() {
 fn too_few_devices_wait_until_all_that_live_have_answered() {
     let ramp = ramp(PLAN);
     let mut few = counts(side(3, 0, 0), side(40, 0, 0));
-    (few.asked, few.answered) = (4, 3);
+    answer(&mut few, 3, 4);
     let wait = Wait::Devices {
         tried: 3,
         enough: 20,
@@ -157,11 +170,12 @@ fn too_few_devices_wait_until_all_that_live_have_answered() {
         answered: 3,
     };
     assert_eq!(ramp.judge(&few, at(100_000)), Judgement::Wait(wait));
-    few.answered = 4;
+    answer(&mut few, 4, 4);
     assert_eq!(ramp.judge(&few, at(100_000)), Judgement::Go);
     // A share in which nobody is, of a fleet that lives.
     let mut nobody = counts(Side::default(), side(9, 0, 0));
-    (nobody.within, nobody.asked, nobody.answered) = (0, 0, 0);
+    answer(&mut nobody, 0, 0);
+    (nobody.within, nobody.newly) = (0, Newly::default());
     assert_eq!(ramp.judge(&nobody, at(1_800)), Judgement::Go);
     // One in which some are, of whom none is heard of, and none tried it.
     nobody.within = 2;
@@ -178,20 +192,102 @@ fn too_few_devices_wait_until_all_that_live_have_answered() {
     );
     // Many were reached, and none of them was heard of again.
     let mut gone = counts(side(500, 0, 0), side(500, 0, 0));
-    (gone.asked, gone.answered) = (0, 0);
+    answer(&mut gone, 0, 0);
     assert_eq!(ramp.judge(&gone, at(100_000)), Judgement::Wait(Wait::Alive));
+}
+
+#[test]
+fn no_step_passes_by_what_an_earlier_ones_devices_did() {
+    let ramp = ramp(PLAN);
+    let well = counts(side(500, 0, 0), side(9_500, 0, 0));
+    let Next::Write(second) = ramp.next(&well, at(1_800)) else {
+        panic!("it goes on");
+    };
+    // The first step's devices have all answered, and none that the second reached.
+    let mut later = counts(side(500, 0, 0), side(9_500, 0, 0));
+    (later.asked, later.answered) = (2_500, 500);
+    later.newly = Newly {
+        known: 2_000,
+        asked: 2_000,
+        answered: 0,
+        tried: 19,
+    };
+    let wait = Wait::Devices {
+        tried: 19,
+        enough: 20,
+        asked: 2_000,
+        answered: 0,
+    };
+    assert_eq!(second.judge(&later, second.due_at()), Judgement::Wait(wait));
+    let mut enough = later;
+    enough.newly.tried = 20;
+    assert_eq!(second.judge(&enough, second.due_at()), Judgement::Go);
+    // All that the step reached went silent with it.
+    (later.newly.asked, later.newly.tried) = (0, 0);
+    assert_eq!(
+        second.judge(&later, at(100_000)),
+        Judgement::Wait(Wait::Alive)
+    );
+    // None of them lived when it began: nobody waits for those.
+    later.newly = Newly::default();
+    assert_eq!(second.judge(&later, second.due_at()), Judgement::Go);
+}
+
+#[test]
+fn a_last_step_without_a_time_is_watched_until_everyone_has_answered_or_an_hour_is_over() {
+    let mut ramp = ramp("100%");
+    let mut most = counts(side(900, 0, 0), side(1_000, 0, 0));
+    answer(&mut most, 900, 1_000);
+    let until = at(3_600);
+    let wait = Wait::All {
+        until,
+        asked: 1_000,
+        answered: 900,
+    };
+    assert_eq!(ramp.judge(&most, at(0)), Judgement::Wait(wait));
+    assert_eq!(ramp.judge(&most, at(3_599)), Judgement::Wait(wait));
+    assert_eq!(ramp.judge(&most, until), Judgement::Go);
+    // It halts meanwhile.
+    let mut bad = most;
+    bad.step.new.failed = 100;
+    assert!(halts(ramp.judge(&bad, at(600))).is_some());
+    let mut all = most;
+    answer(&mut all, 1_000, 1_000);
+    assert_eq!(ramp.judge(&all, at(5)), Judgement::Go);
+    // After the hour it still takes enough devices.
+    let mut few = counts(side(3, 0, 0), side(1_000, 0, 0));
+    answer(&mut few, 3, 1_000);
+    assert!(matches!(
+        ramp.judge(&few, until),
+        Judgement::Wait(Wait::Devices { tried: 3, .. })
+    ));
+    // Devices take up to two windows until they run it.
+    ramp.jitter = 1_800;
+    assert!(matches!(ramp.judge(&most, until), Judgement::Wait(_)));
+    assert_eq!(ramp.judge(&most, at(7_200)), Judgement::Go);
+}
+
+#[test]
+fn nobody_is_never_enough() {
+    let mut ramp = ramp(PLAN);
+    ramp.min_devices = 0;
+    let silent = counts(Side::default(), side(900, 0, 0));
+    assert!(matches!(
+        ramp.judge(&silent, at(1_800)),
+        Judgement::Wait(Wait::Devices { enough: 1, .. })
+    ));
 }
 
 #[test]
 fn few_that_fail_neither_go_on_nor_halt_until_there_is_no_more_evidence_to_come() {
     let ramp = ramp(PLAN);
     let mut few = counts(side(3, 1, 0), side(40, 0, 0));
-    (few.asked, few.answered) = (4, 3);
+    answer(&mut few, 3, 4);
     assert!(matches!(
         ramp.judge(&few, at(1_800)),
         Judgement::Wait(Wait::Worse(_))
     ));
-    few.answered = 4;
+    answer(&mut few, 4, 4);
     assert!(matches!(
         ramp.judge(&few, at(1_799)),
         Judgement::Wait(Wait::Time { .. })
@@ -230,7 +326,11 @@ fn a_paused_ramp_goes_nowhere_and_still_halts() {
 
 #[test]
 fn numbers_that_nobody_can_have_are_no_panic() {
-    let ramp = ramp(PLAN);
+    let mut ramp = ramp(PLAN);
+    (ramp.paused_millis, ramp.jitter) = (u64::MAX, u32::MAX);
+    ramp.step = 2;
+    assert_eq!(ramp.watched_until(), Some(Timestamp::MAX));
+    (ramp.paused_millis, ramp.step) = (0, 0);
     let most = side(u64::MAX, u64::MAX, u64::MAX);
     let judged = ramp.judge(&counts(most, most), at(1_800));
     assert_eq!(judged, Judgement::Go);
@@ -252,12 +352,20 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_newly()(asked in 0_u64..30, answered in 0_u64..30, silent in 0_u64..3, tried in 0_u64..40) -> Newly {
+        Newly { known: asked + silent, asked, answered: answered.min(asked), tried: tried.min(asked + silent) }
+    }
+}
+
+prop_compose! {
     fn any_counts()(
         step in any_window(), whole in any_window(), well in any::<bool>(),
-        living in 0_u64..40, asked in 0_u64..40, answered in 0_u64..40, silent in 0_u64..3,
+        living in 0_u64..40, asked in 0_u64..40, answered in 0_u64..40, silent in 0_u64..3, newly in any_newly(),
     ) -> Counts {
+        // Who was reached by this step is within the share as well.
+        let (asked, answered) = (asked + newly.asked, answered.min(asked) + newly.answered);
         let mut counts = Counts {
-            step, whole, living: living.max(asked), within: asked + silent, asked, answered: answered.min(asked)
+            step, whole, living: living.max(asked), within: asked + silent, asked, answered, newly
         };
         if well {
             for side in [&mut counts.step.new, &mut counts.whole.new] {
@@ -292,9 +400,10 @@ proptest! {
     #[test]
     fn a_ramp_keeps_its_word_whatever_is_counted(
         looks in proptest::collection::vec((any_counts(), 0_i64..3_000, 0_u8..12), 1..60),
-        min_devices in 0_u32..30,
+        min_devices in 0_u32..30, is_timed in any::<bool>(),
     ) {
-        let mut ramp = ramp("5%:30m,25%:1h,50%:2h,100%:10m");
+        let last = if is_timed { ":10m" } else { "" };
+        let mut ramp = ramp(&format!("5%:30m,25%:1h,50%:2h,100%{last}"));
         ramp.min_devices = min_devices;
         let mut now = 0;
         for (counts, passes, person) in looks {
@@ -315,10 +424,18 @@ proptest! {
                 prop_assert!(counts.living > 0);
                 prop_assert!(counts.asked > 0 || counts.within == 0);
                 prop_assert!(before.state.is == RampState::Running);
+                // By those that this step reached, whatever earlier ones did.
+                let newly = counts.newly;
+                prop_assert!(newly.asked > 0 || newly.known == 0);
+                let all_answered = counts.answered == counts.asked;
                 prop_assert!(
-                    counts.whole.new.tried >= u64::from(min_devices)
-                        || counts.answered == counts.asked
+                    all_answered
+                        || newly.answered == newly.asked
+                        || (newly.tried >= u64::from(min_devices) && newly.tried > 0)
                 );
+                let is_watched = before.at_step().hold_seconds.is_none()
+                    && at(now) < before.step_since + LAST_WATCH;
+                prop_assert!(all_answered || !is_watched, "most of its devices were on their way");
             }
             prop_assert!(ramp.step <= before.step + 1, "it skipped a step");
             prop_assert!(ramp.step >= before.step, "it went back");
@@ -355,8 +472,9 @@ proptest! {
             (side.failed, side.infrastructure) = (0, 0);
         }
         prop_assert!(halts(ramp.judge(&quiet, at(seconds))).is_none());
-        let silent = Counts { living: counts.living, asked: counts.asked, ..Counts::default() };
-        if counts.asked > 0 {
+        let newly = Newly { known: counts.newly.known, asked: counts.newly.asked, ..Newly::default() };
+        let silent = Counts { living: counts.living, asked: counts.asked, newly, ..Counts::default() };
+        if counts.newly.known > 0 {
             prop_assert!(ramp.judge(&silent, at(seconds)) != Judgement::Go);
         }
     }

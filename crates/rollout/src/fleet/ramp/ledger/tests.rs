@@ -121,6 +121,44 @@ fn who_ran_it_before_the_step_began_counts_in_the_step_and_who_had_failed_by_the
 }
 
 #[test]
+fn whom_this_step_reached_is_told_from_whom_an_earlier_one_did() {
+    let mut ramp = ramp("20%:30m,60%:30m,100%");
+    let mut ledger = Ledger::new(&ramp, LATE);
+    let (new, old) = (v("1.1.0"), v("1.0.0"));
+    let ran = Fact::Ran {
+        version: &new,
+        from: Some(&old),
+    };
+    let first = devices(4, 2_000, true);
+    for device in &first {
+        ledger.beat(at(1), device, &beat(&old, &new));
+        ledger.report(at(5), device, 1, &ran);
+    }
+    let newly = ledger.count(&ramp, at(10)).newly;
+    assert_eq!((newly.known, newly.asked), (4, 4));
+    assert_eq!((newly.answered, newly.tried), (4, 4));
+
+    (ramp.step, ramp.step_since) = (1, at(200));
+    let within = |it: &Name| {
+        let position = Position::of(it.as_str(), &new).hundredths();
+        (2_000..6_000).contains(&position)
+    };
+    let second: Vec<_> = (0..).map(name).filter(within).take(4).collect();
+    // One was silent long before the step began, and one since a moment before.
+    ledger.beat(at(100), &second[0], &beat(&old, &old));
+    ledger.beat(at(150), &second[1], &beat(&old, &old));
+    for device in first.iter().chain(&second[2..]) {
+        ledger.beat(at(290), device, &beat(&old, &new));
+    }
+    ledger.report(at(300), &second[3], 1, &ran);
+    let counts = ledger.count(&ramp, at(301));
+    let newly = counts.newly;
+    assert_eq!((newly.known, newly.asked), (3, 2));
+    assert_eq!((newly.answered, newly.tried), (1, 1));
+    assert_eq!((counts.within, counts.asked, counts.answered), (8, 6, 5));
+}
+
+#[test]
 fn only_the_first_start_of_a_device_that_nothing_is_known_of_counts_for_the_baseline() {
     let mut ramp = ramp("50%:30m,100%");
     let mut ledger = Ledger::new(&ramp, LATE);
@@ -356,5 +394,10 @@ proptest! {
             prop_assert!(side.devices <= within && side.tried <= side.devices);
             prop_assert!(side.failed <= side.tried && side.infrastructure <= side.devices);
         }
+        // Of a plan's only step, all are reached by it.
+        prop_assert_eq!(counts.newly.tried, counts.step.new.tried);
+        prop_assert_eq!(counts.newly.asked, counts.asked);
+        prop_assert_eq!(counts.newly.answered, counts.answered);
+        prop_assert!(counts.newly.known <= counts.within);
     }
 }
