@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy, push};
 use async_nats::jetstream::{Context, Message};
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rollout::fleet::Name;
 use tokio::time::Instant;
 
@@ -16,8 +16,9 @@ use crate::names::Names;
 use crate::origin;
 use crate::report::{Heartbeat, Report};
 
-/// A broker that says nothing more for so long has said all.
-const SILENCE: Duration = Duration::from_secs(5);
+/// A broker that says nothing for so long, with something left to say, has stopped: an election among its nodes is over
+/// sooner.
+pub(super) const SILENCE: Duration = Duration::from_secs(20);
 
 /// After so long without a word it is looked whether the stream is still the same.
 const QUIET: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ const QUIET: Duration = Duration::from_secs(5);
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// A device's heartbeat, and when the broker took it.
+    /// A device's heartbeat, and when the broker took it, by our own clock.
     Beat(Box<Heartbeat>, Timestamp),
     /// A device was removed by hand.
     Gone(Name),
@@ -37,7 +38,7 @@ impl News {
     /// Takes it into an overview.
     pub fn tell(self, overview: &mut Overview, now: Timestamp) {
         match self {
-            // A broker whose clock is ahead makes no device fresher than now.
+            // Nothing makes a device fresher than now.
             Self::Beat(beat, at) => overview.hear(*beat, at.min(now)),
             Self::Gone(device) => overview.forget(&device),
             Self::Nonsense(_) => {}
@@ -50,6 +51,8 @@ impl News {
 pub struct Watch {
     source: Source,
     prefix: String,
+    /// How far our clock is ahead of the broker's: what it took a minute ago it took a minute ago.
+    ahead: SignedDuration,
 }
 
 impl Watch {
@@ -66,24 +69,26 @@ impl Watch {
             doing: "tell the heartbeats",
         };
         let source = Source::open(jetstream, names, from).await?;
-        Ok(Self { source, prefix })
+        let ahead = ahead(source.opened, Timestamp::now());
+        Ok(Self {
+            source,
+            prefix,
+            ahead,
+        })
     }
 
     /// Reads what there is into an overview: the last heartbeat of each device.
     ///
     /// # Errors
-    /// Where the broker stops to tell.
+    /// Where the broker stops to tell: part of a fleet is not shown as if it were all.
     pub async fn catch_up(
         &mut self,
         overview: &mut Overview,
         now: Timestamp,
     ) -> Result<(), FleetError> {
         while self.source.left > 0 {
-            // One that was to come may have aged away meanwhile.
-            let Ok(news) = tokio::time::timeout(SILENCE, self.next()).await else {
-                self.source.left = 0;
-                break;
-            };
+            let news = tokio::time::timeout(SILENCE, self.next()).await;
+            let news = news.map_err(|_| self.source.silent())?;
             news?.tell(overview, now);
         }
         Ok(())
@@ -99,8 +104,15 @@ impl Watch {
             .subject
             .strip_prefix(&self.prefix)
             .unwrap_or_default();
+        let at = at.saturating_add(self.ahead).unwrap_or(at);
         Ok(read(key, &message, at))
     }
+}
+
+/// How far our clock, which says `now`, is ahead of the broker's, which said `opened` a moment ago; nothing where it said
+/// none.
+fn ahead(opened: Option<Timestamp>, now: Timestamp) -> SignedDuration {
+    opened.map_or(SignedDuration::ZERO, |opened| now.duration_since(opened))
 }
 
 fn read(key: &str, message: &Message, at: Timestamp) -> News {
@@ -193,6 +205,8 @@ pub(super) struct Source {
     jetstream: Context,
     stream: String,
     created: async_nats::datetime::DateTime,
+    /// When it was opened, by the broker's clock.
+    pub(super) opened: Option<Timestamp>,
     /// Since when it has been so quiet that it may be another stream by now.
     quiet: Instant,
     /// So many of those that were there at first are still to come.
@@ -229,9 +243,11 @@ impl Source {
         let consumer = consumer.await;
         let consumer = consumer.map_err(|error| FleetError::broker(doing, error))?;
         let left = consumer.cached_info().num_pending;
+        let opened = super::time(consumer.cached_info().created);
         let messages = consumer.messages().await;
         let messages = messages.map_err(|error| FleetError::broker(doing, error))?;
         Ok(Self {
+            opened,
             messages,
             jetstream: jetstream.clone(),
             stream: from.stream,
@@ -262,6 +278,12 @@ impl Source {
         Ok((message, at))
     }
 
+    /// What it is where nothing comes and something is left.
+    fn silent(&self) -> FleetError {
+        let why = format!("it stopped with {} still to tell", self.left);
+        FleetError::broker(self.doing, why)
+    }
+
     /// Whether it is still the same stream. A broker that does not answer may have it yet.
     async fn check(&self) -> Result<(), FleetError> {
         let why = match self.jetstream.get_stream(&self.stream).await {
@@ -271,5 +293,23 @@ impl Source {
             Err(_) => return Ok(()),
         };
         Err(FleetError::broker(self.doing, why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_took_a_minute_ago_was_a_minute_ago_whatever_the_clocks_say() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        // The broker's clock is ten minutes behind ours, then ten ahead, and then it says nothing.
+        for (opened, heard, ours) in [
+            (Some(at(400)), at(340), at(940)),
+            (Some(at(1_600)), at(1_540), at(940)),
+            (None, at(340), at(340)),
+        ] {
+            assert_eq!(heard + ahead(opened, at(1_000)), ours);
+        }
     }
 }

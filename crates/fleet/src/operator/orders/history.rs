@@ -1,7 +1,5 @@
 //! What was ordered, as far as the bucket still knows: the last 64 orders of each scope.
 
-use std::time::Duration;
-
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy, push};
@@ -10,9 +8,7 @@ use rollout::fleet::{Scope, Subject, Target, TargetError};
 
 use crate::FleetError;
 use crate::names::Names;
-
-/// A broker that says nothing more for so long has said all.
-const SILENCE: Duration = Duration::from_secs(5);
+use crate::operator::observe::SILENCE;
 
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +52,11 @@ pub async fn history(
     let mut messages = messages.map_err(|error| FleetError::broker(doing, error))?;
     let mut orders = Vec::new();
     while left > 0 {
-        let message = match tokio::time::timeout(SILENCE, messages.next()).await {
-            Ok(Some(message)) => message.map_err(|error| FleetError::broker(doing, error))?,
-            Ok(None) | Err(_) => break,
+        let Ok(Some(message)) = tokio::time::timeout(SILENCE, messages.next()).await else {
+            let why = format!("it stopped with {left} still to tell");
+            return Err(FleetError::broker(doing, why));
         };
+        let message = message.map_err(|error| FleetError::broker(doing, error))?;
         let info = message
             .info()
             .map_err(|error| FleetError::broker(doing, error))?;

@@ -23,6 +23,9 @@ use crate::rollouts::words::{count, devices, relative};
 /// A change is told at most so often.
 const AT_MOST: Duration = Duration::from_secs(1);
 
+/// So many devices are named with a change.
+const NAMED: usize = 5;
+
 /// States in which somebody should look at a device.
 const TROUBLED: [State; 3] = [State::Refused, State::Trouble, State::Halted];
 
@@ -106,29 +109,14 @@ async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) ->
                     overview.forget_the_lost(now);
                     let counts = overview.counts(subject, now);
                     if told.as_ref() != Some(&counts) {
-                        let mut object = json!(counts);
-                        object["at"] = json!(now);
-                        tell(json, &object, &format!("{now}  {}", line(&counts)));
+                        let picture = Picture::of(&overview, subject, NAMED, now);
+                        tell(json, &picture.json(), &format!("{now}  {}", picture.line()));
                         told = Some(counts);
                     }
                 }
             }
         }
     }
-}
-
-/// The counts in one line.
-fn line(counts: &Counts) -> String {
-    let mix = counts.mix.iter().map(|it| {
-        let version = words::version(it.version.as_ref());
-        format!("{version} {} {}", words::state(it.state), count(it.devices))
-    });
-    let mut parts = vec![devices(counts.devices)];
-    parts.extend(mix);
-    if counts.late > 0 {
-        parts.push(format!("late {}", count(counts.late)));
-    }
-    parts.join(", ")
 }
 
 /// What is shown at once.
@@ -168,6 +156,25 @@ impl<'a> Picture<'a> {
             late: overview.devices(subject, &late, page, now),
             now,
         }
+    }
+
+    /// The counts in one line, and who is late.
+    fn line(&self) -> String {
+        let mix = self.counts.mix.iter().map(|it| {
+            let version = words::version(it.version.as_ref());
+            format!("{version} {} {}", words::state(it.state), count(it.devices))
+        });
+        let mut parts = vec![devices(self.counts.devices)];
+        parts.extend(mix);
+        if self.counts.late > 0 {
+            let shown = self.late.devices.iter().map(|it| it.device.as_str());
+            let mut names = shown.collect::<Vec<_>>().join(" ");
+            if self.late.total > self.late.devices.len() {
+                names.push_str(" …");
+            }
+            parts.push(format!("late {} ({names})", count(self.counts.late)));
+        }
+        parts.join(", ")
     }
 
     fn json(&self) -> Value {
