@@ -8,6 +8,7 @@ use rollout::fleet::{Scope, Subject, Target};
 use super::observe::{From, Source};
 use crate::FleetError;
 use crate::names::Names;
+use crate::origin;
 use crate::report::detail;
 
 /// What was written on one of the two boards.
@@ -77,6 +78,10 @@ impl Board {
             .strip_prefix(&self.prefix)
             .unwrap_or_default();
         let headers = message.headers.as_ref();
+        if headers.is_some_and(|it| !origin::is_first_hand(it)) {
+            let words = format!("{} is a copy of another message", detail(key));
+            return Ok(Word::Nonsense(words));
+        }
         let removed = headers.is_some_and(|it| it.get("KV-Operation").is_some());
         let content = (!removed).then_some(&*message.payload);
         Ok(match self.of {

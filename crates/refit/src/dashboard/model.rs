@@ -313,6 +313,16 @@ impl Model {
                 let version = Some(&ramp.ramp.version);
                 let runs = standing.version.as_ref() == version;
                 reach.devices += 1;
+                // What another order brought there is not the ramp's, and does not go with it.
+                let order = standing.scope.as_ref().zip(standing.generation);
+                let elsewhere = |(other, theirs): (&Scope, u64)| {
+                    ramp.ramp
+                        .scope
+                        .yields_to(ramp.ramp.generation, other, theirs)
+                };
+                if order.is_some_and(elsewhere) {
+                    continue;
+                }
                 reach.reached += u64::from(runs);
                 reach.on_way += u64::from(!runs && standing.target.as_ref() == version);
             }

@@ -81,6 +81,16 @@ impl From<Scope> for String {
 }
 
 impl Scope {
+    /// Whether on a device the order that it follows, of generation `theirs` for `other`, comes before one of
+    /// generation `own` for this scope: a narrower one does, and of two of its groups the later one.
+    pub fn yields_to(&self, own: u64, other: &Self, theirs: u64) -> bool {
+        match (self, other) {
+            (_, Self::Global) | (Self::Device(_), _) => false,
+            (Self::Global, _) | (Self::Group(_), Self::Device(_)) => true,
+            (Self::Group(group), Self::Group(another)) => group != another && theirs > own,
+        }
+    }
+
     /// The key of its target: `runtime.global`, `agent.group.kiosks`.
     pub fn key(&self, subject: Subject) -> String {
         format!("{}.{self}", subject.as_str())

@@ -185,6 +185,28 @@ impl wire::Ramp {
 }
 
 #[test]
+fn what_a_narrower_order_brought_is_not_the_ramps_reach() {
+    let mut model = Model::new("shopfloor".parse().unwrap());
+    let mut overview = Overview::default();
+    for n in 0..10 {
+        let mut beat = beat(n);
+        beat.runtime.version = Some("1.1.0".parse().unwrap());
+        let scope = if n < 4 { "group.pilots" } else { "global" };
+        beat.runtime.scope = Some(scope.parse().unwrap());
+        beat.runtime.generation = Some(1);
+        overview.hear(beat, at(0));
+    }
+    model.ramp(
+        "ramp.runtime.global".to_owned(),
+        Some(ramp(1, "global", "100%")),
+    );
+    model.devices_are(overview, at(0));
+    model.tick(at(0));
+    let ramp = &model.told(at(0)).ramps[0];
+    assert_eq!((ramp.devices, ramp.reached, ramp.on_way), (10, 6, 0));
+}
+
+#[test]
 fn a_ramp_that_had_begun_before_anybody_looked_has_its_curve_from_the_beginning() {
     let mut model = Model::new("shopfloor".parse().unwrap());
     let mut overview = Overview::default();

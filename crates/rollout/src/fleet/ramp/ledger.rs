@@ -236,13 +236,8 @@ impl Ledger {
     /// Whether an order that comes before the ramp's counts on the device: a narrower one, or a later
     /// one of another of its groups.
     fn is_steered_elsewhere(&self, device: &Device, generation: u64) -> bool {
-        match (&self.scope, &device.steered) {
-            (_, None | Some((Scope::Global, _))) | (Scope::Device(_), _) => false,
-            (Scope::Global, Some(_)) | (Scope::Group(_), Some((Scope::Device(_), _))) => true,
-            (Scope::Group(own), Some((Scope::Group(other), later))) => {
-                own != other && *later > generation
-            }
-        }
+        let steered = device.steered.as_ref();
+        steered.is_some_and(|(other, theirs)| self.scope.yields_to(generation, other, *theirs))
     }
 }
 
