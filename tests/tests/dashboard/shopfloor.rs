@@ -320,6 +320,7 @@ impl Shopfloor {
                     within: 220,
                     asked: 220,
                     answered: 216,
+                    ..Counts::default()
                 }),
             });
         }
