@@ -193,7 +193,7 @@ async fn changed(
     change: impl Fn(&Ramp, &str, Timestamp) -> Result<Ramp, ChangeError>,
 ) -> Result<Changed, FleetError> {
     let key = Book::ramp_key(subject, scope);
-    let mut seen = None;
+    let mut meant: Option<(String, usize)> = None;
     for _ in 0..ATTEMPTS {
         let Found {
             value, revision, ..
@@ -207,8 +207,12 @@ async fn changed(
             return Ok(nothing(format!("There is no ramp on {scope}.")));
         };
         let now = book.now().await?;
-        let seen = *seen.get_or_insert(ramp.step);
-        let why = reason(why, seen, ramp.step);
+        let (id, step) = meant.get_or_insert_with(|| (ramp.id.clone(), ramp.step));
+        if *id != ramp.id {
+            let why = format!("Another ramp has begun on {scope} meanwhile; nothing was done.");
+            return Ok(nothing(why));
+        }
+        let why = reason(why, *step, ramp.step);
         let next = match change(&ramp, &why, now) {
             Ok(next) => next,
             Err(error) => {

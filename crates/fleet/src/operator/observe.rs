@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_secs(5);
 /// What was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// A device's heartbeat, and when the broker took it, by our own clock.
+    /// A device's heartbeat, and when the broker took it.
     Beat(Box<Heartbeat>, Timestamp),
     /// A device was removed by hand.
     Gone(Name),
@@ -38,7 +38,7 @@ impl News {
     /// Takes it into an overview.
     pub fn tell(self, overview: &mut Overview, now: Timestamp) {
         match self {
-            // Nothing makes a device fresher than now.
+            // A node whose clock is ahead makes no device fresher than now.
             Self::Beat(beat, at) => overview.hear(*beat, at.min(now)),
             Self::Gone(device) => overview.forget(&device),
             Self::Nonsense(_) => {}
@@ -51,7 +51,6 @@ impl News {
 pub struct Watch {
     source: Source,
     prefix: String,
-    /// How far our clock is ahead of the broker's: what it took a minute ago it took a minute ago.
     ahead: SignedDuration,
 }
 
@@ -75,6 +74,18 @@ impl Watch {
             prefix,
             ahead,
         })
+    }
+
+    /// How far our clock is ahead of the broker's.
+    pub fn ahead(&self) -> SignedDuration {
+        self.ahead
+    }
+
+    /// The broker's time, by which it is reckoned how long a device has been silent: its clock and ours may be
+    /// minutes apart.
+    pub fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.saturating_sub(self.ahead).unwrap_or(now)
     }
 
     /// Reads what there is into an overview: the last heartbeat of each device.
@@ -104,7 +115,6 @@ impl Watch {
             .subject
             .strip_prefix(&self.prefix)
             .unwrap_or_default();
-        let at = at.saturating_add(self.ahead).unwrap_or(at);
         Ok(read(key, &message, at))
     }
 }
@@ -301,15 +311,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_broker_took_a_minute_ago_was_a_minute_ago_whatever_the_clocks_say() {
+    fn the_brokers_time_is_known_whatever_our_clock_says() {
         let at = |second| Timestamp::from_second(second).unwrap();
         // The broker's clock is ten minutes behind ours, then ten ahead, and then it says nothing.
-        for (opened, heard, ours) in [
-            (Some(at(400)), at(340), at(940)),
-            (Some(at(1_600)), at(1_540), at(940)),
-            (None, at(340), at(340)),
+        for (opened, brokers) in [
+            (Some(at(400)), at(460)),
+            (Some(at(1_600)), at(1_660)),
+            (None, at(1_060)),
         ] {
-            assert_eq!(heard + ahead(opened, at(1_000)), ours);
+            let ahead = ahead(opened, at(1_000));
+            assert_eq!(at(1_060) - ahead, brokers);
         }
     }
 }

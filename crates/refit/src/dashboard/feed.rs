@@ -8,7 +8,8 @@ use fleet::operator::Overview;
 use fleet::operator::board::{Board, Of, Word};
 use fleet::operator::observe::{News, Reports, Watch};
 use fleet::{Client, FleetError, Names};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use rollout::fleet::Subject;
 use tokio::sync::Notify;
 
 use super::model::Model;
@@ -26,6 +27,8 @@ pub(super) struct Feed {
     pub(super) client: Client,
     pub(super) names: Names,
     model: Arc<Mutex<Model>>,
+    /// How far our clock is ahead of the broker's, by which all times here are.
+    ahead: Arc<Mutex<SignedDuration>>,
     /// Reports are to be read from earlier on: another ramp has begun.
     again: Arc<Notify>,
 }
@@ -34,6 +37,7 @@ impl Feed {
     pub(super) fn new(client: Client, names: Names) -> Self {
         Self {
             model: Arc::new(Mutex::new(Model::new(names.fleet().clone()))),
+            ahead: Arc::default(),
             client,
             names,
             again: Arc::new(Notify::new()),
@@ -43,6 +47,13 @@ impl Feed {
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         // Nothing in it is half done between two of its calls.
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The broker's time, as far as it was heard.
+    pub(super) fn now(&self) -> Timestamp {
+        let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Timestamp::now();
+        now.saturating_sub(ahead).unwrap_or(now)
     }
 
     /// Runs until it is dropped.
@@ -80,19 +91,20 @@ impl Feed {
 
     async fn devices(&self) -> Result<(), FleetError> {
         let mut watch = Watch::open(&fleet::jetstream(&self.client), &self.names).await?;
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = watch.ahead();
         // Apart, so that nobody sees a fleet of which half is missing.
         let mut overview = Overview::default();
-        watch.catch_up(&mut overview, Timestamp::now()).await?;
+        watch.catch_up(&mut overview, self.now()).await?;
         {
             let mut model = self.model();
-            model.devices_are(overview, Timestamp::now());
+            model.devices_are(overview, self.now());
             model.trouble("devices", None);
         }
         loop {
             let news = watch.next().await?;
             let mut model = self.model();
             match news {
-                News::Beat(beat, at) => model.hear(*beat, at.min(Timestamp::now())),
+                News::Beat(beat, at) => model.hear(*beat, at.min(self.now())),
                 News::Gone(device) => model.forget(&device),
                 News::Nonsense(_) => {}
             }
@@ -100,14 +112,14 @@ impl Feed {
     }
 
     async fn reports(&self) -> Result<(), FleetError> {
-        let since = self.model().begin_reports(Timestamp::now());
+        let since = self.model().begin_reports(self.now());
         let jetstream = fleet::jetstream(&self.client);
         let mut reports = Reports::open(&jetstream, &self.names, Some(since)).await?;
         self.model().trouble("reports", None);
         let mut told = false;
         loop {
             if reports.is_caught_up() && !told {
-                self.model().reports_are_read(Timestamp::now());
+                self.model().reports_are_read(self.now());
                 told = true;
             }
             tokio::select! {
@@ -140,7 +152,10 @@ impl Feed {
             let mut model = self.model();
             match word {
                 Word::Target(subject, scope, target) => {
-                    if let Some(there) = &mut there {
+                    // Of a scope both a runtime and an agent may be ordered: only the former is shown.
+                    if subject == Subject::Runtime
+                        && let Some(there) = &mut there
+                    {
                         there.insert(scope.to_string());
                     }
                     model.target(subject, scope, target.map(|it| *it));
@@ -154,7 +169,7 @@ impl Feed {
                     }
                 }
                 Word::Other(key, there) if key == LEASE => {
-                    model.led(there.then(Timestamp::now));
+                    model.led(there.then(|| self.now()));
                 }
                 Word::Other(..) | Word::Nonsense(_) => {}
             }

@@ -93,7 +93,8 @@ impl Dashboard {
     pub(crate) async fn run(&self) {
         let tell = async {
             loop {
-                self.feed.model().tick(Timestamp::now());
+                let now = self.feed.now();
+                self.feed.model().tick(now);
                 if self.now.receiver_count() > 0 {
                     self.look();
                 }
@@ -121,7 +122,8 @@ impl Dashboard {
 
     /// Takes in how the fleet is now, for all who look.
     fn look(&self) -> Arc<Snapshot> {
-        let overview = self.feed.model().told(Timestamp::now());
+        let now = self.feed.now();
+        let overview = self.feed.model().told(now);
         let state = self.states().add(&overview);
         self.now.send_replace(Some(Arc::clone(&state)));
         state
@@ -203,7 +205,10 @@ async fn devices(
         Err(rejection) => Err(rejection.body_text()),
     };
     match query {
-        Ok(query) => Json(dashboard.feed.model().list(&query, Timestamp::now())).into_response(),
+        Ok(query) => {
+            let now = dashboard.feed.now();
+            Json(dashboard.feed.model().list(&query, now)).into_response()
+        }
         Err(wrong) => {
             let message = format!("The list cannot be asked that: {wrong}.");
             refuse(StatusCode::BAD_REQUEST, "query", &message, HINT)

@@ -312,7 +312,6 @@ impl Model {
                 let standing = &seen.runtime;
                 let version = Some(&ramp.ramp.version);
                 let runs = standing.version.as_ref() == version;
-                reach.devices += 1;
                 // What another order brought there is not the ramp's, and does not go with it.
                 let order = standing.scope.as_ref().zip(standing.generation);
                 let elsewhere = |(other, theirs): (&Scope, u64)| {
@@ -323,6 +322,7 @@ impl Model {
                 if order.is_some_and(elsewhere) {
                     continue;
                 }
+                reach.devices += 1;
                 reach.reached += u64::from(runs);
                 reach.on_way += u64::from(!runs && standing.target.as_ref() == version);
             }

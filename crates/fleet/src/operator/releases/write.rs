@@ -173,7 +173,7 @@ pub async fn unpublish(
     let gone = take_down(&shelf, &releases).await?;
     // Whoever orders it from now on finds it gone. Whoever did before is seen here.
     if let Err(refused) = free().await {
-        put_back(&shelf, &gone).await?;
+        put_back(&shelf, &gone).await;
         return Err(refused);
     }
     for Gone { info, .. } in &gone {
@@ -204,27 +204,37 @@ async fn take_down(shelf: &Shelf, releases: &[Release]) -> Result<Vec<Gone>, Fle
             chunks: 0,
             ..info.clone()
         };
-        let Some(since) = shelf.name(&without, sequence).await? else {
-            put_back(shelf, &gone).await?;
-            return Err(FleetError::Refused {
+        let why = match shelf.name(&without, sequence).await {
+            Ok(Some(since)) => {
+                gone.push(Gone { info, since });
+                continue;
+            }
+            Ok(None) => FleetError::Refused {
                 kind: "changed-meanwhile",
                 message: format!("{} is being changed by somebody else", release.artifact()),
                 hint: "See `refit fleet releases`, then try again.".to_owned(),
-            });
+            },
+            Err(error) => error,
         };
-        gone.push(Gone { info, since });
+        put_back(shelf, &gone).await;
+        return Err(why);
     }
     Ok(gone)
 }
 
 /// Gives what was taken back its name again. Where somebody published anew meanwhile that stays: the old bytes went for it.
-async fn put_back(shelf: &Shelf, gone: &[Gone]) -> Result<(), FleetError> {
+async fn put_back(shelf: &Shelf, gone: &[Gone]) {
     for Gone { info, since } in gone {
-        if shelf.name(info, *since).await?.is_none() {
-            tracing::warn!(name = %info.name, "somebody published it anew meanwhile");
+        match shelf.name(info, *since).await {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                tracing::warn!(name = %info.name, "somebody published it anew meanwhile");
+            }
+            Err(error) => {
+                tracing::warn!(name = %info.name, %error, "it could not be put back; publish it again");
+            }
         }
     }
-    Ok(())
 }
 
 fn refuse_if_in_use(version: &Version, scopes: &[Scope]) -> Result<(), FleetError> {

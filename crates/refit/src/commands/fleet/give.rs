@@ -86,10 +86,10 @@ async fn unknown(connected: &Connected, scopes: &[Scope]) -> Result<Vec<String>,
             }
             Scope::Group(group) => {
                 if overview.is_none() {
-                    let now = runtime_store::now();
                     let jetstream = fleet::jetstream(client);
                     let mut seen = Overview::default();
                     let mut watch = observe::Watch::open(&jetstream, names).await?;
+                    let now = watch.now();
                     watch.catch_up(&mut seen, now).await?;
                     overview = Some(seen);
                 }

@@ -22,7 +22,8 @@ impl Groups {
         let Connected { client, names } = self.broker.connect(globals).await?;
         let mut overview = Overview::default();
         let mut watch = Watch::open(&fleet::jetstream(&client), &names).await?;
-        watch.catch_up(&mut overview, runtime_store::now()).await?;
+        let now = watch.now();
+        watch.catch_up(&mut overview, now).await?;
         let groups = overview.groups();
         let all = groups.iter();
         let all = all.map(|(group, devices)| json!({ "group": group, "devices": devices }));

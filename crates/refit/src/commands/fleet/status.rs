@@ -58,8 +58,8 @@ impl Status {
             };
         }
         let mut overview = Overview::default();
-        let now = runtime_store::now();
         let mut watch = Watch::open(&fleet::jetstream(&client), &names).await?;
+        let now = watch.now();
         watch.catch_up(&mut overview, now).await?;
         let picture = Picture::of(&overview, subject, self.limit, now);
         if picture.counts.devices == 0 {
@@ -76,7 +76,7 @@ impl Status {
 async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) -> Failure {
     let jetstream = fleet::jetstream(client);
     let mut overview = Overview::default();
-    let mut told: Option<Counts> = None;
+    let mut told: Option<(Counts, String)> = None;
     loop {
         let mut watch = match Watch::open(&jetstream, names).await {
             Ok(watch) => watch,
@@ -87,7 +87,8 @@ async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) ->
                 continue;
             }
         };
-        if let Err(error) = watch.catch_up(&mut overview, runtime_store::now()).await {
+        let now = watch.now();
+        if let Err(error) = watch.catch_up(&mut overview, now).await {
             say(&format!("{error}; trying again"));
             tokio::time::sleep(AT_MOST).await;
             continue;
@@ -97,7 +98,7 @@ async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) ->
         loop {
             tokio::select! {
                 news = watch.next() => match news {
-                    Ok(news) => news.tell(&mut overview, runtime_store::now()),
+                    Ok(news) => news.tell(&mut overview, watch.now()),
                     Err(error) => {
                         say(&format!("{error}; listening anew"));
                         tokio::time::sleep(AT_MOST).await;
@@ -105,13 +106,13 @@ async fn follow(client: &Client, names: &Names, subject: Subject, json: bool) ->
                     }
                 },
                 _ = due.tick() => {
-                    let now = runtime_store::now();
+                    let now = watch.now();
                     overview.forget_the_lost(now);
-                    let counts = overview.counts(subject, now);
-                    if told.as_ref() != Some(&counts) {
-                        let picture = Picture::of(&overview, subject, NAMED, now);
+                    let picture = Picture::of(&overview, subject, NAMED, now);
+                    let news = (picture.counts.clone(), picture.late_names());
+                    if told.as_ref() != Some(&news) {
                         tell(json, &picture.json(), &format!("{now}  {}", picture.line()));
-                        told = Some(counts);
+                        told = Some(news);
                     }
                 }
             }
@@ -149,11 +150,19 @@ impl<'a> Picture<'a> {
             troubled.devices.extend(found.devices);
         }
         troubled.devices.truncate(limit);
+        let everyone = Page {
+            offset: 0,
+            limit: usize::MAX,
+        };
+        let mut late_devices = overview.devices(subject, &late, everyone, now);
+        // Who has been silent for longest comes first.
+        late_devices.devices.sort_by_key(|seen| seen.heard);
+        late_devices.devices.truncate(limit);
         Self {
             subject,
             counts: overview.counts(subject, now),
             troubled,
-            late: overview.devices(subject, &late, page, now),
+            late: late_devices,
             now,
         }
     }
@@ -167,14 +176,20 @@ impl<'a> Picture<'a> {
         let mut parts = vec![devices(self.counts.devices)];
         parts.extend(mix);
         if self.counts.late > 0 {
-            let shown = self.late.devices.iter().map(|it| it.device.as_str());
-            let mut names = shown.collect::<Vec<_>>().join(" ");
-            if self.late.total > self.late.devices.len() {
-                names.push_str(" …");
-            }
-            parts.push(format!("late {} ({names})", count(self.counts.late)));
+            let (late, names) = (count(self.counts.late), self.late_names());
+            parts.push(format!("late {late} ({names})"));
         }
         parts.join(", ")
+    }
+
+    /// Who is late, as far as they are shown.
+    fn late_names(&self) -> String {
+        let shown = self.late.devices.iter().map(|it| it.device.as_str());
+        let mut names = shown.collect::<Vec<_>>().join(" ");
+        if self.late.total > self.late.devices.len() {
+            names.push_str(" …");
+        }
+        names
     }
 
     fn json(&self) -> Value {
@@ -261,4 +276,57 @@ fn more(total: usize, shown: usize) -> Option<String> {
     let left = total.checked_sub(shown).filter(|left| *left > 0)?;
     let left = u64::try_from(left).unwrap_or(u64::MAX);
     Some(format!("and {} more; --limit shows them", devices(left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet::{Failures, Heartbeat, Standing};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_781_251_200 + second).unwrap()
+    }
+
+    fn beat(device: &str) -> Heartbeat {
+        let version: Option<rollout::Version> = Some("1.1.0".parse().unwrap());
+        Heartbeat {
+            device: device.parse().unwrap(),
+            at: at(0),
+            groups: Vec::new(),
+            runtime: Standing {
+                version: version.clone(),
+                state: State::Arrived,
+                target: version,
+                generation: Some(1),
+                scope: None,
+                reason: String::new(),
+                detail: String::new(),
+                bad: Vec::new(),
+            },
+            agent: None,
+            bucket: 0,
+            uptime_seconds: 1,
+            failures: Failures::default(),
+            unsent: 0,
+            platform: String::new(),
+        }
+    }
+
+    #[test]
+    fn who_has_been_silent_for_longest_is_named_first() {
+        let mut overview = Overview::default();
+        for (device, heard) in [("a", 50), ("b", 10), ("c", 30), ("d", 200)] {
+            overview.hear(beat(device), at(heard));
+        }
+        let picture = Picture::of(&overview, Subject::Runtime, 2, at(210));
+        assert_eq!((picture.counts.late, picture.late.total), (3, 3));
+        let line = picture.line();
+        assert!(line.ends_with("late 3 (b c …)"), "{line}");
+        let late = picture.json()["lateDevices"].clone();
+        assert_eq!(
+            (&late[0]["device"], late.as_array().unwrap().len()),
+            (&json!("b"), 2)
+        );
+    }
 }

@@ -203,7 +203,7 @@ fn what_a_narrower_order_brought_is_not_the_ramps_reach() {
     model.devices_are(overview, at(0));
     model.tick(at(0));
     let ramp = &model.told(at(0)).ramps[0];
-    assert_eq!((ramp.devices, ramp.reached, ramp.on_way), (10, 6, 0));
+    assert_eq!((ramp.devices, ramp.reached, ramp.on_way), (6, 6, 0));
 }
 
 #[test]

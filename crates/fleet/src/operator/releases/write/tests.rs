@@ -75,7 +75,7 @@ async fn all_platforms_of_an_agent_go_together_and_come_back_together() {
     }
     // Somebody publishes one of them anew before it is seen that a scope names the version.
     publishes(&agents[0], b"other bytes").await;
-    put_back(&shelf, &gone).await.unwrap();
+    put_back(&shelf, &gone).await;
     let found = content(&jetstream, &names, &agents[0]).await;
     assert_eq!(found.as_deref(), Some(&b"other bytes"[..]));
     let found = content(&jetstream, &names, &agents[1]).await;
